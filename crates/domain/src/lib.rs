@@ -1,0 +1,1 @@
+//! What Encours decides: money, dates, receivables, commands, events, refusals.

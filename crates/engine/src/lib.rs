@@ -1,0 +1,1 @@
+//! The single writer: decides commands and commits their events.

@@ -1,0 +1,1 @@
+//! Frames, the hash chain and the logs that store them.

@@ -1,0 +1,1 @@
+//! The read model: folds the log into balances, statuses and history.

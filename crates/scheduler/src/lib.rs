@@ -1,0 +1,1 @@
+//! Opens days and runs what is due.

@@ -1,0 +1,1 @@
+//! Frozen event shapes by version and their encoding.

@@ -1,0 +1,1 @@
+//! Simulated disk and clock, workload generator and reference model, for tests.
