@@ -1,0 +1,180 @@
+//! Commands: one file each, with what it asks, how it is decided and what makes two of them equal.
+
+mod advance_clock;
+mod allocate;
+mod allocation;
+mod cancel_invoice;
+mod create_customer;
+mod create_ledger;
+mod days;
+mod deallocate;
+mod dispute_invoice;
+mod issue_credit_note;
+mod issue_invoice;
+mod mark_sent;
+mod record_payment;
+mod resolve_dispute;
+mod reverse_payment;
+mod update_customer;
+
+pub use advance_clock::AdvanceClock;
+pub use allocate::{Allocate, From};
+pub use cancel_invoice::CancelInvoice;
+pub use create_customer::{CreateCustomer, CustomerDetails};
+pub use create_ledger::{CreateLedger, Time};
+pub use days::{OpenDay, RunDay};
+pub use deallocate::Deallocate;
+pub use dispute_invoice::DisputeInvoice;
+pub use issue_credit_note::{CreditUse, IssueCreditNote};
+pub use issue_invoice::{Due, InvoiceLine, IssueInvoice};
+pub use mark_sent::MarkSent;
+pub use record_payment::{ExplicitAllocation, Put, RecordPayment};
+pub use resolve_dispute::ResolveDispute;
+pub use reverse_payment::ReversePayment;
+pub use update_customer::UpdateCustomer;
+
+use crate::content::Content;
+use crate::event::Event;
+use crate::id::Id;
+use crate::number::Subject;
+use crate::position::{Day, Position};
+use crate::refusal::Refusal;
+use crate::state::State;
+
+macro_rules! commands {
+    ($($name:ident),* $(,)?) => {
+        /// Every command.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each variant holds the struct of its name")]
+        pub enum Command { $($name($name),)* }
+
+        $(impl std::convert::From<$name> for Command {
+            fn from(command: $name) -> Self { Self::$name(command) }
+        })*
+
+        impl Command {
+            /// The name of the command, such as `IssueInvoice`.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name),)* }
+            }
+
+            /// Writes what makes two commands the same: the set fields by number, so that a field
+            /// added later leaves the content of older commands as it was.
+            pub fn content(&self, out: &mut dyn Content) {
+                out.text(0, self.name());
+                match self { $(Self::$name(command) => command.content(out),)* }
+            }
+
+            /// Decides: the events that the command yields in this state, or why not.
+            ///
+            /// # Errors
+            /// A [`Refusal`]; nothing is changed then.
+            pub fn decide(
+                &self,
+                state: &State,
+                context: &Context,
+            ) -> Result<Decision, Refusal> {
+                match self { $(Self::$name(command) => command.decide(state, context),)* }
+            }
+
+            /// What the command is about, once its first event is known: for a command that
+            /// creates something, what that event created; else what its fields name.
+            #[must_use]
+            pub fn subject(&self, state: &State, first: Option<&Event>) -> Option<Subject> {
+                first
+                    .and_then(Event::created)
+                    .or_else(|| match self { $(Self::$name(command) => command.named(state),)* })
+            }
+        }
+    };
+}
+
+commands!(
+    CreateLedger,
+    AdvanceClock,
+    CreateCustomer,
+    UpdateCustomer,
+    IssueInvoice,
+    MarkSent,
+    DisputeInvoice,
+    ResolveDispute,
+    CancelInvoice,
+    RecordPayment,
+    Allocate,
+    Deallocate,
+    ReversePayment,
+    IssueCreditNote,
+    OpenDay,
+    RunDay,
+);
+
+impl Command {
+    /// The ledger that the command names: the scope of its request id. `None` for a ledger to be
+    /// created without an id, and for the engine's own commands about clocks.
+    #[must_use]
+    pub fn ledger_id(&self) -> Option<&Id> {
+        match self {
+            Self::CreateLedger(c) => c.ledger_id.as_ref(),
+            Self::AdvanceClock(c) => Some(&c.ledger_id),
+            Self::CreateCustomer(c) => Some(&c.ledger_id),
+            Self::UpdateCustomer(c) => Some(&c.ledger_id),
+            Self::IssueInvoice(c) => Some(&c.ledger_id),
+            Self::MarkSent(c) => Some(&c.ledger_id),
+            Self::DisputeInvoice(c) => Some(&c.ledger_id),
+            Self::ResolveDispute(c) => Some(&c.ledger_id),
+            Self::CancelInvoice(c) => Some(&c.ledger_id),
+            Self::RecordPayment(c) => Some(&c.ledger_id),
+            Self::Allocate(c) => Some(&c.ledger_id),
+            Self::Deallocate(c) => Some(&c.ledger_id),
+            Self::ReversePayment(c) => Some(&c.ledger_id),
+            Self::IssueCreditNote(c) => Some(&c.ledger_id),
+            Self::OpenDay(_) | Self::RunDay(_) => None,
+        }
+    }
+
+    /// The id of what the command creates, where it creates something: the engine assigns a
+    /// UUIDv7 where the caller left it out, before deciding.
+    #[must_use]
+    pub const fn new_id(&mut self) -> Option<&mut Option<Id>> {
+        match self {
+            Self::CreateLedger(c) => Some(&mut c.ledger_id),
+            Self::CreateCustomer(c) => Some(&mut c.customer_id),
+            Self::IssueInvoice(c) => Some(&mut c.invoice_id),
+            Self::RecordPayment(c) => Some(&mut c.payment_id),
+            Self::IssueCreditNote(c) => Some(&mut c.credit_note_id),
+            Self::CancelInvoice(c) => Some(&mut c.credit_note_id),
+            _ => None,
+        }
+    }
+}
+
+/// What surrounds a decision besides the state.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The position that the first event will have.
+    pub position: Position,
+    /// Digest of the command's content: what a repeat by id is recognised by.
+    pub digest: Digest,
+    /// The version that the caller believes the resource has.
+    pub expected_version: Option<Position>,
+    /// Today in the time zone that the command names; `None` where there is no such zone.
+    pub zone_day: Option<Day>,
+}
+
+/// The first half of the SHA-256 digest of a command's content.
+pub type Digest = [u8; 16];
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// These events happen; the first one is the one that creates, where something is created.
+    Accept(Vec<Event>),
+    /// It was done before: nothing happens, and the answer is the first one's.
+    Repeat {
+        /// What it is about.
+        subject: Subject,
+        /// The position of the last event about it that the first one caused, or of its creation.
+        position: Position,
+    },
+}

@@ -1,0 +1,89 @@
+//! State: what the writer knows when it decides. Rows that a snapshot holds, and indexes made of
+//! them.
+
+mod apply;
+mod indexes;
+mod resources;
+mod rows;
+
+pub use indexes::Indexes;
+pub use rows::{
+    Clock, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger, Payment, Rows, Series,
+};
+
+use crate::commands::Digest;
+use crate::event::Event;
+use crate::number::Subject;
+use crate::position::Position;
+use crate::resource::Resource;
+
+/// The writer's state.
+///
+/// ```
+/// use encours_domain::state::{Rows, State};
+/// let state = State::default();
+/// let again = State::from_rows(state.rows().clone());
+/// assert_eq!(again.rows().ledgers.len(), 0);
+/// ```
+#[derive(Debug, Default)]
+pub struct State {
+    rows: Rows,
+    indexes: Indexes,
+}
+
+impl State {
+    /// The state that these rows make; indexes are built anew.
+    #[must_use]
+    pub fn from_rows(rows: Rows) -> Self {
+        let indexes = Indexes::of(&rows);
+        Self { rows, indexes }
+    }
+
+    /// The rows. A clone of them is cheap, and is what a snapshot writes.
+    #[must_use]
+    pub const fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// The indexes.
+    #[must_use]
+    pub const fn indexes(&self) -> &Indexes {
+        &self.indexes
+    }
+
+    /// Applies an event that was decided or read from the log. `digest` is that of the command it
+    /// belongs to.
+    ///
+    /// # Panics
+    /// Where the event does not fit the state: a number out of order, an unknown entity, books
+    /// that no longer balance. Going on would write wrong figures, so the writer stops.
+    pub fn apply(&mut self, position: Position, digest: Digest, event: &Event) {
+        self.indexes.before(&self.rows, event);
+        self.rows.apply(position, digest, event);
+        self.indexes.after(&self.rows, event);
+    }
+
+    /// The resource as it is now.
+    #[must_use]
+    pub fn resource(&self, subject: Subject) -> Option<Resource> {
+        self.rows.resource(subject)
+    }
+
+    /// The resource as it would be after these events, for a dry run.
+    #[must_use]
+    pub fn preview(
+        &self,
+        first: Position,
+        digest: Digest,
+        events: &[Event],
+        subject: Subject,
+    ) -> Option<Resource> {
+        let mut rows = self.rows.clone();
+        let mut position = first;
+        for event in events {
+            rows.apply(position, digest, event);
+            position = position.next();
+        }
+        rows.resource(subject)
+    }
+}
