@@ -1,1 +1,35 @@
 //! Frames, the hash chain and the logs that store them.
+//!
+//! A log is a chain of [`Frame`]s, each one group commit. One writer appends through [`EventLog`],
+//! any number of readers follow through [`LogReader`] and see durable frames only. [`Journal`] stores
+//! a log in segment files on a [`Disk`], [`MemoryLog`] keeps one in memory. [`verify`] checks a
+//! journal's files from outside, [`verify_reader`] a running log.
+//!
+//! All disk access goes through [`Disk`], all time through [`Clock`], so that tests can fake both.
+
+mod chain;
+mod clock;
+mod disk;
+mod error;
+mod event_log;
+mod frame;
+mod id;
+mod journal;
+mod memory;
+mod verify;
+
+pub use chain::{ChainError, Tail};
+pub use clock::{Clock, SystemClock};
+pub use disk::{Disk, DiskFile, LockError, LockGuard, OsDisk};
+pub use encours_domain::{Micros, Position};
+pub use error::{Damage, LogError};
+pub use event_log::{AppendOutcome, EventLog, Known, LogReader};
+pub use frame::{
+    ACTOR_MAX, COMMAND_FIXED_LEN, CommandRecord, EVENT_FIXED_LEN, EventRecord, EventRef, FORMAT,
+    FRAME_MAX, FRAME_TARGET, Frame, FrameDraft, FrameError, FrameHeader, HEADER_LEN, REASON_MAX,
+    REQUEST_ID_MAX, SealWith,
+};
+pub use id::{Epoch, FrameNumber, Hash, LogId, ParseLogIdError};
+pub use journal::{Journal, JournalOptions, Recovery, SEGMENT_LEN, SEGMENT_LEN_MIN};
+pub use memory::MemoryLog;
+pub use verify::{VerifyProgress, VerifyReport, verify, verify_reader};

@@ -1,0 +1,238 @@
+//! Walks the frames of a segment file, checking each. Shared by recovery and offline verification.
+
+use std::io;
+
+use super::segment::{ALIGN, FIRST_FRAME_AT, SegmentHeader, aligned, is_zero, segment_name};
+use crate::chain::{ChainError, Tail};
+use crate::disk::DiskFile;
+use crate::error::{Damage, LogError};
+use crate::frame::{Checked, FRAME_MAX, FrameError, FrameHeader, HEADER_LEN, check};
+use crate::id::FrameNumber;
+
+/// Bytes read from the disk at a time; more than the longest frame.
+const CHUNK: usize = 2 * FRAME_MAX;
+
+/// A view of a file that is read in order. Past the end of the file it shows zeros.
+pub(crate) struct Window<'f> {
+    file: &'f dyn DiskFile,
+    bytes: Vec<u8>,
+    start: u64,
+    /// Bytes up to here may be asked for.
+    limit: u64,
+}
+
+impl<'f> Window<'f> {
+    pub(crate) fn new(file: &'f dyn DiskFile, limit: u64) -> Self {
+        Self { file, bytes: Vec::new(), start: 0, limit }
+    }
+
+    /// The bytes from `offset` on: `len` of them, or as many as the limit leaves.
+    pub(crate) fn at(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        let rest = usize::try_from(self.limit.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let len = len.min(rest);
+        let held = self.start + self.bytes.len() as u64;
+        if offset < self.start || offset + len as u64 > held {
+            self.bytes.clear();
+            self.bytes.resize(CHUNK.max(len).min(rest), 0);
+            self.start = offset;
+            self.file.read_up_to(&mut self.bytes, offset)?;
+        }
+        let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
+        Ok(self.bytes.get(from..from + len).unwrap_or_default())
+    }
+
+    /// Forgets what was read, because the file may have changed.
+    pub(crate) fn forget(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// The first byte at or after `offset` that is not zero.
+    fn first_set(&mut self, mut offset: u64) -> io::Result<Option<u64>> {
+        while offset < self.limit {
+            let bytes = self.at(offset, CHUNK)?;
+            if let Some(index) = bytes.iter().position(|byte| *byte != 0) {
+                return Ok(Some(offset + index as u64));
+            }
+            offset += bytes.len() as u64;
+        }
+        Ok(None)
+    }
+
+    /// The end of the last byte at or after `offset` that is not zero; `offset` where all are zero.
+    pub(crate) fn end_of_set(&mut self, offset: u64) -> io::Result<u64> {
+        let mut end = offset;
+        let mut at = offset;
+        while at < self.limit {
+            let bytes = self.at(at, CHUNK)?;
+            if let Some(index) = bytes.iter().rposition(|byte| *byte != 0) {
+                end = at + index as u64 + 1;
+            }
+            at += bytes.len() as u64;
+        }
+        Ok(end)
+    }
+}
+
+/// How a walk over a segment ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    /// Nothing but zeros from here to the end of the segment.
+    Zeros { at: u64 },
+    /// No intact frame at `at`, although there are bytes.
+    Damage {
+        /// Where the frame should begin.
+        at: u64,
+        /// Where the damaged part begins.
+        offset: u64,
+        damage: Damage,
+        /// Whether a write that was cut short could look like this.
+        may_be_torn: bool,
+    },
+}
+
+/// A frame that was found in its place.
+pub(crate) struct Found<'a> {
+    pub(crate) header: &'a FrameHeader,
+    pub(crate) start: u64,
+    /// Where the next frame begins.
+    pub(crate) end: u64,
+}
+
+/// Walks the frames from `at` on, moving `tail` along.
+///
+/// # Errors
+/// [`LogError`] for what can be no torn write: a frame that does not follow, belongs to another log
+/// or to a later format; and where the disk cannot be read ([`LogError::Io`]).
+pub(crate) fn walk(
+    window: &mut Window<'_>,
+    segment: &SegmentHeader,
+    mut at: u64,
+    tail: &mut Tail,
+    found: &mut dyn FnMut(&Found<'_>),
+) -> Result<End, LogError> {
+    let name = segment_name(segment.first);
+    loop {
+        let checked = match step(window, at).map_err(LogError::io("read", name.as_ref()))? {
+            Step::Frame(checked) => checked,
+            Step::End(end) => return Ok(end),
+        };
+        let header = &checked.header;
+        *tail = tail.follow(segment.log_id, header).map_err(|error| match error {
+            ChainError::Log => LogError::WrongLog {
+                file: name.clone(),
+                found: header.log_id,
+                expected: segment.log_id,
+            },
+            error => corrupt(segment.first, at, tail, error.into()),
+        })?;
+        let end = aligned(at + header.frame_len() as u64);
+        found(&Found { header, start: at, end });
+        at = end;
+    }
+}
+
+/// The error for damage at `offset` of a segment, after `tail`.
+pub(crate) fn corrupt(segment: FrameNumber, offset: u64, tail: &Tail, damage: Damage) -> LogError {
+    if let Damage::Frame(FrameError::TooNew { min_reader }) = damage {
+        return LogError::TooNew { file: segment_name(segment), min_reader };
+    }
+    LogError::Corrupt {
+        file: segment_name(segment),
+        offset,
+        frame: tail.number.next(),
+        position: tail.next_position,
+        source: damage,
+    }
+}
+
+enum Step {
+    Frame(Checked),
+    End(End),
+}
+
+fn step(window: &mut Window<'_>, at: u64) -> io::Result<Step> {
+    let rest = window.limit.saturating_sub(at);
+    if rest == 0 {
+        return Ok(Step::End(End::Zeros { at }));
+    }
+    if is_zero(window.at(at, HEADER_LEN)?) {
+        return Ok(Step::End(match window.first_set(at)? {
+            None => End::Zeros { at },
+            Some(offset) => End::Damage { at, offset, damage: Damage::NotZero, may_be_torn: true },
+        }));
+    }
+    let damaged = |error: FrameError| {
+        Ok(Step::End(End::Damage {
+            at,
+            offset: at + error.offset() as u64,
+            damage: error.into(),
+            may_be_torn: may_be_torn(&error),
+        }))
+    };
+    let header = match FrameHeader::decode(window.at(at, HEADER_LEN)?) {
+        Ok(header) => header,
+        Err(error) => return damaged(error),
+    };
+    let len = header.frame_len();
+    let padded = len.next_multiple_of(ALIGN_LEN);
+    let bytes = window.at(at, padded)?;
+    let checked = match check(bytes) {
+        Ok(checked) => checked,
+        // WHY: a torn write leaves the header's promise in place, so its length fits the segment.
+        Err(error @ FrameError::Short { .. }) => {
+            return Ok(Step::End(End::Damage {
+                at,
+                offset: at,
+                damage: error.into(),
+                may_be_torn: false,
+            }));
+        }
+        Err(error) => return damaged(error),
+    };
+    if let Some(index) = bytes[len..].iter().position(|byte| *byte != 0) {
+        let offset = at + (len + index) as u64;
+        let damage = Damage::NotZero;
+        return Ok(Step::End(End::Damage { at, offset, damage, may_be_torn: false }));
+    }
+    Ok(Step::Frame(checked))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "512 fits everywhere")]
+const ALIGN_LEN: usize = ALIGN as usize;
+
+/// Whether missing sectors can make a frame fail like this. A header whose checksum holds was
+/// written whole, so what it says is not the work of a crash.
+const fn may_be_torn(error: &FrameError) -> bool {
+    matches!(
+        error,
+        FrameError::Short { .. }
+            | FrameError::NoMagic
+            | FrameError::HeaderCrc
+            | FrameError::Command { .. }
+            | FrameError::Event { .. }
+            | FrameError::BodyHash
+    )
+}
+
+/// Whether the header of a later frame of this log stands anywhere after `at`.
+///
+/// WHY: a frame is written only when the one before it is durable. So a header after a damaged frame,
+/// even of a frame that is damaged itself, proves that the damaged one was whole once.
+pub(crate) fn later_frame(
+    window: &mut Window<'_>,
+    segment: &SegmentHeader,
+    at: u64,
+    tail: &Tail,
+) -> io::Result<bool> {
+    let mut at = at.max(FIRST_FRAME_AT) + ALIGN;
+    while at < window.limit {
+        match FrameHeader::decode(window.at(at, HEADER_LEN)?) {
+            Ok(header) if header.log_id == segment.log_id && header.number > tail.number => {
+                return Ok(true);
+            }
+            Err(FrameError::TooNew { .. }) => return Ok(true),
+            _ => at += ALIGN,
+        }
+    }
+    Ok(false)
+}
