@@ -1,1 +1,24 @@
-//! The gRPC contract: generated code and conversions.
+//! The gRPC contract: the code generated from `proto/encours/v1` and its conversions.
+//!
+//! The only crate that turns messages into what the domain decides on, and resources, events and
+//! refusals into messages. A value that does not fit is refused as a [`Refusal`] that names the
+//! field as the protocol calls it, such as `lines[2].amount`; nothing is guessed and nothing is
+//! dropped.
+//!
+//! [`Refusal`]: encours_domain::Refusal
+
+/// Messages, clients and servers of package `encours.v1`, as generated.
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+pub mod v1 {
+    tonic::include_proto!("encours.v1");
+}
+
+/// The encoded `FileDescriptorSet` of the contract, for server reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/encours_descriptor.bin"));
