@@ -463,7 +463,16 @@ pub struct Line {
 
 /// A tax rate in thousandths of a percent: 20 % is `Rate(20_000)`; 0 to 100 %.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
     serde::Deserialize,
 )]
 pub struct Rate(pub u32);

@@ -49,6 +49,12 @@ impl Id {
         }
     }
 
+    /// The id of the system's clock in a time zone.
+    pub(crate) fn of_system_clock(zone: &str) -> Self {
+        // WHY: `+`, as in Etc/GMT+5, is no character of an id, and `:` is none of a time zone.
+        Self(format!("system:{}", zone.replace('+', ":")).into())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

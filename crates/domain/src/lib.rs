@@ -15,6 +15,7 @@ pub mod limits;
 pub mod money;
 pub mod number;
 mod position;
+pub mod reference;
 mod refusal;
 pub mod resource;
 pub mod series;
@@ -23,7 +24,7 @@ pub mod status;
 pub mod table;
 pub mod tax;
 pub mod terms;
-pub mod reference;
+pub mod text;
 
 pub use commands::{Command, Context, Decision};
 pub use currency::Currency;

@@ -29,11 +29,11 @@ pub enum Kind {
 }
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $kind:ident;)*) => {
+    ($(#[doc = $doc:literal] $name:ident = $code:literal, $kind:ident;)*) => {
         /// The rules that refuse, one variant each.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
-        pub enum Reason { $($(#[$doc])* $name,)* }
+        pub enum Reason { $(#[doc = $doc] $name,)* }
 
         impl Reason {
             /// Every reason, in the order of declaration.
@@ -48,11 +48,10 @@ macro_rules! reasons {
             /// What the rule says, in one sentence.
             #[must_use]
             pub const fn describe(self) -> &'static str {
-                match self { $(Self::$name => reasons!(@doc $(#[$doc])*),)* }
+                match self { $(Self::$name => $doc.trim_ascii(),)* }
             }
         }
     };
-    (@doc #[doc = $text:literal] $(#[$rest:meta])*) => { $text };
 }
 
 reasons! {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::content::Content;
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
 
@@ -54,6 +55,16 @@ impl Terms {
                 ))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Writes the terms as the content of a command.
+    pub(crate) fn content(self, field: u16, out: &mut dyn Content) {
+        match self {
+            Self::NetDays { days, grace_days } => {
+                out.number(field, i64::from(days) * 256 + i64::from(grace_days));
+            }
+            Self::OnReceipt => out.number(field, -1),
         }
     }
 

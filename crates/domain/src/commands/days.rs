@@ -1,7 +1,14 @@
 //! `OpenDay` and `RunDay`: the engine's own commands about time.
 
+use super::{Context, Decision};
+use crate::content::Content;
+use crate::event::{DayFinished, DayOpened, Event, InvoiceDue, InvoiceOverdue};
+use crate::limits::MAX_RUN_DAY_ITEMS;
 use crate::number::ClockNo;
+use crate::number::Subject;
 use crate::position::Day;
+use crate::refusal::{Reason, Refusal};
+use crate::state::{Clock, State, Timer};
 
 /// Opens the next day of a system clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,4 +31,93 @@ pub struct RunDay {
     pub day: Day,
     /// At most this many items: 1 to 1,000.
     pub limit: u32,
+}
+
+impl OpenDay {
+    pub(super) fn content(&self, out: &mut dyn Content) {
+        out.number(1, i64::from(self.clock.0));
+        out.number(2, i64::from(self.day.number()));
+    }
+
+    pub(super) const fn named(&self, _: &State) -> Option<Subject> {
+        Some(Subject::Clock(self.clock))
+    }
+
+    pub(super) fn decide(&self, state: &State, _: &Context) -> Result<Decision, Refusal> {
+        let row = clock(state, self.clock)?;
+        if row.test {
+            let message = format!("clock {} is a test clock: AdvanceClock moves it", row.id);
+            return Err(Refusal::new(Reason::WrongState, "clock", message));
+        }
+        if self.day <= row.today {
+            return Ok(done(self.clock, row));
+        }
+        if self.day.since(row.today) != 1 {
+            return Err(out_of_order(self.day, row.today, "opened"));
+        }
+        let (clock, day, on_time) = (self.clock, self.day, self.on_time);
+        Ok(Decision::Accept(vec![DayOpened { clock, day, on_time }.into()]))
+    }
+}
+
+impl RunDay {
+    pub(super) fn content(&self, out: &mut dyn Content) {
+        out.number(1, i64::from(self.clock.0));
+        out.number(2, i64::from(self.day.number()));
+        out.number(3, i64::from(self.limit));
+    }
+
+    pub(super) const fn named(&self, _: &State) -> Option<Subject> {
+        Some(Subject::Clock(self.clock))
+    }
+
+    pub(super) fn decide(&self, state: &State, _: &Context) -> Result<Decision, Refusal> {
+        let row = clock(state, self.clock)?;
+        if self.day <= row.finished {
+            return Ok(done(self.clock, row));
+        }
+        if self.day.since(row.finished) != 1 || self.day > row.today {
+            return Err(out_of_order(self.day, row.finished, "finished"));
+        }
+        let limit = self.limit.clamp(1, MAX_RUN_DAY_ITEMS) as usize;
+        let mut due = state.indexes().due(self.clock, self.day);
+        let mut events: Vec<Event> = due
+            .by_ref()
+            .take(limit)
+            .filter_map(|(timer, ledger, invoice)| {
+                let open = state.rows().ledger(ledger)?.invoices.get(invoice.0)?.open;
+                let date = self.day;
+                Some(match timer {
+                    Timer::Due => InvoiceDue { ledger, invoice, date, open }.into(),
+                    Timer::Overdue => InvoiceOverdue { ledger, invoice, date, open }.into(),
+                })
+            })
+            .collect();
+        if due.next().is_none() {
+            let (clock, day) = (self.clock, self.day);
+            events.push(DayFinished { clock, day }.into());
+            if let Some(day) = day.plus(1).filter(|day| row.test && *day <= row.target) {
+                events.push(DayOpened { clock, day, on_time: true }.into());
+            }
+        }
+        Ok(Decision::Accept(events))
+    }
+}
+
+fn clock(state: &State, no: ClockNo) -> Result<&Clock, Refusal> {
+    state.rows().clocks.get(no.0).ok_or_else(|| {
+        Refusal::new(Reason::UnknownClock, "clock", format!("there is no clock number {}", no.0))
+    })
+}
+
+fn done(clock: ClockNo, row: &Clock) -> Decision {
+    Decision::Repeat { subject: Subject::Clock(clock), position: row.version }
+}
+
+fn out_of_order(day: Day, last: Day, what: &str) -> Refusal {
+    Refusal::new(
+        Reason::WrongState,
+        "day",
+        format!("{day} is not the next day: {last} was the last one {what}"),
+    )
 }

@@ -1,8 +1,15 @@
 //! `Deallocate`: takes money or credit off an invoice again.
 
+use super::allocation::Book;
+use super::{Context, Decision, lookup};
+use crate::content::Content;
 use crate::id::Id;
+use crate::money::Money;
 use crate::number::Source;
+use crate::number::Subject;
 use crate::position::Day;
+use crate::refusal::{Reason, Refusal};
+use crate::state::{Ledger, State};
 
 /// Takes what a payment or a credit note has on an invoice back to unapplied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,4 +26,51 @@ pub struct Deallocate {
     pub amount: Option<i64>,
     /// The day, not before the allocation's; the ledger's today, or that day, where left out.
     pub date: Option<Day>,
+}
+
+impl Deallocate {
+    pub(super) fn content(&self, out: &mut dyn Content) {
+        out.text(1, self.ledger_id.as_str());
+        out.text(2, self.invoice_id.as_str());
+        out.optional_text(3, self.payment_id.as_ref().map(Id::as_str));
+        out.optional_text(4, self.credit_note_id.as_ref().map(Id::as_str));
+        out.optional_number(5, self.amount);
+        out.optional_number(6, self.date.map(|day| i64::from(day.number())));
+    }
+
+    pub(super) fn named(&self, state: &State) -> Option<Subject> {
+        let ledger = lookup::ledger(state, &self.ledger_id).ok()?;
+        let (no, _) = lookup::invoice(state, ledger, &self.invoice_id).ok()?;
+        Some(Subject::Invoice(ledger.no, no))
+    }
+
+    pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
+        let ledger = lookup::ledger(state, &self.ledger_id)?;
+        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        let source = self.source(state, ledger)?;
+        if let Some(amount) = self.amount {
+            lookup::positive("amount", Money::new(amount, row.currency))?;
+        }
+        let mut book = Book::open(state, ledger)?;
+        book.deallocate(source, invoice, self.amount, self.date)?;
+        Ok(Decision::Accept(book.close()))
+    }
+
+    fn source(&self, state: &State, ledger: &Ledger) -> Result<Source, Refusal> {
+        match (&self.payment_id, &self.credit_note_id) {
+            (Some(id), None) => {
+                lookup::payment(state, ledger, id).map(|(no, _)| Source::Payment(no))
+            }
+            (None, Some(id)) => {
+                lookup::credit_note(state, ledger, id).map(|(no, _)| Source::CreditNote(no))
+            }
+            (None, None) => Err(Refusal::missing("payment_id")),
+            (Some(_), Some(_)) => Err(Refusal::new(
+                Reason::ConflictingFields,
+                "credit_note_id",
+                "payment_id and credit_note_id exclude each other",
+            )),
+        }
+    }
 }

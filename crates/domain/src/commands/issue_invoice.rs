@@ -1,6 +1,20 @@
 //! `IssueInvoice`: claims an amount from a customer.
 
+use super::{Context, Decision, allocation, lookup};
+use crate::content::Content;
+use crate::event::{Event, InvoiceContent, InvoiceIssued, InvoicePaid};
+use crate::limits::MAX_METADATA;
+use crate::money::Money;
+use crate::number::{InvoiceNo, LedgerNo, Subject};
+use crate::reference;
+use crate::refusal::{Reason, Refusal};
+use crate::series;
+use crate::state::{Customer, Kind, Ledger, State};
+use crate::tax;
+use crate::terms::DueTerms;
+use crate::text;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
@@ -65,4 +79,177 @@ pub struct InvoiceLine {
     pub amount: Option<i64>,
     /// The tax rate; 0 where left out.
     pub rate: Rate,
+}
+
+impl IssueInvoice {
+    pub(super) fn content(&self, out: &mut dyn Content) {
+        out.text(1, self.ledger_id.as_str());
+        out.optional_text(2, self.invoice_id.as_ref().map(Id::as_str));
+        out.text(3, self.customer_id.as_str());
+        out.optional_text(4, self.number.as_deref());
+        out.optional_number(5, self.issue_date.map(|day| i64::from(day.number())));
+        match self.due {
+            None => {}
+            Some(Due::Terms(terms)) => terms.content(6, out),
+            Some(Due::Date(day)) => out.number(7, i64::from(day.number())),
+        }
+        out.optional_text(8, self.currency.as_ref().map(Currency::code));
+        out.optional_number(9, self.total);
+        for line in &self.lines {
+            out.text(10, &line.description);
+            out.optional_text(11, line.quantity.map(|n| n.normalize().to_string()).as_deref());
+            out.optional_text(12, line.unit_price.map(|n| n.normalize().to_string()).as_deref());
+            out.optional_number(13, line.amount);
+            out.number(14, i64::from(line.rate.0));
+        }
+        for tax in &self.taxes {
+            out.number(15, i64::from(tax.rate.0));
+            out.number(16, tax.base);
+            out.number(17, tax.tax);
+        }
+        out.optional_text(18, self.reference.as_deref());
+        for (field, text) in [(19, &self.purchase_order), (20, &self.text)] {
+            out.optional_text(field, Some(text.as_str()).filter(|text| !text.is_empty()));
+        }
+        for (key, value) in &self.metadata {
+            out.text(21, key);
+            out.text(22, value);
+        }
+    }
+
+    pub(super) const fn named(&self, _: &State) -> Option<Subject> {
+        None
+    }
+
+    pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
+        let ledger = lookup::ledger(state, &self.ledger_id)?;
+        let id = lookup::assigned(self.invoice_id.as_ref(), "invoice_id")?;
+        if let Ok((no, row)) = lookup::invoice(state, ledger, &id) {
+            return if row.digest == context.digest {
+                let subject = Subject::Invoice(ledger.no, no);
+                Ok(Decision::Repeat { subject, position: row.created })
+            } else {
+                Err(lookup::id_exists("invoice_id", "invoice", &id))
+            };
+        }
+        lookup::no_version(context)?;
+        let (customer, customer_row) = lookup::customer(state, ledger, &self.customer_id)?;
+        let today = lookup::today(state, ledger)?;
+        let issue_date = self.issue_date.unwrap_or(today);
+        let due = self.due(issue_date, customer_row, ledger)?;
+        let currency = self.currency.or(customer_row.currency).unwrap_or(ledger.currency);
+        let (content, total) = self.carried(currency)?;
+        let (number, allotted) = self.number(state, ledger, issue_date, today)?;
+        let reference = match &self.reference {
+            Some(given) => reference::check(given)?,
+            None => reference::of_number(&number),
+        };
+        let invoice = InvoiceNo(lookup::next_number(ledger.invoices.len(), "invoice_id")?);
+        let issued = InvoiceIssued {
+            ledger: ledger.no,
+            invoice,
+            id,
+            customer,
+            number,
+            allotted,
+            currency,
+            total,
+            issue_date,
+            due,
+            reference,
+            content: Arc::new(content),
+        };
+        let follows = follows(&issued, ledger.no, today);
+        Ok(Decision::Accept([Some(issued.into()), follows].into_iter().flatten().collect()))
+    }
+
+    fn due(
+        &self,
+        issue_date: Day,
+        customer: &Customer,
+        ledger: &Ledger,
+    ) -> Result<DueTerms, Refusal> {
+        match self.due {
+            Some(Due::Date(date)) if date < issue_date => Err(Refusal::new(
+                Reason::DueBeforeIssue,
+                "due_date",
+                format!("the due date {date} lies before the issue date {issue_date}"),
+            )
+            .with("due_date", date)
+            .with("issue_date", issue_date)),
+            Some(Due::Date(date)) => DueTerms::new(Some(date), 0),
+            Some(Due::Terms(terms)) => {
+                terms.check()?;
+                terms.due(issue_date)
+            }
+            None => customer.terms.unwrap_or(ledger.terms).due(issue_date),
+        }
+    }
+
+    /// What travels along, checked, and the total.
+    fn carried(&self, currency: Currency) -> Result<(InvoiceContent, i64), Refusal> {
+        text::check("purchase_order", &self.purchase_order)?;
+        text::check("text", &self.text)?;
+        if self.metadata.len() > MAX_METADATA {
+            return Err(text::too_many("metadata", self.metadata.len(), MAX_METADATA));
+        }
+        for (key, value) in &self.metadata {
+            if key.is_empty() || key.len() > Id::MAX_LEN {
+                let message = format!("the metadata key {key:?} must have 1 to 64 bytes");
+                return Err(Refusal::new(Reason::InvalidText, "metadata", message));
+            }
+            text::check("metadata", key)?;
+            text::check("metadata", value)?;
+        }
+        let lines = tax::lines(&self.lines, currency)?;
+        let (taxes, total) = tax::add_up(&lines, &self.taxes, self.total, currency)?;
+        if total < 0 {
+            let total = Money::new(total, currency);
+            return Err(Refusal::new(
+                Reason::NotPositive,
+                "total",
+                format!("the total must be 0 or more, is {total}"),
+            )
+            .with("total", total));
+        }
+        let content = InvoiceContent {
+            lines,
+            taxes,
+            purchase_order: self.purchase_order.clone(),
+            text: self.text.clone(),
+            metadata: self.metadata.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        };
+        Ok((content, total))
+    }
+
+    fn number(
+        &self,
+        state: &State,
+        ledger: &Ledger,
+        issue_date: Day,
+        today: Day,
+    ) -> Result<(Arc<str>, bool), Refusal> {
+        let Some(given) = &self.number else {
+            return Ok((ledger.invoice_series.allot(issue_date, today)?, true));
+        };
+        let number = series::check_given(given, &ledger.invoice_series)?;
+        if state.indexes().find(Kind::InvoiceNumber, ledger.no, given).is_some() {
+            return Err(Refusal::new(
+                Reason::NumberExists,
+                "number",
+                format!("the number {given} is used already in ledger {}", ledger.id),
+            )
+            .with("number", given));
+        }
+        Ok((number, false))
+    }
+}
+
+/// What follows at once: a zero total is paid at issue; a due date that has come is told.
+fn follows(issued: &InvoiceIssued, ledger: LedgerNo, today: Day) -> Option<Event> {
+    let (invoice, date) = (issued.invoice, issued.issue_date);
+    if issued.total == 0 {
+        return Some(InvoicePaid { ledger, invoice, date }.into());
+    }
+    allocation::timing(ledger, invoice, issued.total, issued.due, false, today)
 }

@@ -1,7 +1,13 @@
 //! `MarkSent`: notes that an invoice went out to its customer.
 
+use super::{Context, Decision, lookup};
+use crate::content::Content;
+use crate::event::InvoiceSent;
 use crate::id::Id;
+use crate::number::Subject;
 use crate::position::Day;
+use crate::refusal::Refusal;
+use crate::state::State;
 
 /// Notes the day an invoice was sent; the first one stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,4 +18,31 @@ pub struct MarkSent {
     pub invoice_id: Id,
     /// The day; the ledger's today where left out.
     pub date: Option<Day>,
+}
+
+impl MarkSent {
+    pub(super) fn content(&self, out: &mut dyn Content) {
+        out.text(1, self.ledger_id.as_str());
+        out.text(2, self.invoice_id.as_str());
+        out.optional_number(3, self.date.map(|day| i64::from(day.number())));
+    }
+
+    pub(super) fn named(&self, state: &State) -> Option<Subject> {
+        let ledger = lookup::ledger(state, &self.ledger_id).ok()?;
+        let (no, _) = lookup::invoice(state, ledger, &self.invoice_id).ok()?;
+        Some(Subject::Invoice(ledger.no, no))
+    }
+
+    pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
+        let ledger = lookup::ledger(state, &self.ledger_id)?;
+        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        let today = lookup::today(state, ledger)?;
+        let date = lookup::not_before(self.date, today, row.issue_date, "issue")?;
+        if row.sent_on == Some(date) {
+            let subject = Subject::Invoice(ledger.no, invoice);
+            return Ok(Decision::Repeat { subject, position: row.version });
+        }
+        Ok(Decision::Accept(vec![InvoiceSent { ledger: ledger.no, invoice, date }.into()]))
+    }
 }

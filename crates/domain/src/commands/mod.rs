@@ -3,6 +3,7 @@
 mod advance_clock;
 mod allocate;
 mod allocation;
+mod auto;
 mod cancel_invoice;
 mod create_customer;
 mod create_ledger;
@@ -11,6 +12,7 @@ mod deallocate;
 mod dispute_invoice;
 mod issue_credit_note;
 mod issue_invoice;
+mod lookup;
 mod mark_sent;
 mod record_payment;
 mod resolve_dispute;
@@ -78,13 +80,12 @@ macro_rules! commands {
                 match self { $(Self::$name(command) => command.decide(state, context),)* }
             }
 
-            /// What the command is about, once its first event is known: for a command that
-            /// creates something, what that event created; else what its fields name.
+            /// What the command is about: what its fields name; for a command that creates
+            /// something, what its events created, the last one where it created two things.
             #[must_use]
-            pub fn subject(&self, state: &State, first: Option<&Event>) -> Option<Subject> {
-                first
-                    .and_then(Event::created)
-                    .or_else(|| match self { $(Self::$name(command) => command.named(state),)* })
+            pub fn subject(&self, state: &State, events: &[Event]) -> Option<Subject> {
+                match self { $(Self::$name(command) => command.named(state),)* }
+                    .or_else(|| events.iter().rev().find_map(Event::created))
             }
         }
     };
@@ -168,7 +169,7 @@ pub type Digest = [u8; 16];
 /// What was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// These events happen; the first one is the one that creates, where something is created.
+    /// These events happen, in this order.
     Accept(Vec<Event>),
     /// It was done before: nothing happens, and the answer is the first one's.
     Repeat {

@@ -6,7 +6,7 @@ mod indexes;
 mod resources;
 mod rows;
 
-pub use indexes::Indexes;
+pub use indexes::{Indexes, Kind, Timer};
 pub use rows::{
     Clock, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger, Payment, Rows, Series,
 };

@@ -109,7 +109,9 @@ pub struct Invoice {
     pub sent_on: Option<Day>,
     pub reference: Arc<str>,
     pub dispute: Option<Dispute>,
-    /// The last day of a dispute that ended, or of anything else that later facts may not precede.
+    /// The credit notes issued against it.
+    pub credit_notes: Vec<CreditNoteNo>,
+    /// Whether it was said to be due.
     pub due_emitted: bool,
     /// Whether it was said to be overdue and something has been open since.
     pub overdue: bool,

@@ -1,0 +1,312 @@
+//! The book of one decision: what is open and unapplied while its allocations are made, and the
+//! status events that follow from where it ends.
+
+use std::collections::BTreeMap;
+
+use super::lookup;
+use crate::event::{
+    Allocated, Deallocated, Event, InvoiceCancelled, InvoiceDue, InvoiceOverdue, InvoicePaid,
+    InvoiceReopened,
+};
+use crate::limits::MAX_ALLOCATIONS;
+use crate::money::Money;
+use crate::number::{CreditNoteNo, InvoiceNo, LedgerNo, Source};
+use crate::position::Day;
+use crate::refusal::{Reason, Refusal};
+use crate::state::{Invoice, InvoiceAllocation, Ledger, State};
+use crate::terms::DueTerms;
+
+/// A working copy of what a decision touches.
+pub(super) struct Book<'a> {
+    ledger: &'a Ledger,
+    today: Day,
+    invoices: BTreeMap<InvoiceNo, Account>,
+    sources: BTreeMap<Source, Free>,
+    events: Vec<Event>,
+}
+
+/// An invoice being settled or reopened.
+struct Account {
+    row: Invoice,
+    open_before: i64,
+    /// The day of the last change made here.
+    changed: Day,
+}
+
+/// A payment or credit note being used.
+#[derive(Clone, Copy)]
+struct Free {
+    unapplied: i64,
+    date: Day,
+    /// On how many invoices it has something.
+    invoices: usize,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn open(state: &State, ledger: &'a Ledger) -> Result<Self, Refusal> {
+        Ok(Self {
+            ledger,
+            today: lookup::today(state, ledger)?,
+            invoices: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            events: Vec::new(),
+        })
+    }
+
+    /// Adds an event that is not an allocation.
+    pub(super) fn push(&mut self, event: impl Into<Event>) {
+        self.events.push(event.into());
+    }
+
+    /// Adds a payment or credit note that this decision creates.
+    pub(super) fn add_source(&mut self, source: Source, amount: i64, date: Day) {
+        self.sources.insert(source, Free { unapplied: amount, date, invoices: 0 });
+    }
+
+    /// Notes that a credit note is issued against an invoice.
+    pub(super) fn credit_noted(&mut self, invoice: InvoiceNo, amount: i64) -> Result<(), Refusal> {
+        self.account(invoice)?.row.credit_noted += amount;
+        Ok(())
+    }
+
+    /// What is open on an invoice now.
+    pub(super) fn open_on(&mut self, invoice: InvoiceNo) -> Result<i64, Refusal> {
+        self.account(invoice).map(|account| account.row.open)
+    }
+
+    /// What is unapplied of a source now.
+    pub(super) fn unapplied_of(&mut self, source: Source) -> Result<i64, Refusal> {
+        self.free(source).map(|free| free.unapplied)
+    }
+
+    /// Whether a source may be put on another invoice.
+    pub(super) fn may_take_another(&mut self, source: Source) -> Result<bool, Refusal> {
+        self.free(source).map(|free| free.invoices < MAX_ALLOCATIONS)
+    }
+
+    /// Puts `amount` of a source on an invoice. `date` is the allocation's own date; it counts
+    /// from the latest of it and both documents' dates.
+    pub(super) fn allocate(
+        &mut self,
+        source: Source,
+        invoice: InvoiceNo,
+        amount: i64,
+        date: Day,
+    ) -> Result<(), Refusal> {
+        let ledger = self.ledger;
+        let mut free = self.free(source)?;
+        let account = self.account(invoice)?;
+        let row = &mut account.row;
+        let money = |minor| Money::new(minor, row.currency);
+        if amount > row.open {
+            return Err(over("open amount", money(row.open), money(amount), row));
+        }
+        if amount > free.unapplied {
+            return Err(over("unapplied amount", money(free.unapplied), money(amount), row));
+        }
+        let known = row.allocations.iter().any(|allocation| allocation.source == source);
+        if row.allocations.len() >= MAX_ALLOCATIONS {
+            return Err(full("invoice", &row.id));
+        }
+        if !known && free.invoices >= MAX_ALLOCATIONS {
+            return Err(full("source", &ledger.id));
+        }
+        let date = date.max(row.issue_date).max(free.date);
+        row.open -= amount;
+        row.allocations.push(InvoiceAllocation { source, amount, date });
+        let open_after = row.open;
+        account.changed = account.changed.max(date);
+        free.unapplied -= amount;
+        free.invoices += usize::from(!known);
+        let unapplied_after = free.unapplied;
+        self.sources.insert(source, free);
+        let ledger = ledger.no;
+        self.push(Allocated { ledger, source, invoice, amount, date, open_after, unapplied_after });
+        Ok(())
+    }
+
+    /// Takes `amount` of a source (all of it where `None`) off an invoice, the newest allocations
+    /// first. The date is `date`, or from today on the first one that undoes no later fact.
+    pub(super) fn deallocate(
+        &mut self,
+        source: Source,
+        invoice: InvoiceNo,
+        amount: Option<i64>,
+        date: Option<Day>,
+    ) -> Result<(), Refusal> {
+        let (today, ledger) = (self.today, self.ledger.no);
+        let mut free = self.free(source)?;
+        let account = self.account(invoice)?;
+        let row = &mut account.row;
+        let has = row.allocated_from(source);
+        let money = |minor| Money::new(minor, row.currency);
+        if has == 0 {
+            return Err(Refusal::new(
+                Reason::NothingLeft,
+                "invoice_id",
+                format!("nothing of it is allocated to invoice {}", row.id),
+            ));
+        }
+        let amount = amount.unwrap_or(has);
+        if amount > has {
+            return Err(over("allocated amount", money(has), money(amount), row));
+        }
+        let (last, gone) = row.take_off_dated(source, amount);
+        let date = lookup::not_before(date, today, last, "the allocation")?;
+        row.open += amount;
+        let open_after = row.open;
+        account.changed = account.changed.max(date);
+        free.unapplied += amount;
+        free.invoices -= usize::from(gone);
+        let unapplied_after = free.unapplied;
+        self.sources.insert(source, free);
+        self.push(Deallocated {
+            ledger,
+            source,
+            invoice,
+            amount,
+            date,
+            open_after,
+            unapplied_after,
+        });
+        Ok(())
+    }
+
+    /// The events, with those that say what became of the invoices.
+    pub(super) fn close(mut self) -> Vec<Event> {
+        let ledger = self.ledger;
+        for (invoice, account) in std::mem::take(&mut self.invoices) {
+            let row = &account.row;
+            let cancelled = is_cancelled(ledger, row, invoice);
+            let settled = row.allocations.iter().map(|allocation| allocation.date).max();
+            let date = settled.filter(|_| row.open == 0).unwrap_or(account.changed);
+            let ledger = ledger.no;
+            if row.open == 0 && cancelled {
+                if !row.cancelled {
+                    self.push(InvoiceCancelled { ledger, invoice, date });
+                }
+            } else if row.open == 0 && (account.open_before > 0 || row.cancelled) {
+                self.push(InvoicePaid { ledger, invoice, date });
+            } else if row.open > 0 && account.open_before == 0 {
+                self.push(InvoiceReopened { ledger, invoice, date, open: row.open });
+                let (due, told) = (row.due, row.due_emitted);
+                let event = timing(ledger, invoice, row.open, due, told, self.today);
+                self.events.extend(event);
+            }
+        }
+        self.events
+    }
+
+    fn account(&mut self, invoice: InvoiceNo) -> Result<&mut Account, Refusal> {
+        let ledger = self.ledger;
+        let row = ledger.invoices.get(invoice.0);
+        let Some(row) = row else {
+            let message = format!("there is no invoice number {}", invoice.0);
+            return Err(Refusal::new(Reason::UnknownInvoice, "invoice_id", message));
+        };
+        Ok(self.invoices.entry(invoice).or_insert_with(|| Account {
+            row: row.clone(),
+            open_before: row.open,
+            changed: row.issue_date,
+        }))
+    }
+
+    fn free(&mut self, source: Source) -> Result<Free, Refusal> {
+        if let Some(free) = self.sources.get(&source) {
+            return Ok(*free);
+        }
+        let free = match source {
+            Source::Payment(no) => self.ledger.payments.get(no.0).map(|row| Free {
+                unapplied: row.unapplied,
+                date: row.received_on,
+                invoices: row.invoices.len(),
+            }),
+            Source::CreditNote(no) => self.ledger.credit_notes.get(no.0).map(|row| Free {
+                unapplied: row.unapplied,
+                date: row.issue_date,
+                invoices: row.invoices.len(),
+            }),
+        };
+        free.ok_or_else(|| {
+            let message = format!("there is no {source:?}");
+            Refusal::new(Reason::UnknownPayment, "payment_id", message)
+        })
+    }
+}
+
+/// Credit notes reach the total, nothing is open, and nothing but them is allocated.
+fn is_cancelled(ledger: &Ledger, row: &Invoice, invoice: InvoiceNo) -> bool {
+    let own = |allocation: &InvoiceAllocation| match allocation.source {
+        Source::Payment(_) => false,
+        // A credit note that this decision creates is this invoice's own.
+        Source::CreditNote(CreditNoteNo(no)) => {
+            ledger.credit_notes.get(no).is_none_or(|credit_note| credit_note.invoice == invoice)
+        }
+    };
+    row.open == 0
+        && row.total > 0
+        && row.credit_noted == row.total
+        && row.allocations.iter().all(own)
+}
+
+/// What has to be said at once about an invoice whose due date or grace has passed already, since
+/// the day that would have said it is over.
+pub(super) fn timing(
+    ledger: LedgerNo,
+    invoice: InvoiceNo,
+    open: i64,
+    due: DueTerms,
+    due_emitted: bool,
+    today: Day,
+) -> Option<Event> {
+    if today >= due.overdue_from() {
+        return Some(InvoiceOverdue { ledger, invoice, date: today, open }.into());
+    }
+    let due = today >= due.date && !due_emitted;
+    due.then(|| InvoiceDue { ledger, invoice, date: today, open }.into())
+}
+
+impl Invoice {
+    /// What a source has on this invoice.
+    #[must_use]
+    pub fn allocated_from(&self, source: Source) -> i64 {
+        self.allocations.iter().filter(|a| a.source == source).map(|a| a.amount).sum()
+    }
+
+    /// Takes `amount` of a source off, the newest allocations first; tells the latest day of what
+    /// was taken off, and whether nothing of the source is left.
+    pub(crate) fn take_off_dated(&mut self, source: Source, amount: i64) -> (Day, bool) {
+        let (mut left, mut last) = (amount, self.issue_date);
+        for allocation in self.allocations.iter_mut().rev() {
+            if allocation.source == source && left > 0 {
+                let part = allocation.amount.min(left);
+                allocation.amount -= part;
+                left -= part;
+                last = last.max(allocation.date);
+            }
+        }
+        assert_eq!(left, 0, "what is taken off was allocated");
+        self.allocations.retain(|allocation| allocation.amount > 0);
+        (last, !self.allocations.iter().any(|allocation| allocation.source == source))
+    }
+}
+
+fn over(what: &str, limit: Money, asked: Money, row: &Invoice) -> Refusal {
+    Refusal::new(
+        Reason::OverAllocation,
+        "amount",
+        format!("{what} is {limit}, asked {asked} (invoice {})", row.id),
+    )
+    .with("limit", limit)
+    .with("asked", asked)
+    .with("invoice_id", &row.id)
+}
+
+fn full(what: &str, id: &crate::id::Id) -> Refusal {
+    Refusal::new(
+        Reason::LimitReached,
+        "allocations",
+        format!("the {what} {id} has {MAX_ALLOCATIONS} live allocations, the most there may be"),
+    )
+    .with("limit", MAX_ALLOCATIONS)
+}

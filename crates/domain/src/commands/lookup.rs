@@ -1,0 +1,153 @@
+//! From the ids of a command to the rows it is about, or the refusal that names what is unknown.
+
+use super::Context;
+use crate::id::Id;
+use crate::money::Money;
+use crate::number::{CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo};
+use crate::position::{Day, Position};
+use crate::refusal::{Reason, Refusal};
+use crate::state::{Clock, CreditNote, Customer, Invoice, Kind, Ledger, Payment, State};
+
+fn unknown(reason: Reason, field: &'static str, what: &str, id: &Id) -> Refusal {
+    Refusal::new(reason, field, format!("there is no {what} {id}")).with("id", id)
+}
+
+pub(super) fn ledger<'a>(state: &'a State, id: &Id) -> Result<&'a Ledger, Refusal> {
+    state
+        .indexes()
+        .find(Kind::Ledger, LedgerNo(0), id.as_str())
+        .and_then(|no| state.rows().ledgers.get(no))
+        .ok_or_else(|| unknown(Reason::UnknownLedger, "ledger_id", "ledger", id))
+}
+
+pub(super) fn clock<'a>(state: &'a State, ledger: &Ledger) -> Result<&'a Clock, Refusal> {
+    state
+        .rows()
+        .clocks
+        .get(ledger.clock.0)
+        .ok_or_else(|| unknown(Reason::UnknownClock, "ledger_id", "clock of ledger", &ledger.id))
+}
+
+pub(super) fn today(state: &State, ledger: &Ledger) -> Result<Day, Refusal> {
+    clock(state, ledger).map(|clock| clock.today)
+}
+
+pub(super) fn customer<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(CustomerNo, &'a Customer), Refusal> {
+    state
+        .indexes()
+        .find(Kind::Customer, ledger.no, id.as_str())
+        .and_then(|no| Some((CustomerNo(no), ledger.customers.get(no)?)))
+        .ok_or_else(|| unknown(Reason::UnknownCustomer, "customer_id", "customer", id))
+}
+
+pub(super) fn invoice<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(InvoiceNo, &'a Invoice), Refusal> {
+    state
+        .indexes()
+        .find(Kind::Invoice, ledger.no, id.as_str())
+        .and_then(|no| Some((InvoiceNo(no), ledger.invoices.get(no)?)))
+        .ok_or_else(|| unknown(Reason::UnknownInvoice, "invoice_id", "invoice", id))
+}
+
+pub(super) fn payment<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(PaymentNo, &'a Payment), Refusal> {
+    state
+        .indexes()
+        .find(Kind::Payment, ledger.no, id.as_str())
+        .and_then(|no| Some((PaymentNo(no), ledger.payments.get(no)?)))
+        .ok_or_else(|| unknown(Reason::UnknownPayment, "payment_id", "payment", id))
+}
+
+pub(super) fn credit_note<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(CreditNoteNo, &'a CreditNote), Refusal> {
+    state
+        .indexes()
+        .find(Kind::CreditNote, ledger.no, id.as_str())
+        .and_then(|no| Some((CreditNoteNo(no), ledger.credit_notes.get(no)?)))
+        .ok_or_else(|| unknown(Reason::UnknownCreditNote, "credit_note_id", "credit note", id))
+}
+
+/// The id that the engine has filled in where the caller left it out.
+pub(super) fn assigned(id: Option<&Id>, field: &'static str) -> Result<Id, Refusal> {
+    id.cloned().ok_or_else(|| Refusal::missing(field))
+}
+
+/// The next dense number of a table.
+pub(super) fn next_number(len: u32, field: &'static str) -> Result<u32, Refusal> {
+    if len < u32::MAX {
+        return Ok(len);
+    }
+    Err(Refusal::new(Reason::LimitReached, field, format!("there are {len} already")))
+}
+
+pub(super) fn id_exists(field: &'static str, what: &str, id: &Id) -> Refusal {
+    Refusal::new(Reason::IdExists, field, format!("{what} {id} exists already with other content"))
+        .with("id", id)
+}
+
+pub(super) fn check_version(context: &Context, version: Position) -> Result<(), Refusal> {
+    match context.expected_version {
+        Some(expected) if expected != version => Err(Refusal::new(
+            Reason::VersionMismatch,
+            "expected_version",
+            format!("the version is {version}, expected {expected}"),
+        )
+        .with("version", version)
+        .with("expected", expected)),
+        _ => Ok(()),
+    }
+}
+
+/// A command that creates something has no version to expect.
+pub(super) fn no_version(context: &Context) -> Result<(), Refusal> {
+    match context.expected_version {
+        None => Ok(()),
+        Some(_) => Err(Refusal::new(
+            Reason::ConflictingFields,
+            "expected_version",
+            "expected_version is for what exists, this command creates something",
+        )),
+    }
+}
+
+/// `date` where it is given, else `today`; never before `fact`, which it undoes or follows.
+pub(super) fn not_before(
+    date: Option<Day>,
+    today: Day,
+    fact: Day,
+    what: &str,
+) -> Result<Day, Refusal> {
+    match date {
+        None => Ok(today.max(fact)),
+        Some(date) if date >= fact => Ok(date),
+        Some(date) => Err(Refusal::new(
+            Reason::DatedBeforeFact,
+            "date",
+            format!("the date {date} lies before {fact}, the date of {what}"),
+        )
+        .with("date", date)
+        .with("fact_date", fact)),
+    }
+}
+
+/// An amount that must be above 0.
+pub(super) fn positive(field: &str, amount: Money) -> Result<i64, Refusal> {
+    if amount.minor > 0 {
+        return Ok(amount.minor);
+    }
+    Err(Refusal::new(Reason::NotPositive, field, format!("{field} must be above 0, is {amount}"))
+        .with("amount", amount))
+}

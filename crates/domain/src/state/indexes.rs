@@ -1,0 +1,364 @@
+//! Indexes of the state: made of rows, never stored, built anew with a snapshot.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::rows::{Invoice, Ledger, Rows};
+use crate::currency::Currency;
+use crate::event::Event;
+use crate::number::{ClockNo, CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo, Source};
+use crate::position::Day;
+
+/// What a name names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Clock,
+    Ledger,
+    Customer,
+    Invoice,
+    Payment,
+    CreditNote,
+    InvoiceNumber,
+    CreditNoteNumber,
+    /// The reference of an invoice; where two invoices make the same, the first.
+    Reference,
+}
+
+/// What is to be emitted on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// `InvoiceDue`.
+    Due,
+    /// `InvoiceOverdue`.
+    Overdue,
+}
+
+type OpenByDue = (LedgerNo, CustomerNo, Currency, Day, Arc<str>, InvoiceNo);
+type OpenByAmount = (LedgerNo, CustomerNo, Currency, i64, Day, InvoiceNo);
+type Free = (LedgerNo, CustomerNo, Currency, bool, Day, u32);
+
+/// The indexes.
+#[derive(Debug)]
+pub struct Indexes {
+    names: Vec<BTreeMap<Name, u32>>,
+    open_by_due: BTreeSet<OpenByDue>,
+    open_by_amount: BTreeSet<OpenByAmount>,
+    free: BTreeSet<Free>,
+    timers: BTreeSet<(ClockNo, Day, Timer, LedgerNo, InvoiceNo)>,
+}
+
+/// WHY: trees grow a node at a time, where a hash map that doubles would stop the writer; split by
+/// a hash of the name they stay shallow, and a caller who picks ids that collide gains nothing.
+const SHARDS: usize = 1_024;
+
+impl Default for Indexes {
+    fn default() -> Self {
+        Self {
+            names: (0..SHARDS).map(|_| BTreeMap::new()).collect(),
+            open_by_due: BTreeSet::new(),
+            open_by_amount: BTreeSet::new(),
+            free: BTreeSet::new(),
+            timers: BTreeSet::new(),
+        }
+    }
+}
+
+impl Indexes {
+    /// The indexes of these rows.
+    #[must_use]
+    pub fn of(rows: &Rows) -> Self {
+        let mut indexes = Self::default();
+        for (no, clock) in (0..).zip(rows.clocks.iter()) {
+            indexes.name(Kind::Clock, LedgerNo(0), clock.id.as_str(), no);
+        }
+        for ledger in rows.ledgers.iter() {
+            indexes.name(Kind::Ledger, LedgerNo(0), ledger.id.as_str(), ledger.no.0);
+            for (no, row) in (0..).zip(ledger.customers.iter()) {
+                indexes.name(Kind::Customer, ledger.no, row.id.as_str(), no);
+            }
+            for no in (0..ledger.invoices.len()).map(InvoiceNo) {
+                indexes.invoice_names(ledger, no);
+                indexes.invoice(ledger, no, true);
+            }
+            for no in (0..ledger.payments.len()).map(PaymentNo) {
+                indexes.payment_name(ledger, no);
+                indexes.source(ledger, Source::Payment(no), true);
+            }
+            for no in (0..ledger.credit_notes.len()).map(CreditNoteNo) {
+                indexes.credit_note_names(ledger, no);
+                indexes.source(ledger, Source::CreditNote(no), true);
+            }
+        }
+        indexes
+    }
+
+    /// The number of what is named; clocks and ledgers are named in ledger 0.
+    #[must_use]
+    pub fn find(&self, kind: Kind, ledger: LedgerNo, text: &str) -> Option<u32> {
+        let name: &dyn AsName = &(kind, ledger, text);
+        self.names[shard(kind, ledger, text)].get(name).copied()
+    }
+
+    /// The open invoices of a customer in a currency, oldest due date first, then by number.
+    pub fn open_invoices(
+        &self,
+        ledger: LedgerNo,
+        customer: CustomerNo,
+        currency: Currency,
+    ) -> impl Iterator<Item = InvoiceNo> {
+        let from = (ledger, customer, currency, Day::MIN, Arc::from(""), InvoiceNo(0));
+        self.open_by_due
+            .range(from..)
+            .take_while(move |key| (key.0, key.1, key.2) == (ledger, customer, currency))
+            .map(|key| key.5)
+    }
+
+    /// The invoice of a customer whose open amount is exactly this, the oldest due first.
+    #[must_use]
+    pub fn open_exactly(
+        &self,
+        ledger: LedgerNo,
+        customer: CustomerNo,
+        currency: Currency,
+        open: i64,
+    ) -> Option<InvoiceNo> {
+        let from = (ledger, customer, currency, open, Day::MIN, InvoiceNo(0));
+        let key = self.open_by_amount.range(from..).next()?;
+        ((key.0, key.1, key.2, key.3) == (ledger, customer, currency, open)).then_some(key.5)
+    }
+
+    /// The sources of a customer with something unapplied: credits, then payments, oldest first.
+    pub fn free_sources(
+        &self,
+        ledger: LedgerNo,
+        customer: CustomerNo,
+        currency: Currency,
+    ) -> impl Iterator<Item = Source> {
+        let from = (ledger, customer, currency, false, Day::MIN, 0);
+        self.free
+            .range(from..)
+            .take_while(move |key| (key.0, key.1, key.2) == (ledger, customer, currency))
+            .map(|key| match key.3 {
+                false => Source::CreditNote(CreditNoteNo(key.5)),
+                true => Source::Payment(PaymentNo(key.5)),
+            })
+    }
+
+    /// What is to be emitted on a clock's days up to `day`, in order.
+    pub fn due(
+        &self,
+        clock: ClockNo,
+        day: Day,
+    ) -> impl Iterator<Item = (Timer, LedgerNo, InvoiceNo)> {
+        let from = (clock, Day::MIN, Timer::Due, LedgerNo(0), InvoiceNo(0));
+        let to = (clock, day, Timer::Overdue, LedgerNo(u32::MAX), InvoiceNo(u32::MAX));
+        self.timers
+            .range((Bound::Included(from), Bound::Included(to)))
+            .map(|(_, _, timer, ledger, invoice)| (*timer, *ledger, *invoice))
+    }
+
+    /// Takes out the keys of the rows that the event is about to change.
+    pub(super) fn before(&mut self, rows: &Rows, event: &Event) {
+        self.touched(rows, event, false);
+    }
+
+    /// Puts in the keys of the rows that the event created or changed.
+    pub(super) fn after(&mut self, rows: &Rows, event: &Event) {
+        match event {
+            Event::ClockCreated(e) => {
+                self.name(Kind::Clock, LedgerNo(0), e.id.as_str(), e.clock.0);
+            }
+            Event::LedgerCreated(e) => {
+                self.name(Kind::Ledger, LedgerNo(0), e.id.as_str(), e.ledger.0);
+            }
+            Event::CustomerCreated(e) => {
+                self.name(Kind::Customer, e.ledger, e.id.as_str(), e.customer.0);
+            }
+            _ => {}
+        }
+        if let Some(ledger) = event.ledger().and_then(|no| rows.ledger(no)) {
+            match event {
+                Event::InvoiceIssued(e) => self.invoice_names(ledger, e.invoice),
+                Event::PaymentRecorded(e) => self.payment_name(ledger, e.payment),
+                Event::CreditNoteIssued(e) => self.credit_note_names(ledger, e.credit_note),
+                _ => {}
+            }
+        }
+        self.touched(rows, event, true);
+    }
+
+    fn touched(&mut self, rows: &Rows, event: &Event, insert: bool) {
+        let Some(ledger) = event.ledger().and_then(|no| rows.ledger(no)) else { return };
+        match event {
+            Event::InvoiceIssued(e) => self.invoice(ledger, e.invoice, insert),
+            Event::InvoiceDue(e) => self.invoice(ledger, e.invoice, insert),
+            Event::InvoiceOverdue(e) => self.invoice(ledger, e.invoice, insert),
+            Event::InvoicePaid(e) => self.invoice(ledger, e.invoice, insert),
+            Event::InvoiceCancelled(e) => self.invoice(ledger, e.invoice, insert),
+            Event::PaymentRecorded(e) => self.source(ledger, Source::Payment(e.payment), insert),
+            Event::PaymentReversed(e) => self.source(ledger, Source::Payment(e.payment), insert),
+            Event::CreditNoteIssued(e) => {
+                self.source(ledger, Source::CreditNote(e.credit_note), insert);
+            }
+            Event::Allocated(e) => {
+                self.invoice(ledger, e.invoice, insert);
+                self.source(ledger, e.source, insert);
+            }
+            Event::Deallocated(e) => {
+                self.invoice(ledger, e.invoice, insert);
+                self.source(ledger, e.source, insert);
+            }
+            _ => {}
+        }
+    }
+
+    fn invoice(&mut self, ledger: &Ledger, no: InvoiceNo, insert: bool) {
+        let Some(row) = ledger.invoices.get(no.0) else { return };
+        if row.open == 0 {
+            return;
+        }
+        let by_due = (ledger.no, row.customer, row.currency, row.due.date, row.number.clone(), no);
+        change(&mut self.open_by_due, by_due, insert);
+        let by_amount = (ledger.no, row.customer, row.currency, row.open, row.due.date, no);
+        change(&mut self.open_by_amount, by_amount, insert);
+        for (timer, day) in timers(row) {
+            change(&mut self.timers, (ledger.clock, day, timer, ledger.no, no), insert);
+        }
+    }
+
+    fn source(&mut self, ledger: &Ledger, source: Source, insert: bool) {
+        let key = match source {
+            Source::Payment(no) => ledger.payments.get(no.0).map(|row| {
+                (
+                    row.unapplied,
+                    (ledger.no, row.customer, row.currency, true, row.received_on, no.0),
+                )
+            }),
+            Source::CreditNote(no) => ledger.credit_notes.get(no.0).map(|row| {
+                (
+                    row.unapplied,
+                    (ledger.no, row.customer, row.currency, false, row.issue_date, no.0),
+                )
+            }),
+        };
+        if let Some((_, key)) = key.filter(|(unapplied, _)| *unapplied > 0) {
+            change(&mut self.free, key, insert);
+        }
+    }
+
+    fn invoice_names(&mut self, ledger: &Ledger, no: InvoiceNo) {
+        let Some(row) = ledger.invoices.get(no.0) else { return };
+        self.name(Kind::Invoice, ledger.no, row.id.as_str(), no.0);
+        self.name(Kind::InvoiceNumber, ledger.no, &row.number, no.0);
+        self.name(Kind::Reference, ledger.no, &row.reference, no.0);
+    }
+
+    fn payment_name(&mut self, ledger: &Ledger, no: PaymentNo) {
+        if let Some(row) = ledger.payments.get(no.0) {
+            self.name(Kind::Payment, ledger.no, row.id.as_str(), no.0);
+        }
+    }
+
+    fn credit_note_names(&mut self, ledger: &Ledger, no: CreditNoteNo) {
+        if let Some(row) = ledger.credit_notes.get(no.0) {
+            self.name(Kind::CreditNote, ledger.no, row.id.as_str(), no.0);
+            self.name(Kind::CreditNoteNumber, ledger.no, &row.number, no.0);
+        }
+    }
+
+    fn name(&mut self, kind: Kind, ledger: LedgerNo, text: &str, number: u32) {
+        let name = Name { kind, ledger, text: text.into() };
+        self.names[shard(kind, ledger, text)].entry(name).or_insert(number);
+    }
+}
+
+fn timers(row: &Invoice) -> impl Iterator<Item = (Timer, Day)> {
+    let due = (!row.due_emitted).then_some((Timer::Due, row.due.date));
+    let overdue = (!row.overdue).then_some((Timer::Overdue, row.due.overdue_from()));
+    due.into_iter().chain(overdue)
+}
+
+fn change<T: Ord>(set: &mut BTreeSet<T>, key: T, insert: bool) {
+    if insert {
+        set.insert(key);
+    } else {
+        set.remove(&key);
+    }
+}
+
+fn shard(kind: Kind, ledger: LedgerNo, text: &str) -> usize {
+    // FNV-1a; see SHARDS for what it has to withstand.
+    let start = 0xcbf2_9ce4_8422_2325 ^ (u64::from(ledger.0) << 8) ^ (kind as u64);
+    let hash = text
+        .bytes()
+        .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    usize::try_from(hash % SHARDS as u64).unwrap_or_default()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Name {
+    kind: Kind,
+    ledger: LedgerNo,
+    text: Arc<str>,
+}
+
+/// WHY: lets a tree with owned keys be searched by a borrowed text.
+trait AsName {
+    fn as_name(&self) -> (Kind, LedgerNo, &str);
+}
+
+// === impl AsName ===
+
+impl AsName for Name {
+    fn as_name(&self) -> (Kind, LedgerNo, &str) {
+        (self.kind, self.ledger, &self.text)
+    }
+}
+
+impl AsName for (Kind, LedgerNo, &str) {
+    fn as_name(&self) -> (Kind, LedgerNo, &str) {
+        *self
+    }
+}
+
+impl PartialEq for dyn AsName + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_name() == other.as_name()
+    }
+}
+
+impl Eq for dyn AsName + '_ {}
+
+impl PartialOrd for dyn AsName + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn AsName + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_name().cmp(&other.as_name())
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_name().cmp(&other.as_name())
+    }
+}
+
+impl<'a> Borrow<dyn AsName + 'a> for Name {
+    fn borrow(&self) -> &(dyn AsName + 'a) {
+        self
+    }
+}
