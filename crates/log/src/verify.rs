@@ -4,7 +4,6 @@
 //! server that appends to the same files.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::chain::Tail;
 use crate::disk::Disk;
@@ -195,7 +194,7 @@ impl VerifyReport {
 /// # Errors
 /// [`LogError::Corrupt`] or [`LogError::NotNext`] for the first frame that is wrong.
 pub fn verify_reader(
-    reader: &Arc<dyn LogReader>,
+    reader: &dyn LogReader,
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<VerifyReport, LogError> {
     let log_id = reader.log_id();

@@ -150,10 +150,16 @@ pub(crate) struct AnchorWriter {
 }
 
 impl AnchorWriter {
+    /// Opens the anchor file, of which `last` is the newest slot.
+    ///
+    /// WHY it writes that slot again: a former process may have failed to sync it, so that it is
+    /// shown, but not on the disk. The other slot must not be given up before this one is safe.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path, last: Anchor) -> Result<Self, LogError> {
         let path = dir.join(ANCHOR);
         let file = disk.open_rw(&path).map_err(LogError::io("open", &path))?;
-        Ok(Self { file, path, last })
+        let writer = Self { file, path, last };
+        writer.write(&last)?;
+        Ok(writer)
     }
 
     /// The frame that is anchored.
@@ -173,12 +179,16 @@ impl AnchorWriter {
             next_position: tail.next_position,
             hash: tail.hash,
         };
-        let slot = (next.sequence % 2) * SLOT_LEN as u64;
-        self.file
-            .write_all_at(&next.encode(), slot)
-            .and_then(|()| self.file.sync_data())
-            .map_err(LogError::sync("anchoring", &self.path))?;
+        self.write(&next)?;
         self.last = next;
         Ok(())
+    }
+
+    fn write(&self, anchor: &Anchor) -> Result<(), LogError> {
+        let slot = (anchor.sequence % 2) * SLOT_LEN as u64;
+        self.file
+            .write_all_at(&anchor.encode(), slot)
+            .and_then(|()| self.file.sync_data())
+            .map_err(LogError::sync("anchoring", &self.path))
     }
 }

@@ -45,6 +45,7 @@ pub struct Recovery {
 
 /// A folder that is locked and read, but not judged.
 struct Folder {
+    options: JournalOptions,
     disk: Arc<dyn Disk>,
     lock: Box<dyn LockGuard>,
     segments: Vec<FrameNumber>,
@@ -65,7 +66,7 @@ impl Journal {
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: &Path,
-        options: &JournalOptions,
+        options: JournalOptions,
     ) -> Result<(Self, Recovery), LogError> {
         let len = options.segment_len;
         if !(SEGMENT_LEN_MIN..=SEGMENT_LEN_MAX).contains(&len) || aligned(len) != len {
@@ -74,11 +75,8 @@ impl Journal {
             ));
         }
         let folder = Folder::open(disk, dir, options)?;
-        let (journal, recovery) = if folder.segments.is_empty() {
-            folder.create(dir, options)?
-        } else {
-            folder.recover(dir, options)?
-        };
+        let (journal, recovery) =
+            if folder.segments.is_empty() { folder.create(dir)? } else { folder.recover(dir)? };
         info!(
             log_id = %journal.reader.log_id, created = recovery.created,
             segments = recovery.segments, frame = %recovery.tail.number,
@@ -90,7 +88,7 @@ impl Journal {
 }
 
 impl Folder {
-    fn open(disk: Arc<dyn Disk>, dir: &Path, options: &JournalOptions) -> Result<Self, LogError> {
+    fn open(disk: Arc<dyn Disk>, dir: &Path, options: JournalOptions) -> Result<Self, LogError> {
         if !disk.exists(dir).map_err(LogError::io("look for", dir))? {
             if options.create.is_none() {
                 return Err(LogError::NoLog { dir: dir.to_owned() });
@@ -112,14 +110,14 @@ impl Folder {
             }
         }
         let has_spare = names.iter().any(|name| name == SPARE);
-        Ok(Self { disk, lock, segments, has_spare, cleaned, anchor })
+        Ok(Self { options, disk, lock, segments, has_spare, cleaned, anchor })
     }
 
     /// Begins a new log. The anchor is made before the first segment, so that a folder with segments
     /// always has one.
-    fn create(self, dir: &Path, options: &JournalOptions) -> Result<(Journal, Recovery), LogError> {
+    fn create(self, dir: &Path) -> Result<(Journal, Recovery), LogError> {
         let start = FrameNumber::START;
-        let mut known = options.known.clone();
+        let mut known = self.options.known.clone();
         known.extend(self.anchor.map(|found| found.anchor.as_known()));
         if let Some(known) = known.iter().max_by_key(|known| known.number)
             && known.number > start
@@ -127,16 +125,16 @@ impl Folder {
             let (known, wanted) = (known.source.clone(), known.number);
             return Err(LogError::RolledBack { known, wanted, tail: start });
         }
-        let Some(log_id) = options.create else {
+        let Some(log_id) = self.options.create else {
             return Err(LogError::NoLog { dir: dir.to_owned() });
         };
-        if options.expect.is_some_and(|expected| expected != log_id) {
+        if self.options.expect.is_some_and(|expected| expected != log_id) {
             return Err(LogError::Options("the log to create is not the log that is expected"));
         }
         let disk = &*self.disk;
         let anchor = Anchor::genesis(log_id);
         anchor.create(disk, dir)?;
-        let (spare, cleaned) = self.spare(dir, options)?;
+        let (spare, cleaned) = self.spare(dir)?;
         let tail = Tail::genesis(log_id);
         let reader = JournalReader::new(Arc::clone(&self.disk), dir.into(), log_id, tail, vec![]);
         let anchor = AnchorWriter::open(disk, dir, anchor)?;
@@ -146,7 +144,7 @@ impl Folder {
             active: None,
             anchor,
             spare,
-            segment_len: options.segment_len,
+            segment_len: self.options.segment_len,
             in_flight: std::collections::VecDeque::new(),
             unanchored: 0,
             stopped: None,
@@ -170,17 +168,13 @@ impl Folder {
     }
 
     /// Reads, judges and repairs a log that is there.
-    fn recover(
-        self,
-        dir: &Path,
-        options: &JournalOptions,
-    ) -> Result<(Journal, Recovery), LogError> {
+    fn recover(self, dir: &Path) -> Result<(Journal, Recovery), LogError> {
         let Some(found) = self.anchor else {
             return Err(LogError::AnchorLost { dir: dir.to_owned() });
         };
-        let log_id = self.log_id(dir, options.expect, found.anchor.log_id)?;
+        let log_id = self.log_id(dir, self.options.expect, found.anchor.log_id)?;
         let anchored = found.anchor.number;
-        let mut known = options.known.clone();
+        let mut known = self.options.known.clone();
         known.push(found.anchor.as_known());
         let mut witnesses = Witnesses::new(known);
         let disk = &*self.disk;
@@ -207,7 +201,7 @@ impl Folder {
         if anchored < scanned.tail.number || found.damaged_slots > 0 {
             anchor.advance(&scanned.tail)?;
         }
-        let (spare, cleaned) = self.spare(dir, options)?;
+        let (spare, cleaned) = self.spare(dir)?;
         recovery.cleaned = cleaned;
         let index = std::mem::take(&mut scanned.index);
         let reader =
@@ -218,7 +212,7 @@ impl Folder {
             active: Some(Active { file, path, len: scanned.last.segment_len, at: scanned.end }),
             anchor,
             spare,
-            segment_len: options.segment_len,
+            segment_len: self.options.segment_len,
             in_flight: std::collections::VecDeque::new(),
             unanchored: 0,
             stopped: None,
@@ -257,23 +251,20 @@ impl Folder {
     }
 
     /// Sees to the spare that a former process left.
-    fn spare(
-        &self,
-        dir: &Path,
-        options: &JournalOptions,
-    ) -> Result<(SpareMaker, Vec<String>), LogError> {
+    fn spare(&self, dir: &Path) -> Result<(SpareMaker, Vec<String>), LogError> {
         let mut cleaned = self.cleaned.clone();
         let mut ready = self.has_spare;
         if ready {
             let path = dir.join(SPARE);
-            ready = is_usable(&*self.disk, dir, options.segment_len)
+            ready = is_usable(&*self.disk, dir, self.options.segment_len)
                 .map_err(LogError::io("read", &path))?;
             if !ready {
                 clean(&*self.disk, dir, SPARE, &mut cleaned)?;
             }
         }
         let disk = Arc::clone(&self.disk);
-        let maker = SpareMaker::new(disk, dir, options.segment_len, options.background, ready)?;
+        let maker =
+            SpareMaker::new(disk, dir, self.options.segment_len, self.options.background, ready)?;
         Ok((maker, cleaned))
     }
 }

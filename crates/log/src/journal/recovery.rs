@@ -16,11 +16,11 @@ use crate::chain::Tail;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Damage, LogError};
 use crate::event_log::Known;
-use crate::frame::FrameError;
+use crate::frame::{FRAME_MAX, FrameError};
 use crate::id::{FrameNumber, LogId};
 
 /// Bytes written at a time where space is zeroed again.
-const CHUNK: usize = 1024 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// Those who have seen frames, and what the log says about it.
 pub(crate) struct Witnesses {
@@ -130,7 +130,7 @@ impl OpenSegment {
 
     /// The file as it should be: up to its full length, zeros where it is cut.
     pub(crate) fn window(&self) -> Window<'_> {
-        Window::new(&*self.file, self.header.segment_len)
+        Window::new(&*self.file, self.header.segment_len, self.file_len)
     }
 }
 
@@ -230,6 +230,13 @@ impl Torn<'_> {
             return Err(error);
         }
         let name = segment_name(self.segment.header.first);
+        // WHY: a read that fails once must not destroy a frame that is whole on the disk.
+        window.forget();
+        let mut again = *tail;
+        let end = walk(window, &self.segment.header, self.at, &mut again, &mut |_| {})?;
+        if !matches!(end, End::Damage { at, .. } if at == self.at) {
+            return Err(error);
+        }
         let later = later_frame(window, &self.segment.header, self.at, tail)
             .map_err(LogError::io("read", name.as_ref()))?;
         if later {
@@ -247,8 +254,9 @@ impl Scanned {
     /// Zeros a torn tail, restores the length of a cut file, and makes durable what was read.
     ///
     /// Returns how many bytes were written again. WHY: after a failed sync the system may show bytes
-    /// that the disk does not have, and call the next sync a success. So frames that are not
-    /// anchored are written again before they are synced.
+    /// that the disk does not have, or hide some that it has, and call the next sync a success. So
+    /// frames that are not anchored are written again before they are synced, and the space that a
+    /// lost frame may have reached is zeroed, whatever it shows.
     pub(super) fn repair(&self, file: &dyn DiskFile, path: &Path) -> Result<u64, LogError> {
         let rewrite = self.end - self.unanchored_from;
         let write = || {
@@ -257,8 +265,9 @@ impl Scanned {
                 file.read_up_to(&mut bytes, self.unanchored_from)?;
                 file.write_all_at(&bytes, self.unanchored_from)?;
             }
-            zero(file, self.end, self.torn_to)?;
-            zero(file, self.file_len.max(self.torn_to), self.last.segment_len)?;
+            let reach = self.end.saturating_add(FRAME_MAX as u64).max(self.torn_to);
+            zero(file, self.end, reach.min(self.last.segment_len))?;
+            zero(file, self.file_len, self.last.segment_len)?;
             file.sync_all()
         };
         write().map_err(LogError::sync("repairing the end", path))?;
@@ -272,9 +281,9 @@ impl Scanned {
 }
 
 fn zero(file: &dyn DiskFile, mut from: u64, to: u64) -> std::io::Result<()> {
-    let zeros = vec![0; CHUNK];
+    let zeros = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(CHUNK).min(CHUNK)];
     while from < to {
-        let len = usize::try_from(to - from).unwrap_or(CHUNK).min(CHUNK);
+        let len = usize::try_from(to - from).unwrap_or(CHUNK).min(zeros.len());
         file.write_all_at(&zeros[..len], from)?;
         from += len as u64;
     }

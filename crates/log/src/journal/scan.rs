@@ -17,13 +17,15 @@ pub(crate) struct Window<'f> {
     file: &'f dyn DiskFile,
     bytes: Vec<u8>,
     start: u64,
-    /// Bytes up to here may be asked for.
+    /// Where the file ends, or should.
     limit: u64,
+    /// Where the file ended when it was opened.
+    file_len: u64,
 }
 
 impl<'f> Window<'f> {
-    pub(crate) fn new(file: &'f dyn DiskFile, limit: u64) -> Self {
-        Self { file, bytes: Vec::new(), start: 0, limit }
+    pub(crate) fn new(file: &'f dyn DiskFile, limit: u64, file_len: u64) -> Self {
+        Self { file, bytes: Vec::new(), start: 0, limit, file_len }
     }
 
     /// The bytes from `offset` on: `len` of them, or as many as the limit leaves.
@@ -161,33 +163,23 @@ fn step(window: &mut Window<'_>, at: u64) -> io::Result<Step> {
             Some(offset) => End::Damage { at, offset, damage: Damage::NotZero, may_be_torn: true },
         }));
     }
-    let damaged = |error: FrameError| {
-        Ok(Step::End(End::Damage {
-            at,
-            offset: at + error.offset() as u64,
-            damage: error.into(),
-            may_be_torn: may_be_torn(&error),
-        }))
+    let damage = |error: FrameError, may_be_torn| {
+        let offset = at + error.offset() as u64;
+        Ok(Step::End(End::Damage { at, offset, damage: error.into(), may_be_torn }))
     };
     let header = match FrameHeader::decode(window.at(at, HEADER_LEN)?) {
         Ok(header) => header,
-        Err(error) => return damaged(error),
+        Err(error) => return damage(error, header_is_cut(window, at, &error)?),
     };
     let len = header.frame_len();
     let padded = len.next_multiple_of(ALIGN_LEN);
+    let is_past_end = at + len as u64 > window.file_len;
     let bytes = window.at(at, padded)?;
     let checked = match check(bytes) {
         Ok(checked) => checked,
-        // WHY: a torn write leaves the header's promise in place, so its length fits the segment.
-        Err(error @ FrameError::Short { .. }) => {
-            return Ok(Step::End(End::Damage {
-                at,
-                offset: at,
-                damage: error.into(),
-                may_be_torn: false,
-            }));
-        }
-        Err(error) => return damaged(error),
+        // A whole header says that the frame has this length, but the segment has not.
+        Err(error @ FrameError::Short { .. }) => return damage(error, false),
+        Err(error) => return damage(error, is_past_end || has_missing_sector(&bytes[..len])),
     };
     if let Some(index) = bytes[len..].iter().position(|byte| *byte != 0) {
         let offset = at + (len + index) as u64;
@@ -200,18 +192,33 @@ fn step(window: &mut Window<'_>, at: u64) -> io::Result<Step> {
 #[expect(clippy::cast_possible_truncation, reason = "512 fits everywhere")]
 const ALIGN_LEN: usize = ALIGN as usize;
 
-/// Whether missing sectors can make a frame fail like this. A header whose checksum holds was
-/// written whole, so what it says is not the work of a crash.
-const fn may_be_torn(error: &FrameError) -> bool {
-    matches!(
-        error,
-        FrameError::Short { .. }
-            | FrameError::NoMagic
-            | FrameError::HeaderCrc
-            | FrameError::Command { .. }
-            | FrameError::Event { .. }
-            | FrameError::BodyHash
-    )
+/// The smallest piece that any device writes: a word. Frames begin at a multiple of it.
+const WORD: usize = 8;
+
+/// Whether a damaged header can be the work of a crash: then its end was not written, and shows the
+/// zeros that were there before. The last word of a whole header holds its checksum.
+///
+/// WHY these two functions: a write that a crash cut short leaves zeros where it did not get to. A
+/// damaged frame without such zeros was whole once, so it may have been acknowledged, and dropping it
+/// would lose it.
+fn header_is_cut(window: &mut Window<'_>, at: u64, error: &FrameError) -> io::Result<bool> {
+    if !matches!(error, FrameError::NoMagic | FrameError::HeaderCrc) {
+        return Ok(false);
+    }
+    let is_past_end = at + HEADER_LEN as u64 > window.file_len;
+    Ok(is_past_end || ends_in_zeros(window.at(at, HEADER_LEN)?))
+}
+
+/// Whether a damaged frame with a whole header can be the work of a crash: then one of its sectors
+/// was not written, at least at its end.
+fn has_missing_sector(frame: &[u8]) -> bool {
+    frame.chunks(ALIGN_LEN).any(ends_in_zeros)
+}
+
+/// Whether the last word, which may be begun only, is zero.
+fn ends_in_zeros(bytes: &[u8]) -> bool {
+    let words = bytes.len().saturating_sub(1) / WORD;
+    is_zero(&bytes[words * WORD..])
 }
 
 /// Whether the header of a later frame of this log stands anywhere after `at`.

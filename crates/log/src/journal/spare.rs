@@ -13,8 +13,8 @@ use super::segment::{SPARE, SPARE_TEMP, is_zero};
 use crate::disk::Disk;
 use crate::error::LogError;
 
-/// Bytes of zeros written at a time.
-const CHUNK: usize = 1024 * 1024;
+/// Bytes of zeros written or read at a time.
+const CHUNK: u64 = 256 * 1024;
 /// How long the background thread waits after a failure before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -193,10 +193,11 @@ impl Work {
             self.disk.remove(temp)?;
         }
         let file = self.disk.create(temp)?;
-        let zeros = vec![0; CHUNK];
+        let zeros = buffer(self.segment_len)?;
         let mut at = 0;
         while at < self.segment_len {
-            let len = usize::try_from(self.segment_len - at).unwrap_or(CHUNK).min(CHUNK);
+            let rest = usize::try_from(self.segment_len - at).unwrap_or(usize::MAX);
+            let len = rest.min(zeros.len());
             file.write_all_at(&zeros[..len], at)?;
             at += len as u64;
         }
@@ -210,7 +211,7 @@ pub(crate) fn is_usable(disk: &dyn Disk, dir: &Path, segment_len: u64) -> io::Re
     if file.len()? != segment_len {
         return Ok(false);
     }
-    let mut bytes = vec![0; CHUNK];
+    let mut bytes = buffer(segment_len)?;
     let mut at = 0;
     while at < segment_len {
         let read = file.read_up_to(&mut bytes, at)?;
@@ -220,4 +221,8 @@ pub(crate) fn is_usable(disk: &dyn Disk, dir: &Path, segment_len: u64) -> io::Re
         at += read as u64;
     }
     Ok(true)
+}
+
+fn buffer(segment_len: u64) -> io::Result<Vec<u8>> {
+    Ok(vec![0; usize::try_from(segment_len.min(CHUNK)).map_err(io::Error::other)?])
 }
