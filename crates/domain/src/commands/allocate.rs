@@ -22,6 +22,8 @@ pub struct Allocate {
     pub from: From,
     /// How much, in minor units; as much as fits where left out.
     pub amount: Option<i64>,
+    /// The currency that the amount is meant in; the invoice's, which it must be, where left out.
+    pub currency: Option<Currency>,
     /// The day; the ledger's today where left out.
     pub date: Option<Day>,
 }
@@ -54,6 +56,7 @@ impl Allocate {
         }
         out.optional_number(6, self.amount);
         out.optional_number(7, self.date.map(|day| i64::from(day.number())));
+        out.optional_text(8, self.currency.as_ref().map(Currency::code));
     }
 
     pub(super) fn named(&self, state: &State) -> Option<Subject> {
@@ -66,6 +69,7 @@ impl Allocate {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
+        lookup::check_currency("amount", self.currency, row)?;
         let money = |minor| Money::new(minor, row.currency);
         if let Some(amount) = self.amount {
             lookup::positive("amount", money(amount))?;

@@ -3,6 +3,7 @@
 use super::allocation::Book;
 use super::{Context, Decision, lookup};
 use crate::content::Content;
+use crate::currency::Currency;
 use crate::id::Id;
 use crate::money::Money;
 use crate::number::Source;
@@ -24,6 +25,8 @@ pub struct Deallocate {
     pub credit_note_id: Option<Id>,
     /// How much, in minor units; all of it where left out.
     pub amount: Option<i64>,
+    /// The currency that the amount is meant in; the invoice's, which it must be, where left out.
+    pub currency: Option<Currency>,
     /// The day, not before the allocation's; the ledger's today, or that day, where left out.
     pub date: Option<Day>,
 }
@@ -36,6 +39,7 @@ impl Deallocate {
         out.optional_text(4, self.credit_note_id.as_ref().map(Id::as_str));
         out.optional_number(5, self.amount);
         out.optional_number(6, self.date.map(|day| i64::from(day.number())));
+        out.optional_text(7, self.currency.as_ref().map(Currency::code));
     }
 
     pub(super) fn named(&self, state: &State) -> Option<Subject> {
@@ -48,6 +52,7 @@ impl Deallocate {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
+        lookup::check_currency("amount", self.currency, row)?;
         let source = self.source(state, ledger)?;
         if let Some(amount) = self.amount {
             lookup::positive("amount", Money::new(amount, row.currency))?;

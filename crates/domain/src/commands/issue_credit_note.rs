@@ -3,6 +3,7 @@
 use super::allocation::Book;
 use super::{Context, Decision, lookup};
 use crate::content::Content;
+use crate::currency::Currency;
 use crate::event::CreditNoteIssued;
 use crate::id::Id;
 use crate::money::Money;
@@ -27,6 +28,8 @@ pub struct IssueCreditNote {
     pub number: Option<String>,
     /// What it credits, in minor units; all that is creditable where left out.
     pub amount: Option<i64>,
+    /// The currency that the amounts are meant in; the invoice's, which it must be, where left out.
+    pub currency: Option<Currency>,
     /// The issue date; the ledger's today where left out.
     pub issue_date: Option<Day>,
     /// What becomes of it.
@@ -60,6 +63,7 @@ impl IssueCreditNote {
             CreditUse::Keep => out.number(8, 1),
         }
         out.text(9, &self.reason);
+        out.optional_text(10, self.currency.as_ref().map(Currency::code));
     }
 
     pub(super) const fn named(&self, _: &State) -> Option<Subject> {
@@ -74,6 +78,7 @@ impl IssueCreditNote {
         }
         let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
+        lookup::check_currency("amount", self.currency, row)?;
         let creditable = row.total - row.credit_noted;
         let money = |minor| Money::new(minor, row.currency);
         if creditable == 0 {

@@ -1,6 +1,7 @@
 //! From the ids of a command to the rows it is about, or the refusal that names what is unknown.
 
 use super::Context;
+use crate::currency::Currency;
 use crate::id::Id;
 use crate::money::Money;
 use crate::number::{CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo};
@@ -140,6 +141,25 @@ pub(super) fn not_before(
         )
         .with("date", date)
         .with("fact_date", fact)),
+    }
+}
+
+/// An amount for an invoice must be meant in the invoice's currency.
+pub(super) fn check_currency(
+    field: &str,
+    currency: Option<Currency>,
+    invoice: &Invoice,
+) -> Result<(), Refusal> {
+    match currency {
+        Some(currency) if currency != invoice.currency => Err(Refusal::new(
+            Reason::CurrencyMismatch,
+            field,
+            format!("invoice {} is in {}, not in {currency}", invoice.id, invoice.currency),
+        )
+        .with("invoice_id", &invoice.id)
+        .with("invoice_currency", invoice.currency)
+        .with("currency", currency)),
+        _ => Ok(()),
     }
 }
 
