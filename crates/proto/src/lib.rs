@@ -7,6 +7,15 @@
 //!
 //! [`Refusal`]: encours_domain::Refusal
 
+pub mod command;
+pub mod credit_note;
+pub mod customer;
+pub mod events;
+pub mod invoice;
+pub mod ledger;
+pub mod money;
+pub mod payment;
+
 /// Messages, clients and servers of package `encours.v1`, as generated.
 #[allow(
     missing_docs,
