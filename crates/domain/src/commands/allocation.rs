@@ -79,6 +79,11 @@ impl<'a> Book<'a> {
         self.free(source).map(|free| free.unapplied)
     }
 
+    /// Whether an invoice takes another allocation.
+    pub(super) fn has_room(&mut self, invoice: InvoiceNo) -> Result<bool, Refusal> {
+        self.account(invoice).map(|account| account.row.allocations.len() < MAX_ALLOCATIONS)
+    }
+
     /// Whether a source may be put on another invoice.
     pub(super) fn may_take_another(&mut self, source: Source) -> Result<bool, Refusal> {
         self.free(source).map(|free| free.invoices < MAX_ALLOCATIONS)

@@ -147,7 +147,7 @@ impl RecordPayment {
                     break;
                 }
                 let part = left.min(book.open_on(invoice)?);
-                if part > 0 {
+                if part > 0 && book.has_room(invoice)? {
                     book.allocate(source, invoice, part, received_on)?;
                 }
             }

@@ -1,0 +1,11 @@
+//! The behaviour of the domain, given / when / then, through its public interface.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_imports,
+    reason = "tests fail by panicking and speak the vocabulary of their scenario"
+)]
+
+mod documents;
+mod payments;
+mod scenario;
