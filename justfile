@@ -1,0 +1,34 @@
+# What a person repeats. `just` lists it.
+
+default:
+    @just --list
+
+# Everything that CI runs.
+ci:
+    bash .ci/run
+
+# Format, lint, test.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo test --workspace
+
+# The made-up company.
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# A server on loopback, data in ./encours-data.
+serve *ARGS:
+    cargo run --release -- serve {{ARGS}}
+
+# Benchmarks, each as a ratio to a limit measured in the same run.
+bench *ARGS:
+    cargo bench -p encours-benches {{ARGS}}
+
+# Licences, bans and sources of all dependencies.
+deny:
+    cargo deny check licenses bans sources
+
+# The gRPC contract.
+buf:
+    npx --yes @bufbuild/buf@1.75.0 lint
