@@ -1,1 +1,26 @@
 //! The read model: folds the log into balances, statuses and history.
+//!
+//! One thread follows the log through its durable frames, decodes each event once and keeps current
+//! rows and a history per ledger, all at one position. [`ReadModel`] is the handle: it answers
+//! queries with the position they reflect, waits for a position, and says how it is. An event that
+//! cannot be folded stops it there; nothing is ever skipped.
+
+mod counts;
+mod error;
+mod fold;
+mod heap;
+mod id_index;
+mod model;
+mod query;
+mod read_model;
+mod rows;
+mod tables;
+mod worker;
+
+pub use counts::{CustomerCounts, InvoiceCounts, Totals};
+pub use error::{FoldError, OpenError, StopError};
+pub use query::{
+    Ageing, AgeingFigures, AgeingRow, AsOf, CreditNoteFilter, CustomerFilter, InvoiceFilter, Items,
+    MAX_PAGE, MAX_SCAN, Page, PaymentFilter, View,
+};
+pub use read_model::{Health, ReadModel, ReadModelOptions};

@@ -1,0 +1,198 @@
+//! Totals of a ledger, kept in step with every change so that asking for them costs nothing.
+
+use std::collections::BTreeMap;
+
+use encours_domain::balance::Balance;
+use encours_domain::status::{CustomerStatus, Facets, Headline};
+use encours_domain::{Currency, Day};
+
+use crate::rows::{InvoiceFlags, InvoiceRow};
+
+/// How many customers have each status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the statuses")]
+pub struct CustomerCounts {
+    pub overdue: u32,
+    pub awaiting_payment: u32,
+    pub in_credit: u32,
+    pub up_to_date: u32,
+}
+
+impl CustomerCounts {
+    /// How many customers have this status.
+    #[must_use]
+    pub const fn get(&self, status: CustomerStatus) -> u32 {
+        match status {
+            CustomerStatus::Overdue => self.overdue,
+            CustomerStatus::AwaitingPayment => self.awaiting_payment,
+            CustomerStatus::InCredit => self.in_credit,
+            CustomerStatus::UpToDate => self.up_to_date,
+        }
+    }
+
+    pub(crate) const fn of(&mut self, status: CustomerStatus) -> &mut u32 {
+        match status {
+            CustomerStatus::Overdue => &mut self.overdue,
+            CustomerStatus::AwaitingPayment => &mut self.awaiting_payment,
+            CustomerStatus::InCredit => &mut self.in_credit,
+            CustomerStatus::UpToDate => &mut self.up_to_date,
+        }
+    }
+}
+
+/// How many invoices show each headline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the headlines")]
+pub struct InvoiceCounts {
+    pub cancelled: u32,
+    pub paid: u32,
+    pub overdue: u32,
+    pub partially_paid: u32,
+    pub not_due: u32,
+}
+
+impl InvoiceCounts {
+    /// How many invoices show this headline.
+    #[must_use]
+    pub const fn get(&self, headline: Headline) -> u32 {
+        match headline {
+            Headline::Cancelled => self.cancelled,
+            Headline::Paid => self.paid,
+            Headline::Overdue => self.overdue,
+            Headline::PartiallyPaid => self.partially_paid,
+            Headline::NotDue => self.not_due,
+        }
+    }
+
+    const fn of(&mut self, headline: Headline) -> &mut u32 {
+        match headline {
+            Headline::Cancelled => &mut self.cancelled,
+            Headline::Paid => &mut self.paid,
+            Headline::Overdue => &mut self.overdue,
+            Headline::PartiallyPaid => &mut self.partially_paid,
+            Headline::NotDue => &mut self.not_due,
+        }
+    }
+}
+
+/// The totals of a ledger at its today. Invoices dated later do not count yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The customers' balances added up, one per currency, by code.
+    pub balances: Vec<Balance>,
+    /// Customers by status.
+    pub customers: CustomerCounts,
+    /// Invoices by headline.
+    pub invoices: InvoiceCounts,
+    /// Invoices with something open.
+    pub open_items: u32,
+    /// Invoices that were overdue at some time.
+    pub ever_overdue: u32,
+}
+
+/// The sums of one currency. Wider than a balance, since customers are added up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    invoiced: i128,
+    credited: i128,
+    collected: i128,
+    outstanding: i128,
+    overdue: i128,
+    unapplied: i128,
+}
+
+/// What [`Totals`] are made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    sums: BTreeMap<Currency, Sums>,
+    customers: CustomerCounts,
+    invoices: InvoiceCounts,
+    open_items: u32,
+    ever_overdue: u32,
+}
+
+/// The status of a customer with these balances.
+pub(crate) fn status(balances: &[Balance]) -> CustomerStatus {
+    CustomerStatus::of(balances.iter().map(Balance::figures))
+}
+
+/// The facets of an invoice.
+pub(crate) fn facets(row: &InvoiceRow, today: Day) -> Facets {
+    let flags = row.flags;
+    Facets::of(
+        (row.open, row.total),
+        row.due,
+        today,
+        flags.has(InvoiceFlags::CANCELLED),
+        flags.has(InvoiceFlags::DISPUTED),
+    )
+}
+
+/// A sum of customers' figures. More than 92 quadrillion units cannot be shown: the largest is.
+pub(crate) fn shown(sum: i128) -> i64 {
+    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
+}
+
+impl Counts {
+    /// Adds the change of a balance.
+    pub(crate) fn add(&mut self, change: &Balance) {
+        let sums = self.sums.entry(change.currency).or_default();
+        sums.invoiced += i128::from(change.invoiced);
+        sums.credited += i128::from(change.credited);
+        sums.collected += i128::from(change.collected);
+        sums.outstanding += i128::from(change.outstanding);
+        sums.overdue += i128::from(change.overdue);
+        sums.unapplied += i128::from(change.unapplied);
+    }
+
+    /// A customer's status was this and is that.
+    pub(crate) fn status(&mut self, before: Option<CustomerStatus>, after: Option<CustomerStatus>) {
+        if before == after {
+            return;
+        }
+        if let Some(status) = before {
+            *self.customers.of(status) -= 1;
+        }
+        if let Some(status) = after {
+            *self.customers.of(status) += 1;
+        }
+    }
+
+    /// An invoice that counts was this on one day and is that on another.
+    pub(crate) fn invoice(
+        &mut self,
+        before: Option<(&InvoiceRow, Day)>,
+        after: Option<(&InvoiceRow, Day)>,
+    ) {
+        if let Some((row, today)) = before {
+            *self.invoices.of(facets(row, today).headline()) -= 1;
+            self.open_items -= u32::from(row.open > 0);
+            self.ever_overdue -= u32::from(row.flags.has(InvoiceFlags::EVER_OVERDUE));
+        }
+        if let Some((row, today)) = after {
+            *self.invoices.of(facets(row, today).headline()) += 1;
+            self.open_items += u32::from(row.open > 0);
+            self.ever_overdue += u32::from(row.flags.has(InvoiceFlags::EVER_OVERDUE));
+        }
+    }
+
+    /// The totals.
+    pub(crate) fn totals(&self) -> Totals {
+        let balance = |(currency, sums): (&Currency, &Sums)| Balance {
+            currency: *currency,
+            invoiced: shown(sums.invoiced),
+            credited: shown(sums.credited),
+            collected: shown(sums.collected),
+            outstanding: shown(sums.outstanding),
+            overdue: shown(sums.overdue),
+            unapplied: shown(sums.unapplied),
+        };
+        Totals {
+            balances: self.sums.iter().map(balance).collect(),
+            customers: self.customers,
+            invoices: self.invoices,
+            open_items: self.open_items,
+            ever_overdue: self.ever_overdue,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The read model as its users hold it: a handle that queries, waits and tells how it is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use encours_domain::{Micros, Position};
+use encours_log::{FrameNumber, LogError, LogReader};
+use tokio::sync::watch;
+
+use crate::error::{OpenError, StopError};
+use crate::model::Model;
+use crate::worker::Worker;
+
+/// How the read model is.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Why it stands still; `None` while it follows the log.
+    pub stopped: Option<StopError>,
+    /// Whether its answers are complete for their position. False only while it is folded anew after
+    /// an event that could not be folded: until then it is empty.
+    pub serving: bool,
+    /// Why its checkpoint was set aside and it was rebuilt from the log, where that happened.
+    pub rebuilt: Option<String>,
+    /// Why the last checkpoint could not be written, where that happened.
+    pub checkpoint_failed: Option<String>,
+}
+
+/// A handle on the read model. Clones are cheap and share it.
+#[derive(Clone)]
+pub struct ReadModel {
+    pub(crate) shared: Arc<Shared>,
+    /// The threads; taken by the first [`stop`](Self::stop).
+    pub(crate) worker: Arc<Mutex<Option<Worker>>>,
+}
+
+/// What handle and threads share.
+pub(crate) struct Shared {
+    pub(crate) model: RwLock<Model>,
+    pub(crate) position: watch::Sender<Position>,
+    pub(crate) health: Mutex<Health>,
+    pub(crate) reader: Arc<dyn LogReader>,
+}
+
+impl std::fmt::Debug for ReadModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadModel").field("position", &self.position()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // WHY poison is ignored: a fold that panics leaves an empty model behind, see the worker.
+    pub(crate) fn model(&self) -> RwLockReadGuard<'_, Model> {
+        self.model.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn model_mut(&self) -> RwLockWriteGuard<'_, Model> {
+        self.model.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a read model needs.
+pub struct ReadModelOptions {
+    /// The log to follow.
+    pub reader: Arc<dyn LogReader>,
+}
+
+impl ReadModel {
+    /// Starts to follow a log. Returns at once; [`wait_for`](Self::wait_for) tells when it has caught
+    /// up.
+    ///
+    /// # Errors
+    /// [`OpenError::Thread`] where the system gives no thread.
+    pub fn open(options: ReadModelOptions) -> Result<Self, OpenError> {
+        let model = Model::new(options.reader.log_id());
+        let health =
+            Health { stopped: None, serving: true, rebuilt: None, checkpoint_failed: None };
+        let shared = Arc::new(Shared {
+            position: watch::Sender::new(model.seen.position),
+            model: RwLock::new(model),
+            health: Mutex::new(health),
+            reader: options.reader,
+        });
+        let worker = Worker::start(&shared)?;
+        Ok(Self { shared, worker: Arc::new(Mutex::new(Some(worker))) })
+    }
+
+    pub(crate) fn model(&self) -> RwLockReadGuard<'_, Model> {
+        self.shared.model()
+    }
+
+    /// The last event that answers know of.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        *self.shared.position.borrow()
+    }
+
+    /// Follows the position. Also wakes when the read model stops.
+    #[must_use]
+    pub fn position_watch(&self) -> watch::Receiver<Position> {
+        self.shared.position.subscribe()
+    }
+
+    /// Waits until answers know of the event at `position`. Bound it by the caller's deadline; to
+    /// drop it is safe.
+    ///
+    /// # Errors
+    /// [`StopError`] where the read model has stopped before it.
+    pub async fn wait_for(&self, position: Position) -> Result<Position, StopError> {
+        let mut watch = self.position_watch();
+        loop {
+            let reached = *watch.borrow_and_update();
+            if reached >= position {
+                return Ok(reached);
+            }
+            if let Some(stopped) = self.shared.health().stopped.clone() {
+                return Err(stopped);
+            }
+            if watch.changed().await.is_err() {
+                return Err(StopError::Closed);
+            }
+        }
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.shared.health().clone()
+    }
+
+    /// The last event recorded at or before `time`, among those the read model knows:
+    /// [`Position::START`] where all were recorded later. Reads about 2 log₂(frames) frames from the
+    /// log, so call it off the async workers.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    pub fn position_at(&self, time: Micros) -> Result<Position, LogError> {
+        let seen = self.model().seen;
+        if time >= seen.recorded_at {
+            return Ok(seen.position);
+        }
+        // The first frame recorded after `time` lies in `low..high`.
+        let (mut low, mut high) = (1, seen.frame.0);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let frame = self.shared.reader.read(FrameNumber(middle))?;
+            if frame.is_some_and(|frame| frame.header().recorded_at <= time) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let frame = self.shared.reader.read(FrameNumber(low))?;
+        let first = frame.map_or(1, |frame| frame.header().first_position.0);
+        Ok(Position(first.saturating_sub(1)))
+    }
+
+    /// Stops following the log, writes a last checkpoint and waits for it. Queries go on answering
+    /// at the position reached. Blocks, so call it off the async workers; a second call does nothing.
+    pub fn stop(&self) {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(worker) = worker {
+            worker.stop(&self.shared);
+        }
+    }
+}
