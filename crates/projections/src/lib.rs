@@ -5,7 +5,9 @@
 //! queries with the position they reflect, waits for a position, and says how it is. An event that
 //! cannot be folded stops it there; nothing is ever skipped.
 
+mod checkpoint;
 mod counts;
+mod digest;
 mod error;
 mod fold;
 mod heap;
@@ -17,7 +19,9 @@ mod rows;
 mod tables;
 mod worker;
 
+pub use checkpoint::Checkpoint;
 pub use counts::{CustomerCounts, InvoiceCounts, Totals};
+pub use digest::Digest;
 pub use error::{FoldError, OpenError, StopError};
 pub use query::{
     Ageing, AgeingFigures, AgeingRow, AsOf, CreditNoteFilter, CustomerFilter, InvoiceFilter, Items,

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use encours_domain::{Micros, Position};
-use encours_log::{FrameNumber, LogError, LogReader};
+use encours_log::{Clock, FrameNumber, LogError, LogReader};
 use tokio::sync::watch;
 
+use crate::checkpoint::Checkpoint;
 use crate::error::{OpenError, StopError};
 use crate::model::Model;
 use crate::worker::Worker;
@@ -65,6 +66,29 @@ impl Shared {
 pub struct ReadModelOptions {
     /// The log to follow.
     pub reader: Arc<dyn LogReader>,
+    /// What the folder of checkpoints held, and where to write them; `None`: in memory only.
+    pub checkpoint: Option<Checkpoint>,
+    /// For the time between checkpoints.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The model that a checkpoint holds, where it fits the log; else gives the checkpoint up.
+fn restore(checkpoint: &mut Checkpoint, reader: &dyn LogReader) -> Option<Model> {
+    let snapshot = checkpoint.loaded.as_ref()?.snapshot.clone();
+    let frame = reader.read(snapshot.seen.frame).ok().flatten();
+    let fits = snapshot.log_id == reader.log_id()
+        && frame.is_some_and(|frame| {
+            frame.hash() == snapshot.seen.hash && frame.last_position() == snapshot.seen.position
+        });
+    if !fits {
+        checkpoint.refuse("the checkpoint was made from another log than this one");
+        return None;
+    }
+    let model = Model::of(snapshot.seen, snapshot.root, snapshot.ledgers);
+    if model.is_none() {
+        checkpoint.refuse("the tables of the checkpoint contradict themselves");
+    }
+    model
 }
 
 impl ReadModel {
@@ -74,16 +98,23 @@ impl ReadModel {
     /// # Errors
     /// [`OpenError::Thread`] where the system gives no thread.
     pub fn open(options: ReadModelOptions) -> Result<Self, OpenError> {
-        let model = Model::new(options.reader.log_id());
-        let health =
-            Health { stopped: None, serving: true, rebuilt: None, checkpoint_failed: None };
+        let ReadModelOptions { reader, mut checkpoint, clock } = options;
+        let model = checkpoint
+            .as_mut()
+            .and_then(|checkpoint| restore(checkpoint, &*reader))
+            .unwrap_or_else(|| Model::new(reader.log_id()));
+        let rebuilt = checkpoint.as_ref().and_then(|checkpoint| checkpoint.refused.clone());
+        if let Some(reason) = &rebuilt {
+            tracing::warn!(reason, "projection_rebuilt");
+        }
+        let health = Health { stopped: None, serving: true, rebuilt, checkpoint_failed: None };
         let shared = Arc::new(Shared {
             position: watch::Sender::new(model.seen.position),
             model: RwLock::new(model),
             health: Mutex::new(health),
-            reader: options.reader,
+            reader,
         });
-        let worker = Worker::start(&shared)?;
+        let worker = Worker::start(&shared, checkpoint, clock)?;
         Ok(Self { shared, worker: Arc::new(Mutex::new(Some(worker))) })
     }
 

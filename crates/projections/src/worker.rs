@@ -7,8 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use encours_domain::{Event, Position};
-use encours_log::{Frame, FrameNumber, LogReader};
+use encours_log::{Clock, Frame, FrameNumber, LogReader};
 
+use crate::checkpoint::{Checkpoint, Checkpointer, Trigger};
 use crate::error::{FoldError, OpenError, StopError};
 use crate::model::{Model, Seen};
 use crate::read_model::Shared;
@@ -21,25 +22,44 @@ const POLL: Duration = Duration::from_millis(100);
 pub(crate) struct Worker {
     stop: Arc<AtomicBool>,
     fold: Option<JoinHandle<()>>,
+    checkpointer: Option<Checkpointer>,
 }
 
 impl Worker {
-    pub(crate) fn start(shared: &Arc<Shared>) -> Result<Self, OpenError> {
+    pub(crate) fn start(
+        shared: &Arc<Shared>,
+        checkpoint: Option<Checkpoint>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let stop = Arc::new(AtomicBool::new(false));
-        let follower = Follower { shared: Arc::clone(shared), stop: Arc::clone(&stop) };
+        let (checkpointer, trigger) = match checkpoint {
+            None => (None, None),
+            Some(checkpoint) => {
+                let (thread, trigger) = Checkpointer::start(shared, checkpoint, clock.monotonic())?;
+                (Some(thread), Some(trigger))
+            }
+        };
+        let shared = Arc::clone(shared);
+        let follower = Follower { shared, stop: Arc::clone(&stop), clock };
         let fold = std::thread::Builder::new()
             .name("encours-fold".to_owned())
-            .spawn(move || follower.run())
+            .spawn(move || follower.run(trigger))
             .map_err(OpenError::Thread)?;
-        Ok(Self { stop, fold: Some(fold) })
+        Ok(Self { stop, fold: Some(fold), checkpointer })
     }
 
-    /// Stops the thread and waits for it.
+    /// Stops the fold, then writes a last checkpoint, and waits for both.
     pub(crate) fn stop(mut self, shared: &Shared) {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.hurry();
+        }
         self.stop.store(true, Ordering::Relaxed);
         if let Some(fold) = self.fold.take() {
             // A panic of the thread has been reported by the thread.
             let _ = fold.join();
+        }
+        if let Some(checkpointer) = self.checkpointer.take() {
+            checkpointer.join();
         }
         shared.health().stopped.get_or_insert(StopError::Closed);
         shared.position.send_modify(|_| {});
@@ -55,10 +75,11 @@ impl Drop for Worker {
 struct Follower {
     shared: Arc<Shared>,
     stop: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Follower {
-    fn run(&self) {
+    fn run(&self, mut trigger: Option<Trigger>) {
         while !self.stop.load(Ordering::Relaxed) {
             let frame = self.shared.model().seen.frame;
             let tail = self.shared.reader.wait_beyond(frame, POLL);
@@ -70,8 +91,16 @@ impl Follower {
                     self.shared.position.send_modify(|_| {});
                     return;
                 }
+                self.checkpoint(&mut trigger);
                 next = next.next();
             }
+            self.checkpoint(&mut trigger);
+        }
+    }
+
+    fn checkpoint(&self, trigger: &mut Option<Trigger>) {
+        if let Some(trigger) = trigger {
+            trigger.folded(self.position(), self.clock.monotonic());
         }
     }
 

@@ -1,0 +1,80 @@
+//! The folder of a checkpoint database, outside of sled.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+
+/// Readies a folder for sled: makes it, and deletes what a crash left half made. True where it was
+/// made just now.
+///
+/// # Errors
+/// As the system reports them; `WouldBlock` where another process has the database open.
+pub(super) fn prepare(folder: &Path) -> io::Result<bool> {
+    let db = folder.join("db");
+    let is_new = !db.exists();
+    fs::create_dir_all(folder)?;
+    if !is_new {
+        // WHY: the database may be open elsewhere, and then nothing here is left over.
+        let file = File::open(&db)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::from(io::ErrorKind::WouldBlock),
+            TryLockError::Error(error) => error,
+        })?;
+        file.unlock()?;
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            remove_file(&path)?;
+        }
+    }
+    Ok(is_new)
+}
+
+/// Makes durable what sled has written, and the names where the folder is new.
+///
+/// # Errors
+/// As the system reports them.
+pub(super) fn sync(folder: &Path, is_new: bool) -> io::Result<()> {
+    File::open(folder.join("db"))?.sync_data()?;
+    if is_new {
+        File::open(folder)?.sync_all()?;
+        if let Some(parent) = folder.parent() {
+            File::open(parent)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+/// Renames a folder to `.damaged-<name>`, in place of an older one, for whoever wants to know what
+/// happened. What cannot be renamed is removed; what cannot be removed is found damaged again.
+pub(super) fn set_aside(folder: &Path) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let aside = folder.with_file_name(format!(".damaged-{name}"));
+    let result = remove_all(&aside).and_then(|()| match rename(folder, &aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(_) => remove_all(folder),
+        renamed => renamed,
+    });
+    if let Err(error) = result {
+        tracing::warn!(folder = %folder.display(), %error, "checkpoint_not_set_aside");
+    }
+}
+
+fn remove_all(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "sled's folder; see the module checkpoint")]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+#[expect(clippy::disallowed_methods, reason = "sled's folder; see the module checkpoint")]
+fn remove_file(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}

@@ -1,0 +1,90 @@
+//! Checkpoints of the read model in sled, so that a start need not fold the whole log.
+//!
+//! They may be deleted at any time: the log is the truth. What is promised: a checkpoint is loaded
+//! as a whole, exactly as it was written, or not at all.
+//!
+//! - A page lies under a key that ends in its *stamp*, the number of the checkpoint that wrote it. A
+//!   new version of a page never overwrites the old one, which goes only after the new manifest is
+//!   durable; so a crash at any moment leaves the last checkpoint whole.
+//! - The manifest holds the stamp of every page, and its header a hash of all stamps. A page with an
+//!   older stamp, as a power cut can leave it with a checksum that passes, is not found under the
+//!   key that the manifest asks for.
+//! - Each value carries a CRC32C over key and bytes.
+//! - sled's `flush` does not sync on Linux. After it `db` is synced with `fdatasync`, after creation
+//!   the folder and its parent too. sled opens files itself; that is why this module, alone in
+//!   Encours, does not go through the trait `Disk`.
+//! - The database is open only while it is loaded or written. Whatever sled reports or does on
+//!   damage, panics included, ends in setting the folder aside and folding the log from its start.
+
+mod folder;
+mod paged;
+mod store;
+mod thread;
+
+use std::path::{Path, PathBuf};
+
+use encours_log::{Known, LogId};
+
+use crate::model::{Root, Seen};
+use crate::tables::Tables;
+
+pub(crate) use thread::{Checkpointer, Trigger};
+
+/// The most bytes of a stored value.
+pub(crate) const PAGE_MAX: usize = 4_096;
+/// The folder of this version of the read model, below the views' folder. A change of rows or
+/// tables needs a new one.
+const FOLDER: &str = "v1";
+
+/// All tables at the end of a frame. A clone shares the pages.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) log_id: LogId,
+    pub(crate) seen: Seen,
+    pub(crate) root: Root,
+    /// By number of the ledger.
+    pub(crate) ledgers: Vec<Tables>,
+}
+
+/// What a folder of checkpoints held at start.
+#[derive(Debug)]
+pub struct Checkpoint {
+    pub(crate) folder: PathBuf,
+    pub(crate) loaded: Option<store::Loaded>,
+    /// Why what was there is not used.
+    pub(crate) refused: Option<String>,
+}
+
+impl Checkpoint {
+    /// Loads the newest checkpoint from the views' folder of a data folder. Never fails: what cannot
+    /// be used is set aside as `.damaged-v1`, of which one is kept, and the log is folded anew.
+    /// Blocks for as long as reading takes.
+    #[must_use]
+    pub fn load(views: &Path) -> Self {
+        let folder = views.join(FOLDER);
+        let (loaded, refused) = match store::load(&folder) {
+            Ok(loaded) => (loaded, None),
+            Err(error) => {
+                if error.is_damage() {
+                    folder::set_aside(&folder);
+                }
+                (None, Some(error.to_string()))
+            }
+        };
+        Self { folder, loaded, refused }
+    }
+
+    /// The last frame that the checkpoint has seen: the log must reach it.
+    #[must_use]
+    pub fn known(&self) -> Option<Known> {
+        let seen = self.loaded.as_ref()?.snapshot.seen;
+        Some(Known { source: "read model".to_owned(), number: seen.frame, hash: seen.hash })
+    }
+
+    /// Gives up what was loaded.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        self.loaded = None;
+        self.refused = Some(why.to_owned());
+        folder::set_aside(&self.folder);
+    }
+}

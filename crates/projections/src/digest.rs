@@ -1,0 +1,189 @@
+//! The digest of the business facts: the same log gives the same digest on every machine, whether
+//! the read model was folded from the start or came from a checkpoint.
+//!
+//! It is the SHA-256 of a text, `encours-digest-v1` and then one line for each clock, ledger,
+//! customer, invoice, payment, credit note and fact of the history, in the order of their numbers,
+//! fields apart by tabs. Texts go in as they are, dates as day numbers, amounts as minor units. How
+//! far the log has been folded is no business fact: events of the log itself change nothing here.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::fold::read_details;
+use crate::heap::{Block, Heap};
+use crate::model::{Ledger, Model};
+use crate::query::View;
+use crate::read_model::ReadModel;
+use crate::rows::{ClockRow, LedgerRow, NONE};
+
+/// The digest of the business facts. Shown as its version and 64 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("encours-digest-v1:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl ReadModel {
+    /// The digest of the business facts. It walks over everything, holding off the fold meanwhile:
+    /// for checks, not for every request. Blocks, so call it off the async workers.
+    #[must_use]
+    pub fn digest(&self) -> View<Digest> {
+        self.view(Model::digest)
+    }
+}
+
+/// Feeds lines to the hash.
+struct Lines {
+    hash: Sha256,
+    line: String,
+}
+
+impl Lines {
+    fn line(&mut self, fields: std::fmt::Arguments<'_>) {
+        self.line.clear();
+        // Writing to a string does not fail.
+        let _ = writeln!(self.line, "{fields}");
+        self.hash.update(self.line.as_bytes());
+    }
+}
+
+fn text(heap: &Heap, block: Block, index: usize) -> std::borrow::Cow<'_, str> {
+    heap.text(block, index).unwrap_or_default()
+}
+
+impl Model {
+    pub(crate) fn digest(&self) -> Digest {
+        let mut lines = Lines { hash: Sha256::new(), line: String::new() };
+        lines.line(format_args!("encours-digest-v1"));
+        for row in self.root.clocks.iter() {
+            self.clock_row(row, &mut lines);
+        }
+        for row in self.root.days.iter() {
+            let day = row.day.number();
+            lines.line(format_args!("day\t{}\t{}\t{day}", row.position, row.clock));
+        }
+        for (row, ledger) in self.root.ledgers.iter().zip(&self.ledgers) {
+            self.ledger_row(row, &mut lines);
+            ledger.documents(&mut lines);
+            ledger.customers(&mut lines);
+            ledger.history(&mut lines);
+        }
+        Digest(lines.hash.finalize().into())
+    }
+
+    fn clock_row(&self, row: &ClockRow, lines: &mut Lines) {
+        let heap = &self.root.heap;
+        let (id, zone) = (text(heap, row.texts, 0), text(heap, row.texts, 1));
+        let days = (row.today.number(), row.finished.number(), row.target.number());
+        lines.line(format_args!("clock\t{id}\t{zone}\t{}\t{days:?}", row.test));
+    }
+
+    fn ledger_row(&self, row: &LedgerRow, lines: &mut Lines) {
+        let text = |index| text(&self.root.heap, row.texts, index);
+        let (id, name, invoices, notes) = (text(0), text(1), text(2), text(3));
+        lines.line(format_args!(
+            "ledger\t{id}\t{name:?}\t{}\t{}\t{:?}\t{invoices:?}\t{notes:?}\t{}",
+            row.currency, row.clock, row.terms, row.created
+        ));
+    }
+}
+
+impl Ledger {
+    fn customers(&self, lines: &mut Lines) {
+        for row in self.tables.customers.iter() {
+            let id = text(&self.tables.heap, row.texts, 0);
+            lines.line(format_args!(
+                "customer\t{id}\t{:?}\t{:?}\t{}\t{}",
+                row.currency, row.terms, row.created, row.version
+            ));
+            for (kind, sealed) in read_details(&self.tables.heap, row.details) {
+                lines.line(format_args!("detail\t{kind:?}\t{sealed:02x?}"));
+            }
+            for b in self.tables.balances(row.balance) {
+                lines.line(format_args!(
+                    "balance\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    b.currency,
+                    b.invoiced,
+                    b.credited,
+                    b.collected,
+                    b.outstanding,
+                    b.overdue,
+                    b.unapplied
+                ));
+            }
+        }
+    }
+
+    fn documents(&self, lines: &mut Lines) {
+        let heap = &self.tables.heap;
+        for row in self.tables.invoices.iter() {
+            let text = |index| text(heap, row.texts, index);
+            let (id, number, reference) = (text(0), text(1), text(2));
+            let amounts = (row.total, row.open, row.credited, row.credit_noted);
+            let dates = (row.issue_date.number(), row.due.date.number(), row.due.grace_days);
+            lines.line(format_args!(
+                "invoice\t{id}\t{number:?}\t{reference:?}\t{}\t{}\t{amounts:?}\t{dates:?}\t{:?}\t{:?}",
+                row.customer,
+                row.currency,
+                row.sent_on.map(|day| day.number()),
+                row.flags
+            ));
+        }
+        for row in self.tables.payments.iter() {
+            let (id, reference) = (text(heap, row.texts, 0), text(heap, row.texts, 1));
+            let amounts = (row.amount, row.unapplied, row.reversed);
+            lines.line(format_args!(
+                "payment\t{id}\t{reference:?}\t{}\t{}\t{amounts:?}\t{:?}\t{:?}\t{}",
+                row.customer,
+                row.currency,
+                row.reversal,
+                row.method,
+                row.received_on.number()
+            ));
+            self.allocated(row.allocation, lines);
+        }
+        for row in self.tables.credit_notes.iter() {
+            let (id, number) = (text(heap, row.texts, 0), text(heap, row.texts, 1));
+            let amounts = (row.amount, row.unapplied);
+            lines.line(format_args!(
+                "credit note\t{id}\t{number:?}\t{}\t{}\t{}\t{amounts:?}\t{}",
+                row.invoice,
+                row.customer,
+                row.currency,
+                row.issue_date.number()
+            ));
+            self.allocated(row.allocation, lines);
+        }
+    }
+
+    /// Allocations, the newest first.
+    fn allocated(&self, newest: u32, lines: &mut Lines) {
+        let mut at = newest;
+        while let Some(row) = self.tables.allocations.get(at) {
+            let date = row.date.number();
+            lines.line(format_args!("allocation\t{}\t{}\t{date}", row.invoice, row.amount));
+            at = row.next;
+        }
+    }
+
+    fn history(&self, lines: &mut Lines) {
+        for row in self.tables.history.iter() {
+            let other = if row.other == NONE { -1 } else { i64::from(row.other) };
+            lines.line(format_args!(
+                "fact\t{}\t{:?}\t{}\t{other}\t{}\t{}",
+                row.position,
+                row.kind,
+                row.item,
+                row.amount,
+                row.date.number()
+            ));
+        }
+        let totals = self.index.counts.totals();
+        lines.line(format_args!("totals\t{totals:?}"));
+    }
+}
