@@ -17,7 +17,7 @@ use crate::journal::{
 };
 
 /// How often damage is looked at again before it is believed: a server may be writing there.
-const LOOKS: u32 = 16;
+const LOOKS: u32 = 4;
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,32 +126,27 @@ impl Verifier<'_> {
         let segment = OpenSegment::open(self.disk, self.dir, first, &tail)?;
         segment.check(self.report.log_id, &tail, is_last)?;
         let mut window = segment.window();
+        let name = segment_name(first);
         let mut from = FIRST_FRAME;
         let mut looks = 0;
         loop {
             let end = self.walk(&mut window, &segment, from)?;
             let End::Damage { at, offset, damage, may_be_torn } = end else { return Ok(()) };
-            let error = corrupt(first, offset, &self.report.tail, damage);
+            let tail = self.report.tail;
+            let error = corrupt(first, offset, &tail, damage);
+            // WHY: where a server is writing just now, a frame looks torn and is whole a moment later.
+            // Only what stays as it is counts as damage.
+            looks = if at > from { 1 } else { looks + 1 };
+            from = at;
             if !is_last || looks == LOOKS {
                 return Err(error);
             }
             window.forget();
-            let name = segment_name(first);
-            let read = LogError::io("read", name.as_ref());
-            // WHY: a frame that is being written looks torn, and a later one may be there a moment
-            // after. Only what stays so is damage.
-            looks = if at > from { 1 } else { looks + 1 };
-            from = at;
-            if looks < LOOKS / 2 {
-                std::thread::yield_now();
-                continue;
-            }
-            let tail = self.report.tail;
-            if !may_be_torn {
-                continue;
-            }
-            if later_frame(&mut window, &segment.header, at, &tail).map_err(read)? {
+            let later = later_frame(&mut window, &segment.header, at, &tail)
+                .map_err(LogError::io("read", name.as_ref()))?;
+            if later || !may_be_torn {
                 window.forget();
+                std::thread::yield_now();
                 continue;
             }
             self.witnesses.beyond(&tail).map_err(|rolled_back| {

@@ -7,54 +7,31 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
+mod common;
 
+use std::ops::Range;
+
+use common::{LOG, append, create, dir, frame_of, log, open, options};
 use encours_log::{
-    AppendOutcome, CommandRecord, Disk, Epoch, EventLog, EventRecord, Frame, FrameDraft, Journal,
-    JournalOptions, Known, LogError, LogId, Micros, Position, Recovery, SealWith, Tail, verify,
-    verify_reader,
+    AppendOutcome, EventLog, Frame, Journal, JournalOptions, Known, LogError, Recovery, Tail,
+    verify, verify_reader,
 };
 use encours_sim::{Cut, Rng, SimDisk};
 
-const LOG: LogId = LogId([0x5a; 16]);
-const DIR: &str = "/data/log";
-
-fn dir() -> &'static Path {
-    Path::new(DIR)
-}
-
-/// The next frame after `tail`, with up to `most` bytes of payload.
+/// The next frame after `tail`, with about up to `most` bytes.
 fn frame(rng: &mut Rng, tail: &Tail, most: usize) -> Frame {
-    let mut draft = FrameDraft::new(tail.next_position);
+    let mut payloads = Vec::new();
     let mut left = rng.index(most);
-    while left > 0 || draft.is_empty() {
+    while left > 0 || payloads.is_empty() {
         let mut payload = vec![0; rng.index(left + 1)];
         // Half of the payloads are full of zeros, which look like space that was never written.
         if rng.one_in(2) {
             rng.fill(&mut payload);
         }
         left = left.saturating_sub(payload.len() + 100);
-        let command = CommandRecord {
-            request_id: format!("request-{}", rng.below(1_000_000)),
-            digest: [7; 32],
-            actor: "sim".to_owned(),
-            reason: String::new(),
-            causation: Position::START,
-            event_count: 1,
-        };
-        draft.push(&command, &[EventRecord { kind: 1, version: 1, payload }]).unwrap();
+        payloads.push(payload);
     }
-    draft
-        .seal(SealWith {
-            log_id: LOG,
-            epoch: Epoch(1),
-            number: tail.number.next(),
-            recorded_at: Micros(tail.recorded_at.0 + 1),
-            previous: tail.hash,
-        })
-        .unwrap()
+    frame_of(LOG, tail, payloads)
 }
 
 /// One log over several lives, beside a model of it.
@@ -94,13 +71,12 @@ impl World {
             known.push(Known { source: "the test".to_owned(), number, hash });
         }
         let create = Some(LOG);
-        JournalOptions { segment_len: self.segment_len, create, known, ..in_front() }
+        JournalOptions { segment_len: self.segment_len, create, known, ..options() }
     }
 
     fn open(&mut self) -> Result<(Journal, Recovery), LogError> {
-        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let options = self.options();
-        Journal::open(disk, dir(), options)
+        open(&self.disk, options)
     }
 
     /// Takes over what recovery decided about the unsettled frame.
@@ -187,11 +163,6 @@ impl World {
     }
 }
 
-/// Options without a background thread, so that the steps of the disk are the same each time.
-fn in_front() -> JournalOptions {
-    JournalOptions { background: false, ..JournalOptions::default() }
-}
-
 fn lives(seed: u64, lives: u64) -> usize {
     let mut world = World::new(seed);
     for _ in 0..lives {
@@ -223,16 +194,83 @@ fn lives(seed: u64, lives: u64) -> usize {
     world.acknowledged.len()
 }
 
-fn seeds(usual: Range<u64>) -> Range<u64> {
-    match std::env::var("ENCOURS_SEED").ok().and_then(|seed| seed.parse::<u64>().ok()) {
+/// Runs these seeds, or the one that the environment names.
+fn run(usual: Range<u64>) {
+    let seeds = match std::env::var("ENCOURS_SEED").ok().and_then(|seed| seed.parse().ok()) {
         Some(seed) => seed..seed + 1,
         None => usual,
-    }
+    };
+    let frames: usize = seeds.map(|seed| lives(seed, 6)).sum();
+    assert!(frames > 0, "nothing was tried");
 }
 
 #[test]
 fn acknowledged_frames_outlive_every_crash() {
-    let frames: usize = seeds(0..2_000).map(|seed| lives(seed, 6)).sum();
-    println!("{frames} frames acknowledged");
-    assert!(frames > 0);
+    run(0..1_000);
+}
+
+#[test]
+fn acknowledged_frames_outlive_every_crash_of_a_second_thousand() {
+    run(1_000..2_000);
+}
+
+/// One workload, stopped at each of its steps in turn; then the process goes on, and the power fails.
+#[test]
+fn no_step_is_a_bad_one_to_stop_at() {
+    const LENS: [usize; 7] = [600, 300, 100, 1000, 20, 700, 200];
+    let mut at_step = 1;
+    loop {
+        let mut stopped = false;
+        for seed in 0..12 {
+            let disk = SimDisk::new(seed);
+            let mut acknowledged = create(&disk).tail();
+            disk.stop_at_step(at_step);
+            if let Ok((mut journal, _)) = open(&disk, options()) {
+                for len in LENS {
+                    if !append(&mut journal, len).is_committed() || journal.maintain().is_err() {
+                        break;
+                    }
+                }
+                acknowledged = journal.tail();
+            }
+            stopped = disk.is_stopped();
+            disk.restart(if seed % 2 == 0 { Cut::Process } else { Cut::Power });
+            let said = format!("seed {seed}, step {at_step}");
+            let mut journal = open(&disk, options()).unwrap_or_else(|e| panic!("{said}: {e}")).0;
+            assert!(journal.tail().number >= acknowledged.number, "{said}");
+            assert!(append(&mut journal, 30).is_committed(), "{said}");
+            let tail = journal.tail();
+            disk.restart(Cut::Power);
+            let journal = open(&disk, options()).unwrap_or_else(|e| panic!("{said}: {e}")).0;
+            assert_eq!(journal.tail(), tail, "{said}");
+        }
+        if !stopped {
+            break;
+        }
+        at_step += 1;
+    }
+    assert!(at_step > 60, "{at_step} steps");
+}
+
+/// The anchor's sync fails, its new slot is shown all the same, and the next write of it is torn.
+#[test]
+fn a_failed_sync_of_the_anchor_never_costs_both_slots() {
+    for seed in 0..200 {
+        let made = log(&[100, 200], seed % 2 == 0);
+        for at_step in 1..40 {
+            let disk = made.copy(seed);
+            let mut journal = open(&disk, options()).unwrap().0;
+            assert!(append(&mut journal, 50).is_committed());
+            let tail = journal.tail();
+            disk.fail_sync(1);
+            assert!(journal.close().unwrap_err().is_fatal());
+            disk.restart(Cut::Process);
+            disk.stop_at_step(at_step);
+            drop(open(&disk, options()));
+            disk.restart(Cut::Power);
+            let opened = open(&disk, options());
+            let journal = opened.unwrap_or_else(|e| panic!("seed {seed}, step {at_step}: {e}")).0;
+            assert_eq!(journal.tail(), tail, "seed {seed}, step {at_step}");
+        }
+    }
 }

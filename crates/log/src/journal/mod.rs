@@ -37,7 +37,7 @@ pub(crate) use segment::{FIRST_FRAME_AT as FIRST_FRAME, segment_name, segments_o
 /// The usual length of a segment file: 64 MiB.
 pub const SEGMENT_LEN: u64 = 64 * 1024 * 1024;
 /// The shortest segment, which is for tests: a frame must fit in one.
-pub const SEGMENT_LEN_MIN: u64 = 4096;
+pub const SEGMENT_LEN_MIN: u64 = 2048;
 /// The longest segment.
 pub(crate) const SEGMENT_LEN_MAX: u64 = 1 << 32;
 
@@ -49,7 +49,7 @@ const ANCHOR_BYTES_PER_FRAME: u64 = ANCHOR_BYTES / 64;
 /// How to open a journal.
 #[derive(Clone, Debug)]
 pub struct JournalOptions {
-    /// Bytes of a new segment: a multiple of 512, 4 KiB to 4 GiB.
+    /// Bytes of a new segment: a multiple of 512, 2 KiB to 4 GiB.
     pub segment_len: u64,
     /// The id to give to a new log, where the folder has none; `None`: refuse to make one.
     pub create: Option<LogId>,

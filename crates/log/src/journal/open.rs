@@ -71,7 +71,7 @@ impl Journal {
         let len = options.segment_len;
         if !(SEGMENT_LEN_MIN..=SEGMENT_LEN_MAX).contains(&len) || aligned(len) != len {
             return Err(LogError::Options(
-                "a segment has 4 KiB to 4 GiB, in multiples of 512 bytes",
+                "a segment has 2 KiB to 4 GiB, in multiples of 512 bytes",
             ));
         }
         let folder = Folder::open(disk, dir, options)?;
@@ -278,8 +278,8 @@ impl Journal {
     pub(super) fn roll(&mut self) -> Result<(), LogError> {
         self.spare.take()?;
         let tail = self.reader.tail_now();
-        // WHY: recovery treats only the last segment as possibly unsynced, so the anchor must reach
-        // the end of all others.
+        // WHY: so that a lost segment is missed, and so that the frames which recovery writes again
+        // all stand in the last one.
         if self.anchor.number() < tail.number {
             self.anchor.advance(&tail)?;
             self.unanchored = 0;

@@ -10,13 +10,15 @@ use encours_domain::Position;
 
 use super::reader::SegmentIndex;
 use super::scan::{End, Found, Window, corrupt, later_frame, walk};
-use super::segment::{FIRST_FRAME_AT, SEGMENT_HEADER_LEN, SegmentHeader, aligned, segment_name};
+use super::segment::{
+    FIRST_FRAME_AT, SEGMENT_HEADER_LEN, SegmentHeader, aligned, padded, segment_name,
+};
 use super::{SEGMENT_LEN_MAX, SEGMENT_LEN_MIN};
 use crate::chain::Tail;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Damage, LogError};
 use crate::event_log::Known;
-use crate::frame::{FRAME_MAX, FrameError};
+use crate::frame::{FRAME_MAX, FrameError, check};
 use crate::id::{FrameNumber, LogId};
 
 /// Bytes written at a time where space is zeroed again.
@@ -258,12 +260,10 @@ impl Scanned {
     /// frames that are not anchored are written again before they are synced, and the space that a
     /// lost frame may have reached is zeroed, whatever it shows.
     pub(super) fn repair(&self, file: &dyn DiskFile, path: &Path) -> Result<u64, LogError> {
-        let rewrite = self.end - self.unanchored_from;
+        let again = self.unanchored(file, path)?;
         let write = || {
-            if rewrite > 0 {
-                let mut bytes = vec![0; usize::try_from(rewrite).unwrap_or(usize::MAX)];
-                file.read_up_to(&mut bytes, self.unanchored_from)?;
-                file.write_all_at(&bytes, self.unanchored_from)?;
+            if !again.is_empty() {
+                file.write_all_at(&again, self.unanchored_from)?;
             }
             let reach = self.end.saturating_add(FRAME_MAX as u64).max(self.torn_to);
             zero(file, self.end, reach.min(self.last.segment_len))?;
@@ -271,7 +271,32 @@ impl Scanned {
             file.sync_all()
         };
         write().map_err(LogError::sync("repairing the end", path))?;
-        Ok(rewrite)
+        Ok(again.len() as u64)
+    }
+
+    /// The unanchored frames of the last segment.
+    ///
+    /// WHY they are checked once more: they are going to be written over what the disk has, and a
+    /// read may fail where the last one did not.
+    fn unanchored(&self, file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>, LogError> {
+        let len = self.end - self.unanchored_from;
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        file.read_up_to(&mut bytes, self.unanchored_from).map_err(LogError::io("read", path))?;
+        let mut rest = bytes.as_mut_slice();
+        let mut last = self.tail.hash;
+        while !rest.is_empty() {
+            let at = self.end - rest.len() as u64;
+            let damaged = |damage| corrupt(self.last.first, at, &self.tail, damage);
+            let header = check(rest).map_err(|error| damaged(error.into()))?.header;
+            let (frame, others) = rest.split_at_mut(padded(header.frame_len()).min(rest.len()));
+            frame[header.frame_len()..].fill(0);
+            last = header.hash;
+            rest = others;
+        }
+        if last != self.tail.hash {
+            return Err(corrupt(self.last.first, self.end, &self.tail, Damage::Gone));
+        }
+        Ok(bytes)
     }
 
     /// The position of the last event.

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::segment::{ALIGN, FIRST_FRAME_AT, SegmentHeader, aligned, is_zero, segment_name};
+use super::segment::{
+    ALIGN, FIRST_FRAME_AT, SegmentHeader, aligned, first_set, is_zero, padded, segment_name,
+};
 use crate::chain::{ChainError, Tail};
 use crate::disk::DiskFile;
 use crate::error::{Damage, LogError};
@@ -52,7 +54,7 @@ impl<'f> Window<'f> {
     fn first_set(&mut self, mut offset: u64) -> io::Result<Option<u64>> {
         while offset < self.limit {
             let bytes = self.at(offset, CHUNK)?;
-            if let Some(index) = bytes.iter().position(|byte| *byte != 0) {
+            if let Some(index) = first_set(bytes) {
                 return Ok(Some(offset + index as u64));
             }
             offset += bytes.len() as u64;
@@ -66,8 +68,9 @@ impl<'f> Window<'f> {
         let mut at = offset;
         while at < self.limit {
             let bytes = self.at(at, CHUNK)?;
-            if let Some(index) = bytes.iter().rposition(|byte| *byte != 0) {
-                end = at + index as u64 + 1;
+            if !is_zero(bytes) {
+                let last = bytes.iter().rposition(|byte| *byte != 0).unwrap_or_default();
+                end = at + last as u64 + 1;
             }
             at += bytes.len() as u64;
         }
@@ -172,16 +175,15 @@ fn step(window: &mut Window<'_>, at: u64) -> io::Result<Step> {
         Err(error) => return damage(error, header_is_cut(window, at, &error)?),
     };
     let len = header.frame_len();
-    let padded = len.next_multiple_of(ALIGN_LEN);
     let is_past_end = at + len as u64 > window.file_len;
-    let bytes = window.at(at, padded)?;
+    let bytes = window.at(at, padded(len))?;
     let checked = match check(bytes) {
         Ok(checked) => checked,
         // A whole header says that the frame has this length, but the segment has not.
         Err(error @ FrameError::Short { .. }) => return damage(error, false),
         Err(error) => return damage(error, is_past_end || has_missing_sector(&bytes[..len])),
     };
-    if let Some(index) = bytes[len..].iter().position(|byte| *byte != 0) {
+    if let Some(index) = first_set(&bytes[len..]) {
         let offset = at + (len + index) as u64;
         let damage = Damage::NotZero;
         return Ok(Step::End(End::Damage { at, offset, damage, may_be_torn: false }));
@@ -189,14 +191,12 @@ fn step(window: &mut Window<'_>, at: u64) -> io::Result<Step> {
     Ok(Step::Frame(checked))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "512 fits everywhere")]
-const ALIGN_LEN: usize = ALIGN as usize;
-
 /// The smallest piece that any device writes: a word. Frames begin at a multiple of it.
 const WORD: usize = 8;
 
 /// Whether a damaged header can be the work of a crash: then its end was not written, and shows the
-/// zeros that were there before. The last word of a whole header holds its checksum.
+/// zeros that were there before; the last word of a whole header holds its checksum. Or nothing of it
+/// was written, and the bytes are no header at all; the first word of a header holds the magic.
 ///
 /// WHY these two functions: a write that a crash cut short leaves zeros where it did not get to. A
 /// damaged frame without such zeros was whole once, so it may have been acknowledged, and dropping it
@@ -206,13 +206,14 @@ fn header_is_cut(window: &mut Window<'_>, at: u64, error: &FrameError) -> io::Re
         return Ok(false);
     }
     let is_past_end = at + HEADER_LEN as u64 > window.file_len;
-    Ok(is_past_end || ends_in_zeros(window.at(at, HEADER_LEN)?))
+    let header = window.at(at, HEADER_LEN)?;
+    Ok(is_past_end || ends_in_zeros(header) || is_zero(&header[..WORD]))
 }
 
 /// Whether a damaged frame with a whole header can be the work of a crash: then one of its sectors
 /// was not written, at least at its end.
 fn has_missing_sector(frame: &[u8]) -> bool {
-    frame.chunks(ALIGN_LEN).any(ends_in_zeros)
+    frame.chunks(padded(1)).any(ends_in_zeros)
 }
 
 /// Whether the last word, which may be begun only, is zero.

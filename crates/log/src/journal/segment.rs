@@ -115,8 +115,21 @@ pub(crate) const fn aligned(offset: u64) -> u64 {
     offset.next_multiple_of(ALIGN)
 }
 
+/// Bytes that a frame of this length takes.
+#[expect(clippy::cast_possible_truncation, reason = "512 fits everywhere")]
+pub(crate) const fn padded(len: usize) -> usize {
+    len.next_multiple_of(ALIGN as usize)
+}
+
+/// The first byte that is not zero. Whole segments are looked through, so this goes in steps.
+pub(crate) fn first_set(bytes: &[u8]) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<64>();
+    let zeros = chunks.iter().take_while(|chunk| **chunk == [0; 64]).count() * 64;
+    bytes[zeros..].iter().position(|byte| *byte != 0).map(|index| zeros + index)
+}
+
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
+    first_set(bytes).is_none()
 }
 
 #[cfg(test)]
