@@ -9,3 +9,4 @@
 mod documents;
 mod payments;
 mod scenario;
+mod values;
