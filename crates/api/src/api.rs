@@ -1,0 +1,128 @@
+//! What every service shares: the engine, the read model, and how calls wait for them.
+
+use std::sync::Arc;
+
+use encours_domain::number::LedgerNo;
+use encours_domain::{Position, Reason, Refusal};
+use encours_engine::EngineHandle;
+use encours_log::LogReader;
+use encours_projections::{AsOf, ReadModel};
+use encours_proto::command::id;
+use encours_proto::{money, v1};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tonic::metadata::MetadataMap;
+
+use crate::call::patience;
+use crate::failure::{Failure, POSITION_NOT_REACHED};
+
+/// The gRPC services over one engine and its read model. Clones are cheap and share it.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) engine: EngineHandle,
+    pub(crate) model: ReadModel,
+    pub(crate) reader: Arc<dyn LogReader>,
+    /// True once the server stops: streams end.
+    pub(crate) stopping: watch::Sender<bool>,
+    /// One verification of the log at a time.
+    pub(crate) verifying: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// The services that write through `engine` and read from `model`, which follows its log.
+    #[must_use]
+    pub fn new(engine: EngineHandle, model: ReadModel) -> Self {
+        let reader = engine.reader();
+        Self {
+            engine,
+            model,
+            reader,
+            stopping: watch::Sender::new(false),
+            verifying: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Waits until the read model has reached `min_position`, as long as the call has time.
+    pub(crate) async fn ready(
+        &self,
+        metadata: &MetadataMap,
+        min_position: u64,
+    ) -> Result<(), Failure> {
+        let health = self.model.health();
+        if !health.serving {
+            return Err(health.stopped.map_or_else(
+                || Failure::internal("the read model is being rebuilt"),
+                Failure::from,
+            ));
+        }
+        let wanted = Position(min_position);
+        if self.model.position() >= wanted {
+            return Ok(());
+        }
+        match timeout(patience(metadata), self.model.wait_for(wanted)).await {
+            Ok(reached) => Ok(reached.map(drop)?),
+            Err(_) => {
+                let reached = self.model.position();
+                Err(Failure::new(
+                    POSITION_NOT_REACHED,
+                    format!("the read model is at position {reached}, asked for {wanted}"),
+                )
+                .about("min_position")
+                .with("position", reached)
+                .with("min_position", wanted))
+            }
+        }
+    }
+
+    /// The number of the ledger with this id.
+    pub(crate) fn ledger_no(&self, ledger_id: &str) -> Result<LedgerNo, Failure> {
+        let id = id("ledger_id", ledger_id)?;
+        let found = self.model.ledger_no(id.as_str()).value;
+        found.ok_or_else(|| unknown(Reason::UnknownLedger, "ledger_id", "ledger", ledger_id))
+    }
+
+    /// The point in the past that a request asks for.
+    pub(crate) async fn as_of(
+        &self,
+        date: Option<v1::Date>,
+        known: Option<v1::AsKnownAt>,
+    ) -> Result<AsOf, Failure> {
+        use v1::as_known_at::At;
+        let date = money::optional_day("as_of_date", date)?;
+        let known = match known.map(|known| known.at) {
+            None => None,
+            Some(None) => return Err(money::missing("as_known_at.position").into()),
+            Some(Some(At::Position(position))) => Some(Position(position)),
+            Some(Some(At::Time(time))) => {
+                let time = money::micros("as_known_at.time", &time)?;
+                let model = self.model.clone();
+                Some(blocking(move || Ok(model.position_at(time)?)).await?)
+            }
+        };
+        Ok(AsOf { date, known })
+    }
+}
+
+/// There is no such thing as `field` names.
+pub(crate) fn unknown(reason: Reason, field: &str, what: &str, id: &str) -> Failure {
+    Refusal::new(reason, field, format!("there is no {what} {id}")).with("id", id).into()
+}
+
+/// Runs what reads the disk or computes for long off the async workers.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => {
+            tracing::error!(%panicked, "a query has panicked");
+            Err(Failure::internal("a query has failed on an assertion"))
+        }
+    }
+}

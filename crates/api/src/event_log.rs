@@ -1,0 +1,234 @@
+//! `EventLogService`: reading, following and checking the log.
+
+use std::time::Duration;
+
+use encours_domain::Position;
+use encours_log::{LogReader, Tail};
+use encours_proto::money::timestamp;
+use encours_proto::v1;
+use encours_proto::v1::event_log_service_server::EventLogService;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::api::{Api, blocking};
+use crate::failure::{Failure, VERIFICATION_RUNNING};
+use crate::paging::page_size;
+use crate::reading::Filter;
+
+/// How often a watcher hears that there is nothing new.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// Events read at once for a watcher.
+const WATCH_BATCH: usize = 256;
+/// Messages that may wait for a slow caller; past them reading pauses.
+const WATCH_QUEUE: usize = 64;
+/// Frames checked between two messages about how far a verification is.
+const PROGRESS_FRAMES: u64 = 512;
+
+type Watched = Result<v1::WatchEventsResponse, Status>;
+type Verified = Result<v1::VerifyLogResponse, Status>;
+
+#[tonic::async_trait]
+impl EventLogService for Api {
+    type WatchEventsStream = ReceiverStream<Watched>;
+    type VerifyLogStream = ReceiverStream<Verified>;
+
+    async fn read_events(
+        &self,
+        request: Request<v1::ReadEventsRequest>,
+    ) -> Result<Response<v1::ReadEventsResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        self.ready(&metadata, request.min_position).await?;
+        let filter = self.event_filter(request.filter)?;
+        let limit = page_size(request.page_size)?;
+        let after = Position(request.after_position);
+        let until = self.model.position();
+        let events = self.events();
+        let scan = blocking(move || events.scan(after, until, &filter, limit)).await?;
+        Ok(Response::new(v1::ReadEventsResponse {
+            events: scan.events,
+            last_position: scan.last.0,
+            end: scan.last >= until,
+            position: until.0,
+        }))
+    }
+
+    async fn watch_events(
+        &self,
+        request: Request<v1::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        self.ready(&metadata, 0).await?;
+        let filter = self.event_filter(request.filter)?;
+        let (to, stream) = mpsc::channel(WATCH_QUEUE);
+        let api = self.clone();
+        tokio::spawn(async move {
+            if let Err(failure) = api.follow(Position(request.after_position), filter, &to).await {
+                let _ = to.send(Err(failure.into())).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn get_head(
+        &self,
+        _: Request<v1::GetHeadRequest>,
+    ) -> Result<Response<v1::GetHeadResponse>, Status> {
+        let tail = self.reader.tail();
+        Ok(Response::new(v1::GetHeadResponse {
+            log_id: self.reader.log_id().to_string(),
+            position: tail.next_position.0.saturating_sub(1),
+            frame_number: tail.number.0,
+            frame_hash: tail.hash.0.to_vec(),
+            recorded_at: Some(timestamp(tail.recorded_at)),
+            epoch: tail.epoch.0,
+            read_position: self.model.position().0,
+        }))
+    }
+
+    async fn verify_log(
+        &self,
+        _: Request<v1::VerifyLogRequest>,
+    ) -> Result<Response<Self::VerifyLogStream>, Status> {
+        let turn = std::sync::Arc::clone(&self.verifying).try_acquire_owned().map_err(|_| {
+            Failure::new(VERIFICATION_RUNNING, "a verification is under way already")
+                .retry_after(SIGN_OF_LIFE)
+        })?;
+        let (to, stream) = mpsc::channel(WATCH_QUEUE);
+        let api = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let mut told = 0;
+            let going_on = |progress: v1::VerifyProgress| {
+                if progress.frames < told + PROGRESS_FRAMES {
+                    return !to.is_closed() && !*api.stopping.borrow();
+                }
+                told = progress.frames;
+                to.blocking_send(Ok(step(v1::verify_log_response::Step::Progress(progress))))
+                    .is_ok()
+            };
+            if let Some(result) = check(&*api.reader, going_on) {
+                let result = step(v1::verify_log_response::Step::Result(result));
+                let _ = to.blocking_send(Ok(result));
+            } else {
+                let _ = to.blocking_send(Err(Failure::stopping().into()));
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+impl Api {
+    /// Sends what passes the filter, first what is there, then what comes, until the caller leaves.
+    async fn follow(
+        &self,
+        after: Position,
+        filter: Filter,
+        to: &mpsc::Sender<Watched>,
+    ) -> Result<(), Failure> {
+        let mut looked_at = after;
+        let mut position = self.model.position_watch();
+        let mut stopping = self.stopping.subscribe();
+        loop {
+            let until = *position.borrow_and_update();
+            if *stopping.borrow() {
+                return Err(Failure::stopping());
+            }
+            if looked_at < until {
+                let (events, filter) = (self.events(), filter.clone());
+                let look = move || events.scan(looked_at, until, &filter, WATCH_BATCH);
+                let scan = blocking(look).await?;
+                let quiet = scan.events.is_empty() && scan.last < until;
+                looked_at = scan.last;
+                let heard = scan.events.into_iter().map(|event| v1::WatchEventsResponse {
+                    position: event.position,
+                    event: Some(event),
+                });
+                let sign = quiet.then_some(sign_of_life(looked_at));
+                for message in heard.chain(sign) {
+                    if to.send(Ok(message)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                continue;
+            }
+            if let Some(stopped) = self.model.health().stopped {
+                return Err(stopped.into());
+            }
+            tokio::select! {
+                changed = position.changed() => {
+                    changed.map_err(|_| Failure::stopping())?;
+                }
+                _ = stopping.changed() => return Err(Failure::stopping()),
+                () = to.closed() => return Ok(()),
+                () = tokio::time::sleep(SIGN_OF_LIFE) => {
+                    if to.send(Ok(sign_of_life(looked_at))).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+const fn sign_of_life(looked_at: Position) -> v1::WatchEventsResponse {
+    v1::WatchEventsResponse { position: looked_at.0, event: None }
+}
+
+const fn step(step: v1::verify_log_response::Step) -> v1::VerifyLogResponse {
+    v1::VerifyLogResponse { step: Some(step) }
+}
+
+/// Checks the log from its first frame to the tail it has now; `None` where `going_on` says no.
+fn check(
+    reader: &dyn LogReader,
+    mut going_on: impl FnMut(v1::VerifyProgress) -> bool,
+) -> Option<v1::VerifyResult> {
+    let log_id = reader.log_id();
+    let last = reader.tail().number;
+    let mut tail = Tail::genesis(log_id);
+    let mut result = v1::VerifyResult { log_id: log_id.to_string(), ..Default::default() };
+    while tail.number < last {
+        let events = match next_frame(reader, &mut tail, &mut result) {
+            Ok(events) => events,
+            Err(problem) => {
+                result.problem = format!("frame {}: {problem}", tail.number.next());
+                break;
+            }
+        };
+        result.frames += 1;
+        result.events += events;
+        let progress = v1::VerifyProgress {
+            frames: result.frames,
+            events: result.events,
+            bytes: result.bytes,
+            total_frames: last.0,
+        };
+        if !going_on(progress) {
+            return None;
+        }
+    }
+    result.intact = result.problem.is_empty();
+    result.frame_hash = tail.hash.0.to_vec();
+    Some(result)
+}
+
+/// Checks the frame after `tail` and moves on to it; tells how many events it has.
+fn next_frame(
+    reader: &dyn LogReader,
+    tail: &mut Tail,
+    result: &mut v1::VerifyResult,
+) -> Result<u64, String> {
+    let frame = reader
+        .read(tail.number.next())
+        .map_err(|error| error.to_string())?
+        .ok_or_else(|| "it is missing".to_owned())?;
+    let next = tail.follow(reader.log_id(), frame.header()).map_err(|error| error.to_string())?;
+    for (position, event) in frame.events() {
+        encours_schema::decode(event.kind, event.version, event.payload)
+            .map_err(|error| format!("the event at position {position}: {error}"))?;
+    }
+    *tail = next;
+    result.bytes += frame.header().frame_len() as u64;
+    Ok(u64::from(frame.header().event_count))
+}

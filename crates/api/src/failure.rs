@@ -1,0 +1,332 @@
+//! Why a call fails: one shape for every reason, and its two forms on the wire.
+//!
+//! A call of its own fails with a gRPC status that carries `google.rpc.ErrorInfo` (and `BadRequest`,
+//! `RetryInfo` where they apply); in a batch the same failure is a `CommandError`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use encours_domain::{Kind, Position, Refusal};
+use encours_engine::Denied;
+use encours_log::LogError;
+use encours_projections::StopError;
+use encours_proto::v1;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// The domain of every `ErrorInfo`.
+pub const ERROR_DOMAIN: &str = "encours";
+
+// WHY limits: what goes into headers is bounded by HTTP/2, and texts here may quote what a caller
+// sent, which may be a megabyte.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+const MAX_FIGURE_CHARS: usize = 200;
+const MAX_FIGURES: usize = 16;
+
+/// When to try again after a full queue.
+const SHORT_RETRY: Duration = Duration::from_millis(100);
+/// When to try again after the service has stopped or the log has filled up.
+const LONG_RETRY: Duration = Duration::from_secs(5);
+
+/// Reasons of the interface itself, beside those of the domain.
+///
+/// Name, code and what it means; the table of all reasons is made from this and
+/// [`encours_domain::Reason::ALL`].
+pub const REASONS: &[(&str, Code, &str)] = &[
+    (
+        INVALID_PAGE_TOKEN,
+        Code::InvalidArgument,
+        "A page token was made for another list or is damaged.",
+    ),
+    (INVALID_PAGE_SIZE, Code::InvalidArgument, "A page size is negative or above 1,000."),
+    (
+        INVALID_ACTOR,
+        Code::InvalidArgument,
+        "The metadata `encours-actor` is longer than 128 bytes or not printable.",
+    ),
+    (
+        POSITION_NOT_REACHED,
+        Code::DeadlineExceeded,
+        "The read model has not reached `min_position` in time.",
+    ),
+    (
+        DAY_NOT_REACHED,
+        Code::DeadlineExceeded,
+        "The clock has not finished the day in time; it goes on by itself.",
+    ),
+    (OVERLOADED, Code::ResourceExhausted, "Too many commands are waiting; nothing was changed."),
+    (LOG_FULL, Code::ResourceExhausted, "The log finds no room; nothing was changed."),
+    (
+        VERIFICATION_RUNNING,
+        Code::ResourceExhausted,
+        "A verification of the log is under way already.",
+    ),
+    (STOPPING, Code::Unavailable, "The service is stopping; nothing was changed."),
+    (
+        UNAVAILABLE,
+        Code::Unavailable,
+        "Something that the answer needs cannot be read just now; nothing was changed.",
+    ),
+    (
+        OUTCOME_UNKNOWN,
+        Code::Unknown,
+        "The service stopped while the command was under way: send it again with the same id or request id to settle it.",
+    ),
+    (READ_MODEL_STOPPED, Code::Unavailable, "The read model stands still and does not answer."),
+    (LOG_UNREADABLE, Code::DataLoss, "The log cannot be read where the answer lies."),
+    (
+        DETAILS_UNREADABLE,
+        Code::DataLoss,
+        "The key of a customer's personal details is missing or does not fit.",
+    ),
+    (INTERNAL, Code::Internal, "A defect of the service."),
+];
+
+pub(crate) const INVALID_PAGE_TOKEN: &str = "INVALID_PAGE_TOKEN";
+pub(crate) const INVALID_PAGE_SIZE: &str = "INVALID_PAGE_SIZE";
+pub(crate) const INVALID_ACTOR: &str = "INVALID_ACTOR";
+pub(crate) const POSITION_NOT_REACHED: &str = "POSITION_NOT_REACHED";
+pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
+const OVERLOADED: &str = "OVERLOADED";
+const LOG_FULL: &str = "LOG_FULL";
+pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";
+const STOPPING: &str = "STOPPING";
+const UNAVAILABLE: &str = "UNAVAILABLE";
+const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+const READ_MODEL_STOPPED: &str = "READ_MODEL_STOPPED";
+const LOG_UNREADABLE: &str = "LOG_UNREADABLE";
+const DETAILS_UNREADABLE: &str = "DETAILS_UNREADABLE";
+const INTERNAL: &str = "INTERNAL";
+
+/// Why a call fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    code: Code,
+    reason: &'static str,
+    message: String,
+    /// The field that it is about; may be empty.
+    field: String,
+    figures: Vec<(&'static str, String)>,
+    retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure with one of [`REASONS`].
+    pub(crate) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        let code = REASONS
+            .iter()
+            .find(|(name, ..)| *name == reason)
+            .map_or(Code::Internal, |(_, code, _)| *code);
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            field: String::new(),
+            figures: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// About this field.
+    pub(crate) fn about(mut self, field: &str) -> Self {
+        field.clone_into(&mut self.field);
+        self
+    }
+
+    /// With a figure.
+    pub(crate) fn with(mut self, name: &'static str, figure: impl ToString) -> Self {
+        self.figures.push((name, figure.to_string()));
+        self
+    }
+
+    /// Trying again may help.
+    pub(crate) const fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// The service is stopping.
+    pub(crate) fn stopping() -> Self {
+        Self::new(STOPPING, "the service is stopping").retry_after(LONG_RETRY)
+    }
+
+    /// A defect, told without its inner details.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(INTERNAL, message)
+    }
+
+    /// Personal details cannot be opened.
+    pub(crate) fn details(error: impl std::fmt::Display) -> Self {
+        Self::new(DETAILS_UNREADABLE, format!("personal details cannot be read: {error}"))
+    }
+
+    /// The log cannot be read at a position.
+    pub(crate) fn unreadable(position: Position, error: impl std::fmt::Display) -> Self {
+        Self::new(LOG_UNREADABLE, format!("the log cannot be read at {position}: {error}"))
+            .with("position", position)
+    }
+
+    /// The failure in a batch.
+    pub(crate) fn into_message(self) -> v1::CommandError {
+        let retry_after = self.retry_after.unwrap_or_default().as_millis();
+        v1::CommandError {
+            code: self.code.into(),
+            reason: self.reason.to_owned(),
+            message: cut(self.message, MAX_MESSAGE_CHARS),
+            field: cut(self.field, MAX_FIGURE_CHARS),
+            figures: self
+                .figures
+                .into_iter()
+                .take(MAX_FIGURES)
+                .map(|(name, figure)| (name.to_owned(), cut(figure, MAX_FIGURE_CHARS)))
+                .collect(),
+            retry_after_ms: u32::try_from(retry_after).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+fn cut(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text,
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        let message = cut(failure.message, MAX_MESSAGE_CHARS);
+        let figures: HashMap<String, String> = failure
+            .figures
+            .into_iter()
+            .take(MAX_FIGURES)
+            .map(|(name, figure)| (name.to_owned(), cut(figure, MAX_FIGURE_CHARS)))
+            .collect();
+        let mut details = ErrorDetails::new();
+        details.set_error_info(failure.reason, ERROR_DOMAIN, figures);
+        if failure.code == Code::InvalidArgument && !failure.field.is_empty() {
+            let field = cut(failure.field, MAX_FIGURE_CHARS);
+            details.add_bad_request_violation(field, message.clone());
+        }
+        if let Some(delay) = failure.retry_after {
+            details.set_retry_info(Some(delay));
+        }
+        Self::with_error_details(failure.code, message, details)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let rule = refusal.reason.rule();
+        let code = match rule.kind {
+            Kind::InvalidArgument => Code::InvalidArgument,
+            Kind::NotFound => Code::NotFound,
+            Kind::AlreadyExists => Code::AlreadyExists,
+            Kind::FailedPrecondition => Code::FailedPrecondition,
+            Kind::Aborted => Code::Aborted,
+            Kind::ResourceExhausted => Code::ResourceExhausted,
+        };
+        Self {
+            code,
+            reason: rule.code,
+            message: refusal.message,
+            field: refusal.field,
+            figures: refusal.figures,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        let message = denied.to_string();
+        match denied {
+            Denied::Refused(refusal) => refusal.into(),
+            Denied::Overloaded { limit } => {
+                Self::new(OVERLOADED, message).with("limit", limit).retry_after(SHORT_RETRY)
+            }
+            Denied::LogFull => Self::new(LOG_FULL, message).retry_after(LONG_RETRY),
+            Denied::Stopping => Self::stopping(),
+            Denied::OutcomeUnknown => Self::new(OUTCOME_UNKNOWN, message),
+            _ => Self::new(UNAVAILABLE, message).retry_after(LONG_RETRY),
+        }
+    }
+}
+
+impl From<StopError> for Failure {
+    fn from(stopped: StopError) -> Self {
+        Self::new(READ_MODEL_STOPPED, stopped.to_string()).retry_after(LONG_RETRY)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::new(LOG_UNREADABLE, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use encours_domain::Reason;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_becomes_a_status_with_details() {
+        let refusal = Refusal::new(
+            Reason::TooManyDecimals,
+            "lines[2].amount",
+            "lines[2].amount is 1.005: EUR has 2 fraction digits",
+        )
+        .with("fraction_digits", 2);
+        let status = Status::from(Failure::from(refusal));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("TOO_MANY_DECIMALS", "encours"));
+        assert_eq!(info.metadata["fraction_digits"], "2");
+        let violations = &details.bad_request().unwrap().field_violations;
+        assert_eq!(violations[0].field, "lines[2].amount");
+        assert!(details.retry_info().is_none());
+    }
+
+    #[test]
+    fn a_rule_about_the_state_is_no_bad_request() {
+        let refusal = Refusal::new(Reason::OverAllocation, "amount", "too much");
+        let status = Status::from(Failure::from(refusal));
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert!(status.get_error_details().bad_request().is_none());
+    }
+
+    #[test]
+    fn what_may_pass_says_when_to_try_again() {
+        for denied in [Denied::Overloaded { limit: 4 }, Denied::LogFull, Denied::Stopping] {
+            let status = Status::from(Failure::from(denied.clone()));
+            let delay = status.get_error_details().retry_info().and_then(|retry| retry.retry_delay);
+            assert!(delay.is_some_and(|delay| delay > Duration::ZERO), "{denied}");
+        }
+        let unknown = Status::from(Failure::from(Denied::OutcomeUnknown));
+        assert_eq!(unknown.code(), Code::Unknown);
+        assert!(unknown.get_error_details().retry_info().is_none());
+    }
+
+    #[test]
+    fn what_a_caller_sent_is_quoted_in_part_only() {
+        let refusal = Refusal::new(Reason::InvalidText, "text", "é".repeat(1_000_000))
+            .with("text", "é".repeat(1_000_000));
+        let failure = Failure::from(refusal);
+        let message = failure.clone().into_message();
+        assert_eq!(message.message.chars().count(), MAX_MESSAGE_CHARS + 1);
+        assert_eq!(message.figures["text"].chars().count(), MAX_FIGURE_CHARS + 1);
+        assert!(Status::from(failure).details().len() < 8_000);
+    }
+
+    #[test]
+    fn reasons_are_told_apart_by_name() {
+        let of_domain = Reason::ALL.iter().map(|reason| reason.rule().code);
+        let mut names: Vec<_> = REASONS.iter().map(|(name, ..)| *name).chain(of_domain).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

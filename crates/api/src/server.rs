@@ -1,0 +1,119 @@
+//! The server: all services on one listener, with their limits, health and reflection.
+
+use std::time::Duration;
+
+use encours_proto::FILE_DESCRIPTOR_SET;
+use encours_proto::v1::batch_service_server::BatchServiceServer;
+use encours_proto::v1::credit_note_service_server::CreditNoteServiceServer;
+use encours_proto::v1::customer_service_server::CustomerServiceServer;
+use encours_proto::v1::event_log_service_server::EventLogServiceServer;
+use encours_proto::v1::invoice_service_server::InvoiceServiceServer;
+use encours_proto::v1::ledger_service_server::LedgerServiceServer;
+use encours_proto::v1::payment_service_server::PaymentServiceServer;
+use encours_proto::v1::report_service_server::ReportServiceServer;
+use tokio::net::TcpListener;
+use tonic::codec::CompressionEncoding::Gzip;
+use tonic::transport::Server;
+
+use crate::api::Api;
+use crate::connections::accept;
+
+/// The most bytes of a request message, decompressed; on a stream, of each.
+pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+/// The most bytes of a call's metadata.
+pub const MAX_METADATA_BYTES: u32 = 16 * 1024;
+/// The most connections at a time; more wait until one ends.
+pub const MAX_CONNECTIONS: usize = 1_024;
+/// The most calls at a time on one connection.
+pub const MAX_STREAMS_PER_CONNECTION: u32 = 256;
+/// A silent connection is asked for a sign of life after this long,
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// and closed where none comes within this.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long calls under way may take to end after the server was told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Why the server ended otherwise than by being told to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The transport failed.
+    #[error("the server has failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The descriptors of the services cannot be served.
+    #[error("reflection cannot be set up: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// A service with the limits and the compression of all.
+macro_rules! limited {
+    ($server:ident, $api:expr) => {
+        $server::new($api.clone())
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .accept_compressed(Gzip)
+            .send_compressed(Gzip)
+    };
+}
+
+impl Api {
+    /// Serves on `listener` until `shutdown` ends. Then new calls are refused, streams end with
+    /// `UNAVAILABLE`, and calls under way have ten seconds to end.
+    ///
+    /// # Errors
+    /// [`ServeError`] where the server cannot go on.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServeError> {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<LedgerServiceServer<Self>>().await;
+        health.set_serving::<CustomerServiceServer<Self>>().await;
+        health.set_serving::<InvoiceServiceServer<Self>>().await;
+        health.set_serving::<PaymentServiceServer<Self>>().await;
+        health.set_serving::<CreditNoteServiceServer<Self>>().await;
+        health.set_serving::<ReportServiceServer<Self>>().await;
+        health.set_serving::<BatchServiceServer<Self>>().await;
+        health.set_serving::<EventLogServiceServer<Self>>().await;
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let stopping = self.stopping.clone();
+        let mut stopped = self.stopping.subscribe();
+        let stop = async move {
+            shutdown.await;
+            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+            stopping.send_replace(true);
+        };
+        let server = Server::builder()
+            .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
+            .http2_max_header_list_size(MAX_METADATA_BYTES)
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .add_service(health_service)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?)
+            .add_service(limited!(LedgerServiceServer, self))
+            .add_service(limited!(CustomerServiceServer, self))
+            .add_service(limited!(InvoiceServiceServer, self))
+            .add_service(limited!(PaymentServiceServer, self))
+            .add_service(limited!(CreditNoteServiceServer, self))
+            .add_service(limited!(ReportServiceServer, self))
+            .add_service(limited!(BatchServiceServer, self))
+            .add_service(limited!(EventLogServiceServer, self))
+            .serve_with_incoming_shutdown(accept(listener, MAX_CONNECTIONS), stop);
+        let grace = async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            ended = server => Ok(ended?),
+            () = grace => {
+                tracing::warn!("calls were still under way when the server stopped");
+                Ok(())
+            }
+        }
+    }
+}
