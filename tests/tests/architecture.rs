@@ -15,14 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scheduler", &["domain", "engine", "log"]),
     ("proto", &["domain"]),
     ("api", &["domain", "schema", "log", "engine", "projections", "proto"]),
-    (
-        "cli",
-        &["domain", "schema", "log", "engine", "projections", "scheduler", "proto", "api"],
-    ),
-    (
-        "sim",
-        &["domain", "schema", "log", "engine", "projections", "scheduler", "proto", "api"],
-    ),
+    ("cli", &["domain", "schema", "log", "engine", "projections", "scheduler", "proto", "api"]),
+    ("sim", &["domain", "schema", "log", "engine", "projections", "scheduler", "proto", "api"]),
 ];
 
 /// Libraries that only these crates may use.

@@ -1,0 +1,83 @@
+//! Data folders: made, listed, copied, compared and damaged.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// A new folder for a server's data, removed when dropped.
+///
+/// # Panics
+/// Where none can be made.
+#[must_use]
+pub fn data_folder() -> TempDir {
+    tempfile::Builder::new().prefix("encours-test-").tempdir().expect("a folder can be made")
+}
+
+/// Every file under a folder, sorted.
+///
+/// # Panics
+/// Where one cannot be listed.
+#[must_use]
+pub fn every_file(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be listed") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            files.extend(every_file(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Name, length, time of change and content of every file under a folder, a line each.
+///
+/// # Panics
+/// Where one cannot be read.
+#[must_use]
+pub fn fingerprint(folder: &Path) -> Vec<String> {
+    let line = |path: &PathBuf| {
+        let metadata = path.metadata().expect("a file has metadata");
+        let modified = metadata.modified().expect("a file has a time of change");
+        let mut hasher = DefaultHasher::new();
+        fs::read(path).expect("a file can be read").hash(&mut hasher);
+        format!("{} {} {modified:?} {:x}", path.display(), metadata.len(), hasher.finish())
+    };
+    every_file(folder).iter().map(line).collect()
+}
+
+/// Copies a folder and all in it to a new place.
+///
+/// # Panics
+/// Where something cannot be copied.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("the folder can be listed") {
+        let path = entry.expect("an entry can be read").path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a file can be copied");
+        }
+    }
+}
+
+/// Flips one bit of a file, in its place.
+///
+/// # Panics
+/// Where the file is shorter or cannot be written.
+pub fn flip_bit(path: &Path, bit: u64) {
+    let mut file = File::options().read(true).write(true).open(path).expect("the file opens");
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(bit / 8)).expect("a file can be sought in");
+    file.read_exact(&mut byte).expect("the file has this byte");
+    byte[0] ^= 1 << (bit % 8);
+    file.seek(SeekFrom::Start(bit / 8)).expect("a file can be sought in");
+    file.write_all(&byte).expect("the file can be written");
+}

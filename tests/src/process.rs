@@ -1,0 +1,104 @@
+//! Runs a program to its end, with a limit on how long that may take.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::binary::encours;
+
+/// How long a program may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// What a program left behind.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it said beside.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Checks that it ended well.
+    ///
+    /// # Panics
+    /// Where it did not.
+    #[must_use]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self}");
+        self
+    }
+
+    /// Checks that it failed with this exit code.
+    ///
+    /// # Panics
+    /// Where it did not.
+    #[must_use]
+    pub fn fails(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { code, stdout, stderr } = self;
+        write!(f, "exit code {code:?}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
+    }
+}
+
+/// Runs `encours` with these arguments.
+pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
+    run_program(encours(), arguments)
+}
+
+/// Runs a program with these arguments.
+///
+/// # Panics
+/// Where it cannot be started, or takes longer than two minutes.
+pub fn run_program<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> Ran {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_remove("ENCOURS_SERVER")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    let status = wait(&mut child, LIMIT);
+    let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("a reader ends"));
+    Ran { code: status.code(), stdout, stderr }
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            drop(pipe.read_to_end(&mut bytes));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Waits for a child to end; kills it where it does not within `limit`.
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return status;
+        }
+        if start.elapsed() > limit {
+            drop(child.kill());
+            drop(child.wait());
+            panic!("process {} did not end within {limit:?}", child.id());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

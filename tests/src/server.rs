@@ -1,0 +1,201 @@
+//! A server of the real binary on a real socket.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::binary::encours;
+use crate::process::{Ran, wait};
+
+/// How long a server may take until it answers.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a server may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running `encours serve`; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    data: PathBuf,
+    address: String,
+    stdout: Arc<Mutex<String>>,
+    stderr: Arc<Mutex<String>>,
+    /// From the start of the process to the line that says it is ready.
+    pub start_took: Duration,
+}
+
+/// How a server ended.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// Exit code and what it said.
+    pub ran: Ran,
+    /// How long it took from the signal to the end.
+    pub took: Duration,
+}
+
+impl Server {
+    /// Starts a server on a folder and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it ends instead, or is not ready within a minute.
+    #[must_use]
+    pub fn start(data: &Path) -> Self {
+        Self::try_start(data).unwrap_or_else(|ran| panic!("the server did not start: {ran}"))
+    }
+
+    /// Starts a server on a folder; where it ends before it is ready, what it left.
+    ///
+    /// # Errors
+    /// What the process left, where it ended.
+    ///
+    /// # Panics
+    /// Where it does neither within a minute.
+    pub fn try_start(data: &Path) -> Result<Self, Ran> {
+        let begun = Instant::now();
+        let mut child = Command::new(encours())
+            .arg("serve")
+            .arg("--data")
+            .arg(data)
+            .args(["--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("encours can be started");
+        let (stdout, lines) = follow(child.stdout.take());
+        let (stderr, _) = follow(child.stderr.take());
+        let mut server = Self {
+            child,
+            data: data.to_owned(),
+            address: String::new(),
+            stdout,
+            stderr,
+            start_took: Duration::ZERO,
+        };
+        loop {
+            let left = START_LIMIT.saturating_sub(begun.elapsed());
+            match lines.recv_timeout(left.min(Duration::from_millis(100))) {
+                Ok(line) => {
+                    if let Some(address) = address_in(&line) {
+                        server.address = address;
+                        server.start_took = begun.elapsed();
+                        return Ok(server);
+                    }
+                }
+                // No more lines come, or none came for a while.
+                Err(_) => {
+                    if let Some(status) = server.child.try_wait().expect("a child can be asked") {
+                        return Err(server.left(status.code()));
+                    }
+                }
+            }
+            if left.is_zero() {
+                panic!("no ready line within {START_LIMIT:?}: {}", server.left(None));
+            }
+        }
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What it said on standard error so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        text(&self.stderr)
+    }
+
+    /// `kill -9`, at once.
+    pub fn kill9(mut self) {
+        self.kill_now();
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Panics
+    /// Where it does not end within a minute.
+    #[must_use]
+    pub fn stop(mut self) -> Stopped {
+        let begun = Instant::now();
+        self.signal("TERM");
+        let status = wait(&mut self.child, STOP_LIMIT);
+        Stopped { ran: self.left(status.code()), took: begun.elapsed() }
+    }
+
+    /// Sends a signal by its name.
+    ///
+    /// # Panics
+    /// Where it cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name]).arg(self.pid().to_string()).status();
+        assert!(status.expect("kill can be run").success(), "kill -s {name} {}", self.pid());
+    }
+
+    fn kill_now(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    fn left(&self, code: Option<i32>) -> Ran {
+        // The readers of the pipes may be a moment behind the end of the process.
+        std::thread::sleep(Duration::from_millis(50));
+        Ran { code, stdout: text(&self.stdout), stderr: text(&self.stderr) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill_now();
+        if std::thread::panicking() {
+            eprintln!("-- the server of {} said:\n{}", self.data.display(), self.said());
+        }
+    }
+}
+
+fn text(shared: &Mutex<String>) -> String {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Keeps what a pipe says and passes on its lines, for as long as somebody listens.
+fn follow(pipe: Option<impl Read + Send + 'static>) -> (Arc<Mutex<String>>, Receiver<String>) {
+    let said = Arc::new(Mutex::new(String::new()));
+    let (sender, receiver) = channel();
+    if let Some(pipe) = pipe {
+        let said = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines() {
+                let Ok(line) = line else { return };
+                let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+                said.push_str(&line);
+                said.push('\n');
+                drop(said);
+                drop(sender.send(line));
+            }
+        });
+    }
+    (said, receiver)
+}
+
+/// The address of loopback in a line, with its port.
+fn address_in(line: &str) -> Option<String> {
+    let from = line.find("127.0.0.1:")?;
+    let end = line[from..].find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'));
+    Some(line[from..end.map_or(line.len(), |end| from + end)].to_owned())
+}
