@@ -1,1 +1,50 @@
 //! The single writer: decides commands and commits their events.
+//!
+//! [`Engine::open`] recovers the state from the newest snapshot and the log after it, takes the log
+//! over and runs. [`EngineHandle::execute`] has a command decided and answers once its events, and
+//! everything else the decision read, are durable. What this crate promises:
+//!
+//! - exactly one outcome per request id, and per id of a thing, across repeats and restarts;
+//! - no answer before it is durable, no fact that was not decided against the facts before it;
+//! - personal details leave memory as ciphertext only;
+//! - after a failed sync nothing is tried again: [`EngineHandle::failed`] turns to the reason and the
+//!   process must exit; after a full disk the state goes back to what is durable and work resumes
+//!   once there is room;
+//! - queue, frames, memory for request ids and files are bounded.
+//!
+//! `keys/` is to be backed up with the log. `snapshots/` and `requests/` can be deleted at any time
+//! while the engine does not run.
+
+mod clocks;
+mod core;
+mod digest;
+mod driver;
+mod entropy;
+mod error;
+mod keeper;
+mod keys;
+mod log_side;
+mod metrics;
+mod past;
+mod recover;
+mod requests;
+mod snapshot;
+mod submission;
+mod sync_engine;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use crate::core::Fault;
+pub use clocks::{ClockInfo, local_day};
+pub use driver::{Engine, EngineHandle};
+pub use entropy::{Entropy, EntropyError, SystemEntropy};
+pub use error::EngineError;
+pub use keys::{KeyError, KeyFileError, KeyStore};
+pub use metrics::{Figures, SYNC_BUCKETS_US};
+pub use recover::RecoveryReport;
+pub use requests::IdFileError;
+pub use snapshot::SnapshotError;
+pub use submission::{Denied, Reply, Submission};
+pub use sync_engine::SyncEngine;
+pub use writer::{EngineOptions, Limits, known_frames};

@@ -1,0 +1,307 @@
+//! From a submission to events in the frame being filled, or to another answer.
+
+use encours_domain::details::{Detail, Secret};
+use encours_domain::limits::MAX_COMMAND_BYTES;
+use encours_domain::state::Kind;
+use encours_domain::{
+    Command, Context, Day, Decision, Event, Id, LedgerNo, Micros, Position, Reason, Refusal,
+    Subject,
+};
+use encours_log::{CommandRecord, EVENT_FIXED_LEN, EventRecord};
+
+use super::{Core, Entropy, Fault, FirstOutcome, NewKey, Offered, Past, Ticket, Unsettled};
+use crate::digest::{FullDigest, digest, half};
+use crate::requests::{Fingerprint, Scope};
+use crate::submission::{Denied, Reply, Submission};
+
+/// What surrounds an offer.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    /// The time now, by the clock; it may jump.
+    pub(crate) now: Micros,
+    /// Today in the time zone that the command names, where it names one.
+    pub(crate) zone_day: Option<Day>,
+    pub(crate) past: &'a dyn Past,
+    pub(crate) entropy: &'a dyn Entropy,
+}
+
+/// A decision that can go into a frame.
+struct Ready {
+    events: Vec<Event>,
+    records: Vec<EventRecord>,
+    keys: Vec<NewKey>,
+    /// The details that were sealed, in clear; kept for a dry run only.
+    details: Vec<Detail>,
+}
+
+/// Why there is nothing to put into a frame.
+enum Stop {
+    Answer(Result<Reply, Denied>),
+    Fault(Fault),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Answer(Err(Denied::Refused(refusal)))
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Core {
+    /// Decides a submission. On acceptance its events are in the frame being filled and applied.
+    ///
+    /// Call only while [`has_room`](Core::has_room).
+    pub(crate) fn offer(
+        &mut self,
+        ticket: Ticket,
+        submission: Submission,
+        around: Surroundings<'_>,
+    ) -> Result<Offered, Fault> {
+        assert!(self.has_room(), "a command was offered to a full frame");
+        self.stamp = self.stamp.max(around.now);
+        match self.decide(submission, around) {
+            Ok(reply) => Ok(self.after_what_was_read(ticket, Ok(reply))),
+            Err(Stop::Answer(answer)) => Ok(self.after_what_was_read(ticket, answer)),
+            Err(Stop::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// Puts the engine's own events into the frame being filled.
+    pub(crate) fn record(&mut self, now: Micros, events: Vec<Event>) -> Result<(), Fault> {
+        self.stamp = self.stamp.max(now);
+        let records = events.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        let command = CommandRecord {
+            request_id: String::new(),
+            digest: [0; 32],
+            actor: "system".into(),
+            reason: String::new(),
+            causation: Position::START,
+            event_count: count(&records),
+        };
+        self.draft.frame.push(&command, &records)?;
+        self.apply(&command.digest, &events);
+        Ok(())
+    }
+
+    fn decide(&mut self, submission: Submission, around: Surroundings<'_>) -> Result<Reply, Stop> {
+        submission.check()?;
+        let Submission { mut command, request_id, actor, reason, .. } = submission;
+        let digest = digest(&command, self.keys.digest_key());
+        let id = self.fingerprint(&command, request_id.as_deref());
+        if let Some(id) = &id
+            && let Some(reply) = self.repeat(&command, &digest, id, around.past)?
+        {
+            return Ok(reply);
+        }
+        fill_id(&mut command, around).map_err(Stop::Fault)?;
+        let first = self.draft.frame.next_position();
+        let context = Context {
+            position: first,
+            digest: half(&digest),
+            expected_version: submission.expected_version,
+            zone_day: around.zone_day,
+        };
+        let events = match command.decide(&self.state, &context)? {
+            Decision::Accept(events) => events,
+            Decision::Repeat { subject, position } => {
+                return Ok(self.resource_reply(subject, position, true));
+            }
+        };
+        let ready = self.seal(events, around.entropy)?;
+        if submission.validate_only {
+            return Ok(self.preview(&command, &digest, ready)?);
+        }
+        if ready.events.is_empty() {
+            let subject = self.subject(&command, &[])?;
+            return Ok(self.resource_reply(subject, Position(first.0 - 1), false));
+        }
+        let record = CommandRecord {
+            request_id: request_id.unwrap_or_default(),
+            digest,
+            actor,
+            reason,
+            causation: Position::START,
+            event_count: count(&ready.records),
+        };
+        Ok(self.accept(&command, record, ready, id)?)
+    }
+
+    /// Puts a decided command into the frame being filled and applies its events.
+    fn accept(
+        &mut self,
+        command: &Command,
+        record: CommandRecord,
+        ready: Ready,
+        id: Option<Fingerprint>,
+    ) -> Result<Reply, Fault> {
+        let first = self.draft.frame.next_position();
+        self.draft.frame.push(&record, &ready.records)?;
+        for new in ready.keys {
+            self.keys.keep(&new);
+            self.draft.keys.push(new);
+        }
+        self.apply(&record.digest, &ready.events);
+        let last = Position(self.draft.frame.next_position().0 - 1);
+        assert_eq!(first.0 + ready.events.len() as u64, last.0 + 1, "positions have a gap");
+        let subject = self.subject(command, &ready.events)?;
+        if let Some(id) = id {
+            self.requests.insert(id, first);
+            self.draft.request_ids.push(id);
+            self.unsettled.insert(id, Unsettled { digest: record.digest, subject, last });
+        }
+        Ok(self.resource_reply(subject, last, false))
+    }
+
+    fn apply(&mut self, digest: &FullDigest, events: &[Event]) {
+        let behind = self.draft.frame.next_position().0 - events.len() as u64;
+        for (position, event) in (behind..).zip(events) {
+            self.state.apply(Position(position), half(digest), event);
+            self.draft.clocks_changed |= matches!(
+                event,
+                Event::ClockCreated(_)
+                    | Event::ClockAdvanced(_)
+                    | Event::DayOpened(_)
+                    | Event::DayFinished(_)
+            );
+        }
+    }
+
+    fn preview(
+        &self,
+        command: &Command,
+        digest: &FullDigest,
+        ready: Ready,
+    ) -> Result<Reply, Fault> {
+        let first = self.draft.frame.next_position();
+        let subject = self.subject(command, &ready.events)?;
+        Ok(Reply {
+            subject,
+            resource: self.state.preview(first, half(digest), &ready.events, subject),
+            position: Position(first.0 - 1),
+            repeated: false,
+            previewed_details: ready.details,
+        })
+    }
+
+    fn subject(&self, command: &Command, events: &[Event]) -> Result<Subject, Fault> {
+        command.subject(&self.state, events).ok_or(Fault::NoSubject { command: command.name() })
+    }
+
+    /// The fingerprint of a request id; `None` without one, and where the command names a ledger that
+    /// does not exist: that is refused anyway.
+    fn fingerprint(&self, command: &Command, request_id: Option<&str>) -> Option<Fingerprint> {
+        let indexes = self.state.indexes();
+        let ledger =
+            |id: &Id| indexes.find(Kind::Ledger, LedgerNo::default(), id.as_str()).map(LedgerNo);
+        let scope = match command {
+            Command::CreateLedger(_) => Scope::Log,
+            Command::AdvanceClock(command) => {
+                let ledger = ledger(&command.ledger_id)?;
+                Scope::Clock(self.state.rows().ledger(ledger)?.clock)
+            }
+            other => Scope::Ledger(ledger(other.ledger_id()?)?),
+        };
+        Some(scope.fingerprint(request_id?))
+    }
+
+    /// The answer to a request id that was used before; `None` where it was not.
+    fn repeat(
+        &self,
+        command: &Command,
+        digest: &FullDigest,
+        id: &Fingerprint,
+        past: &dyn Past,
+    ) -> Result<Option<Reply>, Stop> {
+        let unavailable = |reason| Stop::Answer(Err(Denied::Unavailable { reason }));
+        let outcome = match self.unsettled.get(id) {
+            Some(outcome) => *outcome,
+            None => match self.requests.get(id).map_err(|e| unavailable(e.to_string()))? {
+                Some(position) => {
+                    let FirstOutcome { digest, events, last } =
+                        past.outcome(position).map_err(unavailable)?;
+                    Unsettled { digest, subject: self.subject(command, &events)?, last }
+                }
+                None if self.requests.is_behind() => {
+                    return Err(unavailable("their index is being written".into()));
+                }
+                None => return Ok(None),
+            },
+        };
+        if outcome.digest != *digest {
+            return Err(Refusal::new(
+                Reason::RequestIdReused,
+                "request_id",
+                "request_id was used before for a command with other content",
+            )
+            .with("position", outcome.last)
+            .into());
+        }
+        Ok(Some(self.resource_reply(outcome.subject, outcome.last, true)))
+    }
+
+    /// Seals personal details and encodes the events.
+    fn seal(&self, events: Vec<Event>, entropy: &dyn Entropy) -> Result<Ready, Stop> {
+        let mut ready =
+            Ready { events, records: Vec::new(), keys: Vec::new(), details: Vec::new() };
+        for event in &mut ready.events {
+            let (ledger, customer, details) = match event {
+                Event::CustomerCreated(e) => (e.ledger, e.customer, &mut e.details),
+                Event::CustomerUpdated(e) => (e.ledger, e.customer, &mut e.details),
+                _ => continue,
+            };
+            for (_, secret) in details {
+                let Secret::Clear(detail) = secret else { continue };
+                let own = ready.keys.iter().find(|k| k.ledger == ledger && k.customer == customer);
+                let (sealed, new) = self
+                    .keys
+                    .seal(entropy, own, ledger, customer, detail)
+                    .map_err(|error| Stop::Fault(error.into()))?;
+                ready.keys.extend(new);
+                ready.details.push(detail.clone());
+                *secret = Secret::Sealed(sealed);
+            }
+        }
+        let mut bytes = 0;
+        for event in &ready.events {
+            let record = encode(event)?;
+            bytes += EVENT_FIXED_LEN + record.payload.len();
+            if bytes > MAX_COMMAND_BYTES {
+                return Err(Refusal::new(
+                    Reason::TooLarge,
+                    "command",
+                    format!("its events have more than {MAX_COMMAND_BYTES} bytes"),
+                )
+                .with("limit", MAX_COMMAND_BYTES)
+                .into());
+            }
+            ready.records.push(record);
+        }
+        Ok(ready)
+    }
+}
+
+fn encode(event: &Event) -> Result<EventRecord, Fault> {
+    let encoded = encours_schema::encode(event)?;
+    Ok(EventRecord { kind: encoded.kind, version: encoded.version, payload: encoded.payload })
+}
+
+fn count(records: &[EventRecord]) -> u32 {
+    // A command of at most 256 KiB has fewer events than that.
+    u32::try_from(records.len()).unwrap_or(u32::MAX)
+}
+
+/// Gives what the command creates an id where the caller left it out: a UUIDv7.
+fn fill_id(command: &mut Command, around: Surroundings<'_>) -> Result<(), Fault> {
+    let Some(id @ None) = command.new_id() else { return Ok(()) };
+    let mut random = [0; 10];
+    around.entropy.fill(&mut random)?;
+    let millis = u64::try_from(around.now.0 / 1_000).unwrap_or_default();
+    let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+    *id = Id::parse("id", &uuid.hyphenated().to_string()).ok();
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The engine on threads: one decides, one makes frames durable, one writes in the background.
+//!
+//! Commands come through a bounded queue. While a frame is on its way to the disk the next one fills
+//! with whatever arrives: the sync in flight is the timer of the group commit.
+
+mod desk;
+mod inbox;
+mod log_thread;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+use encours_log::LogReader;
+use tokio::sync::{oneshot, watch};
+use tracing::error;
+
+use crate::clocks::ClockInfo;
+use crate::error::EngineError;
+use crate::keeper::{Job, Keeper};
+use crate::keys::KeyStore;
+use crate::log_side::Outcome;
+use crate::metrics::{Counters, Figures};
+use crate::recover::RecoveryReport;
+use crate::submission::{Denied, Reply, Submission};
+use crate::writer::{EngineOptions, Opened, Writer};
+use desk::Desk;
+use inbox::{Inbox, Note, Waiting};
+
+/// What the threads and the handles share.
+struct Shared {
+    inbox: Inbox,
+    counters: Counters,
+    is_full: AtomicBool,
+    /// A snapshot waits to be written; another would only be in its way.
+    snapshot_waits: AtomicBool,
+    keys: Arc<KeyStore>,
+    reader: Arc<dyn LogReader>,
+    report: RecoveryReport,
+    clocks: watch::Sender<Arc<[ClockInfo]>>,
+    failed: watch::Sender<Option<Arc<EngineError>>>,
+    stopped: watch::Sender<bool>,
+}
+
+/// The running engine. Dropping it asks for a clean stop without waiting; see
+/// [`EngineHandle::stop`].
+pub struct Engine {
+    handle: EngineHandle,
+}
+
+impl Engine {
+    /// Opens the engine over a log and the folder `dir`, in which it keeps `keys/` (to be backed up
+    /// with the log), `snapshots/` and `requests/` (which it makes anew from the log). Returns once
+    /// this writer has durably taken the log over, or finds it full.
+    ///
+    /// # Errors
+    /// [`EngineError`] where log, keys or folders cannot be used.
+    pub fn open(options: EngineOptions, dir: &Path) -> Result<Self, EngineError> {
+        let limits = options.limits;
+        let opened = catch_unwind(AssertUnwindSafe(|| Writer::open(options, dir)));
+        let (opened, clock) =
+            opened.unwrap_or_else(|panic| Err(EngineError::panicked("opening", &*panic)))?;
+        let Opened { mut writer, mut log, mut keeper, keys, report } = opened;
+        let mut is_full = false;
+        while let Some(work) = writer.core.take_frame()? {
+            log.submit(work);
+            match log.settle() {
+                Some(Outcome::Durable(number)) => drop(writer.core.settled(number)?),
+                Some(Outcome::Full) => {
+                    (writer, _) = writer.restart(&mut keeper)?;
+                    is_full = true;
+                    break;
+                }
+                Some(Outcome::Stop(error)) => return Err(error),
+                None => break,
+            }
+        }
+        let shared = Arc::new(Shared {
+            inbox: Inbox::new(limits.queue),
+            counters: Counters::default(),
+            is_full: AtomicBool::new(is_full),
+            snapshot_waits: AtomicBool::new(false),
+            keys,
+            reader: writer.reader(),
+            report,
+            clocks: watch::Sender::new(writer.core.clocks()),
+            failed: watch::Sender::new(None),
+            stopped: watch::Sender::new(false),
+        });
+        let window = log.window();
+        let (to_log, from_desk) = mpsc::channel();
+        let log_thread = {
+            let (shared, clock) = (Arc::clone(&shared), Arc::clone(&clock));
+            spawn("log", move || log_thread::run(log, &from_desk, &shared, &clock))?
+        };
+        let keeper = Arc::new(Mutex::new(keeper));
+        let (to_keeper, jobs) = mpsc::channel();
+        let keeper_thread = {
+            let (shared, keeper) = (Arc::clone(&shared), Arc::clone(&keeper));
+            spawn("keeper", move || keep(&jobs, &keeper, &shared))?
+        };
+        let desk = Desk::new(writer, keeper, Arc::clone(&shared), clock, window, to_log, to_keeper);
+        let threads = [log_thread, keeper_thread];
+        spawn("writer", move || desk.run(threads))?;
+        Ok(Self { handle: EngineHandle { shared } })
+    }
+
+    /// A handle to send commands through. Cheap to clone.
+    #[must_use]
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.handle.shared.inbox.close();
+    }
+}
+
+fn spawn(
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, EngineError> {
+    thread::Builder::new()
+        .name(format!("encours-{name}"))
+        .spawn(run)
+        .map_err(|source| EngineError::Thread { thread: name, source })
+}
+
+/// The background thread: does jobs until the deciding thread hangs up.
+fn keep(jobs: &mpsc::Receiver<Job>, keeper: &Mutex<Keeper>, shared: &Shared) {
+    for job in jobs {
+        let is_snapshot = matches!(job, Job::Snapshot(_));
+        let run = || keeper.lock().unwrap_or_else(PoisonError::into_inner).run(job);
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Some(lookup)) => shared.inbox.note(Note::Lookup(lookup)),
+            Ok(None) => {}
+            Err(panic) => {
+                // WHY no stop: nothing but the next start's time depends on this thread.
+                error!(error = %EngineError::panicked("keeper", &*panic), "background step failed");
+            }
+        }
+        if is_snapshot {
+            shared.snapshot_waits.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// Sends commands to the engine. Cheap to clone.
+#[derive(Clone)]
+pub struct EngineHandle {
+    shared: Arc<Shared>,
+}
+
+impl EngineHandle {
+    /// Has a command decided, and answers once everything that the decision read is durable.
+    ///
+    /// Cancel safe in this sense: dropping the future gives up the answer only. A command that was
+    /// taken into the queue is decided and made durable as if somebody waited for it; sending it
+    /// again with the same id or request id tells what became of it.
+    ///
+    /// # Errors
+    /// [`Denied`] says whether a rule refused, or whether trying again makes sense.
+    pub async fn execute(&self, submission: Submission) -> Result<Reply, Denied> {
+        let (sender, answer) = oneshot::channel();
+        if let Err(denied) = self.shared.inbox.push(Waiting { submission, answer: sender }) {
+            let answer = Err(denied);
+            self.shared.counters.answered(&answer);
+            return answer;
+        }
+        // The sender is dropped without an answer only where the deciding thread has died.
+        answer.await.unwrap_or(Err(Denied::OutcomeUnknown))
+    }
+
+    /// The clocks, as of the last durable frame that changed one.
+    #[must_use]
+    pub fn clocks(&self) -> watch::Receiver<Arc<[ClockInfo]>> {
+        self.shared.clocks.subscribe()
+    }
+
+    /// The keys of customers.
+    #[must_use]
+    pub fn keys(&self) -> Arc<KeyStore> {
+        Arc::clone(&self.shared.keys)
+    }
+
+    /// A reading end of the log.
+    #[must_use]
+    pub fn reader(&self) -> Arc<dyn LogReader> {
+        Arc::clone(&self.shared.reader)
+    }
+
+    /// What opening had to do.
+    #[must_use]
+    pub fn recovery(&self) -> RecoveryReport {
+        self.shared.report
+    }
+
+    /// What the engine counts.
+    #[must_use]
+    pub fn metrics(&self) -> Figures {
+        let is_full = self.shared.is_full.load(Ordering::Relaxed);
+        self.shared.counters.figures(self.shared.inbox.depth(), is_full)
+    }
+
+    /// Turns to the reason once the engine has failed: the process must then exit with an error.
+    #[must_use]
+    pub fn failed(&self) -> watch::Receiver<Option<Arc<EngineError>>> {
+        self.shared.failed.subscribe()
+    }
+
+    /// Stops cleanly: takes no more commands, decides those in the queue, makes their frames durable,
+    /// writes request ids and a snapshot, closes the log. May be called again and from several tasks.
+    ///
+    /// # Errors
+    /// Why the engine had failed, where it had.
+    pub async fn stop(&self) -> Result<(), Arc<EngineError>> {
+        self.shared.inbox.close();
+        let mut stopped = self.shared.stopped.subscribe();
+        // The sender lives in `shared`, so waiting cannot fail.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        let failed = self.shared.failed.borrow().clone();
+        failed.map_or(Ok(()), Err)
+    }
+}

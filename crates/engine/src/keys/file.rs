@@ -1,0 +1,315 @@
+//! The key file: 64-byte records, appended and synced before the frames that use them.
+//!
+//! | bytes | content |
+//! | --- | --- |
+//! | 0..4 | kind: 1 the log's id (first record), 2 the digest key (second), 3 a customer's key |
+//! | 4..12 | ledger and customer number |
+//! | 12..44 | key, or log id and zeros |
+//! | 44..60 | zeros |
+//! | 60..64 | CRC32C of the 60 bytes before, after the record's index |
+//!
+//! All numbers are little-endian. Later records win: a key whose frame was lost in a crash is
+//! replaced when its customer number is allotted again. A crash may leave damaged records where an
+//! append was under way, in any order of sectors; no durable frame rests on those. Whether that is
+//! all that is missing is told by the state: every customer with details must have a key that opens
+//! them ([`missing_keys`]); then the file is written anew without the damage, else the engine refuses.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use encours_domain::state::Rows;
+use encours_domain::{CustomerNo, LedgerNo};
+use encours_log::{Disk, DiskFile, LogId};
+use zeroize::Zeroizing;
+
+use super::store::{KEY_LEN, Key, KeyStore};
+use crate::entropy::{Entropy, EntropyError};
+
+const RECORD_LEN: usize = 64;
+const CHUNK_RECORDS: usize = 1_024;
+const KIND_LOG: u32 = 1;
+const KIND_DIGEST: u32 = 2;
+const KIND_CUSTOMER: u32 = 3;
+const FILE_NAME: &str = "customers.keys";
+
+/// A customer's new key, on its way into the file.
+#[derive(Clone)]
+pub(crate) struct NewKey {
+    pub(crate) ledger: LedgerNo,
+    pub(crate) customer: CustomerNo,
+    pub(crate) key: Key,
+}
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// The log has events, but its key file is gone. Without it no personal detail can be read and
+    /// no repeat of a customer's creation recognised.
+    #[error("{} is missing, but the log is not empty: restore it from the backup", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file belongs to another log.
+    #[error("{} belongs to log {found}, not to {expected}", path.display())]
+    WrongLog {
+        /// The file.
+        path: PathBuf,
+        /// The log it belongs to.
+        found: LogId,
+        /// The log that is open.
+        expected: LogId,
+    },
+    /// Its first two records, which are made in one piece, are not what was written.
+    #[error("{} is damaged at its start: restore it from the backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Customers have details that no key opens.
+    #[error(
+        "{customers} customers have details that no key of {} opens: restore it from the backup",
+        path.display()
+    )]
+    KeysLost {
+        /// The file.
+        path: PathBuf,
+        /// How many customers.
+        customers: u64,
+    },
+    /// The disk refused.
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No random bytes for the digest key.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+/// The writing end of the key file.
+pub(crate) struct KeyFile {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    /// Records that are in use; the next append begins after them.
+    records: u64,
+}
+
+/// What opening the file found.
+pub(crate) struct Opened {
+    pub(crate) file: KeyFile,
+    pub(crate) store: KeyStore,
+    /// Records that are not intact.
+    pub(crate) damaged: u64,
+}
+
+impl KeyFile {
+    /// Opens the key file of a log, making it where the log is still empty.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        dir: &Path,
+        log_id: LogId,
+        log_is_empty: bool,
+        entropy: &dyn Entropy,
+    ) -> Result<Opened, KeyFileError> {
+        let path = dir.join(FILE_NAME);
+        disk.create_dir_all(dir).map_err(io_error("make the folder of", &path))?;
+        let exists = disk.exists(&path).map_err(io_error("look for", &path))?;
+        if !exists && !log_is_empty {
+            return Err(KeyFileError::Missing { path });
+        }
+        if !exists {
+            let mut digest_key = Zeroizing::new([0; KEY_LEN]);
+            entropy.fill(digest_key.as_mut_slice())?;
+            let bytes = head(log_id, &digest_key);
+            disk.replace(&path, &bytes).map_err(io_error("make", &path))?;
+        }
+        let file = disk.open_rw(&path).map_err(io_error("open", &path))?;
+        let mut reading = Reading::default();
+        reading.scan(&*file).map_err(io_error("read", &path))?;
+        match reading.log_id {
+            Some(found) if found != log_id => {
+                return Err(KeyFileError::WrongLog { path, found, expected: log_id });
+            }
+            Some(_) => {}
+            None => return Err(KeyFileError::Damaged { path }),
+        }
+        let Some(digest_key) = reading.digest_key else {
+            return Err(KeyFileError::Damaged { path });
+        };
+        Ok(Opened {
+            file: Self { file, path, records: reading.end },
+            store: KeyStore::new(digest_key, reading.customers),
+            damaged: reading.damaged,
+        })
+    }
+
+    /// Writes the file anew with the keys of `store` only.
+    pub(crate) fn heal(
+        &mut self,
+        disk: &dyn Disk,
+        log_id: LogId,
+        store: &KeyStore,
+    ) -> Result<(), KeyFileError> {
+        let mut bytes = head(log_id, store.digest_key());
+        let mut records = 2;
+        for ((ledger, customer), key) in store.customers() {
+            bytes.extend_from_slice(&*record(records, KIND_CUSTOMER, ledger.0, customer.0, &key));
+            records += 1;
+        }
+        disk.replace(&self.path, &bytes).map_err(io_error("write anew", &self.path))?;
+        self.file = disk.open_rw(&self.path).map_err(io_error("open", &self.path))?;
+        self.records = records;
+        Ok(())
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes new keys and makes them durable. On an error nothing counts as written: the next append
+    /// begins at the same place.
+    pub(crate) fn append(&mut self, keys: &[NewKey]) -> Result<(), AppendError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Zeroizing::new(Vec::with_capacity(keys.len() * RECORD_LEN));
+        for (index, new) in (self.records..).zip(keys) {
+            let record = record(index, KIND_CUSTOMER, new.ledger.0, new.customer.0, &new.key);
+            bytes.extend_from_slice(&*record);
+        }
+        let at = self.records * RECORD_LEN as u64;
+        self.file.write_all_at(&bytes, at).map_err(AppendError::Write)?;
+        self.file.sync_data().map_err(AppendError::Sync)?;
+        self.records += keys.len() as u64;
+        Ok(())
+    }
+}
+
+/// How many customers have details that no key opens.
+pub(crate) fn missing_keys(store: &KeyStore, rows: &Rows) -> u64 {
+    let mut missing = 0;
+    for ledger in rows.ledgers.iter() {
+        for (customer, row) in (0..).zip(ledger.customers.iter()) {
+            let opens = row.details.iter().all(|(kind, sealed)| {
+                store.open_detail(ledger.no, CustomerNo(customer), *kind, sealed).is_ok()
+            });
+            missing += u64::from(!opens);
+        }
+    }
+    missing
+}
+
+fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
+    let path = path.to_owned();
+    move |source| KeyFileError::Io { operation, path, source }
+}
+
+/// How an append failed.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// The bytes did not all go in.
+    Write(io::Error),
+    /// The sync failed; it is never tried again.
+    Sync(io::Error),
+}
+
+/// What a scan of the file has gathered.
+#[derive(Default)]
+struct Reading {
+    log_id: Option<LogId>,
+    digest_key: Option<Key>,
+    customers: BTreeMap<(LedgerNo, CustomerNo), Key>,
+    /// Records up to the last intact one.
+    end: u64,
+    damaged: u64,
+}
+
+impl Reading {
+    fn scan(&mut self, file: &dyn DiskFile) -> io::Result<()> {
+        let mut chunk = Zeroizing::new(vec![0; CHUNK_RECORDS * RECORD_LEN]);
+        let mut index = 0;
+        loop {
+            let read = file.read_up_to(&mut chunk, index * RECORD_LEN as u64)?;
+            if read == 0 {
+                return Ok(());
+            }
+            for bytes in chunk[..read].chunks(RECORD_LEN) {
+                if check(index, bytes) {
+                    self.take(index, bytes);
+                    self.end = index + 1;
+                } else {
+                    self.damaged += 1;
+                }
+                index += 1;
+            }
+        }
+    }
+
+    fn take(&mut self, index: u64, bytes: &[u8]) {
+        let mut key: Key = Box::new(Zeroizing::new([0; KEY_LEN]));
+        key.copy_from_slice(&bytes[12..44]);
+        match (index, number(bytes, 0)) {
+            (0, KIND_LOG) => {
+                let mut id = [0; 16];
+                id.copy_from_slice(&key[..16]);
+                self.log_id = Some(LogId(id));
+            }
+            (1, KIND_DIGEST) => self.digest_key = Some(key),
+            (2.., KIND_CUSTOMER) => {
+                let customer = (LedgerNo(number(bytes, 4)), CustomerNo(number(bytes, 8)));
+                self.customers.insert(customer, key);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The first two records.
+fn head(log_id: LogId, digest_key: &[u8; KEY_LEN]) -> Zeroizing<Vec<u8>> {
+    let mut id = [0; KEY_LEN];
+    id[..16].copy_from_slice(&log_id.0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * RECORD_LEN));
+    bytes.extend_from_slice(&*record(0, KIND_LOG, 0, 0, &id));
+    bytes.extend_from_slice(&*record(1, KIND_DIGEST, 0, 0, digest_key));
+    bytes
+}
+
+fn record(
+    index: u64,
+    kind: u32,
+    ledger: u32,
+    customer: u32,
+    key: &[u8; KEY_LEN],
+) -> Zeroizing<[u8; RECORD_LEN]> {
+    let mut bytes = Zeroizing::new([0; RECORD_LEN]);
+    bytes[..4].copy_from_slice(&kind.to_le_bytes());
+    bytes[4..8].copy_from_slice(&ledger.to_le_bytes());
+    bytes[8..12].copy_from_slice(&customer.to_le_bytes());
+    bytes[12..44].copy_from_slice(key);
+    let crc = crc(index, &bytes[..60]);
+    bytes[60..].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn check(index: u64, bytes: &[u8]) -> bool {
+    bytes.len() == RECORD_LEN && number(bytes, 60) == crc(index, &bytes[..60])
+}
+
+fn crc(index: u64, bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&index.to_le_bytes()), bytes)
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    let mut number = [0; 4];
+    number.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(number)
+}

@@ -1,0 +1,13 @@
+//! Keys of customers: their personal details are stored under them and nowhere in clear.
+//!
+//! One random key per customer, made when the first detail is sealed, written to an append-only file
+//! and synced *before* the frame that uses it. The log, snapshots and the read model hold ciphertext;
+//! whoever destroys the key has erased the details everywhere at once.
+
+mod file;
+mod store;
+
+pub use file::KeyFileError;
+pub(crate) use file::{AppendError, KeyFile, NewKey, missing_keys};
+pub(crate) use store::kind_code;
+pub use store::{KeyError, KeyStore};

@@ -1,0 +1,242 @@
+//! The writer without threads: the core, what it reads, and the days that time opens.
+//!
+//! [`Engine`](crate::Engine) runs it on a thread of its own, [`SyncEngine`](crate::SyncEngine) steps
+//! through it on the caller's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use encours_domain::event::{LogCreated, WriterOpened};
+use encours_domain::{Command, Micros, Position};
+use encours_log::{Clock, Disk, Epoch, EventLog, Known, LogReader, Tail};
+use tracing::{info, warn};
+
+use crate::clocks::{Days, local_day};
+use crate::core::{Abandoned, Core, Fault, Offered, Settings, Surroundings, Ticket};
+use crate::entropy::{Entropy, SystemEntropy};
+use crate::error::EngineError;
+use crate::keeper::Keeper;
+use crate::keys::{KeyFile, KeyFileError, KeyStore, missing_keys};
+use crate::log_side::LogSide;
+use crate::past::LogPast;
+use crate::recover::{RecoveryReport, recover};
+use crate::submission::Submission;
+
+/// The ticket of the engine's own commands: nobody waits for them.
+const OWN: Ticket = Ticket(0);
+
+/// What an engine is opened with.
+pub struct EngineOptions {
+    /// The log. The engine is its only writer from here on.
+    pub log: Box<dyn EventLog>,
+    /// The disk that `dir` lies on.
+    pub disk: Arc<dyn Disk>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+impl EngineOptions {
+    /// Options with the system's randomness and the usual limits.
+    #[must_use]
+    pub fn new(log: Box<dyn EventLog>, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Self {
+        Self { log, disk, clock, entropy: Arc::new(SystemEntropy), limits: Limits::default() }
+    }
+}
+
+/// The engine's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Commands that may wait to be decided; more are refused as overloaded.
+    pub queue: usize,
+    /// Events after which a snapshot is written.
+    pub snapshot_every: u64,
+    /// Request ids of a generation in memory. The newest one to three generations are there.
+    pub generation_ids: usize,
+    /// Files of more request ids are not merged any further.
+    pub file_ids: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue: 16_384,
+            snapshot_every: 1_000_000,
+            generation_ids: 500_000,
+            file_ids: 2_000_000,
+        }
+    }
+}
+
+/// The frames that the engine's files under `dir` have seen as durable: pass them to the log when it
+/// is opened, so that a log that has lost its end is noticed.
+#[must_use]
+pub fn known_frames(disk: &dyn Disk, dir: &Path) -> Vec<Known> {
+    crate::snapshot::known_frames(disk, &dir.join("snapshots"))
+}
+
+/// See the module.
+pub(crate) struct Writer {
+    pub(crate) core: Core,
+    settings: Settings,
+    limits: Limits,
+    keys: Arc<KeyStore>,
+    past: LogPast,
+    entropy: Arc<dyn Entropy>,
+    days: Days,
+    /// The latest time seen, to notice a clock that was set back.
+    latest: Micros,
+}
+
+/// What opening yields.
+pub(crate) struct Opened {
+    pub(crate) writer: Writer,
+    pub(crate) log: LogSide,
+    pub(crate) keeper: Keeper,
+    pub(crate) keys: Arc<KeyStore>,
+    pub(crate) report: RecoveryReport,
+}
+
+impl Writer {
+    /// Recovers from `dir` and the log, and drafts the event that this writer took over.
+    pub(crate) fn open(
+        options: EngineOptions,
+        dir: &Path,
+    ) -> Result<(Opened, Arc<dyn Clock>), EngineError> {
+        let EngineOptions { log, disk, clock, entropy, limits } = options;
+        let tail = log.tail();
+        let log_id = log.log_id();
+        let is_empty = tail.next_position == Position(1);
+        let keys_dir = dir.join("keys");
+        let opened = KeyFile::open(&*disk, &keys_dir, log_id, is_empty, &*entropy)?;
+        let mut key_file = opened.file;
+        let keys = Arc::new(opened.store);
+        let reader = log.reader();
+        let mut keeper = Keeper::open(&disk, dir, Arc::clone(&reader), limits.file_ids)?;
+        let settings = Settings {
+            log_id,
+            epoch: Epoch(tail.epoch.0 + 1),
+            snapshot_every: limits.snapshot_every,
+        };
+        let (mut core, report) =
+            recover(&*reader, &mut keeper, &keys, settings, limits.generation_ids)?;
+        if opened.damaged > 0 {
+            warn!(records = opened.damaged, "damaged records in the key file");
+        }
+        let customers: u64 =
+            core.rows().ledgers.iter().map(|ledger| u64::from(ledger.customers.len())).sum();
+        if opened.damaged > 0 || customers > keys.len() as u64 {
+            let missing = missing_keys(&keys, core.rows());
+            if missing > 0 {
+                let path = key_file.path().to_owned();
+                return Err(KeyFileError::KeysLost { path, customers: missing }.into());
+            }
+        }
+        if opened.damaged > 0 {
+            key_file.heal(&*disk, log_id, &keys)?;
+            warn!(keys = keys.len(), "the key file was written anew without the damage");
+        }
+        announce(&mut core, settings, &tail, clock.now())?;
+        info!(
+            snapshot = report.snapshot.0,
+            frames = report.frames,
+            events = report.events,
+            request_ids = report.request_ids,
+            tail = tail.number.0,
+            epoch = settings.epoch.0,
+            "recovered"
+        );
+        let writer = Self {
+            core,
+            settings,
+            limits,
+            keys: Arc::clone(&keys),
+            past: LogPast(reader),
+            entropy,
+            days: Days::default(),
+            latest: clock.now(),
+        };
+        let log = LogSide::new(log, key_file);
+        Ok((Opened { writer, log, keeper, keys, report }, clock))
+    }
+
+    /// Decides the next day that the system's time has to open, where there is one and room for it.
+    /// Returns whether there may be more: then commands have to wait.
+    pub(crate) fn open_days(&mut self, now: Micros) -> Result<bool, Fault> {
+        self.watch(now);
+        let now = self.core.stamp(now);
+        while self.core.has_room() {
+            let Some(open) = self.days.next(self.core.rows(), now) else { return Ok(false) };
+            let around =
+                Surroundings { now, zone_day: None, past: &self.past, entropy: &*self.entropy };
+            let (clock, day) = (open.clock.0, open.day);
+            let submission = Submission::new(open, "system");
+            if let Offered::Answered(Err(denied)) = self.core.offer(OWN, submission, around)? {
+                // A day that cannot be opened must not hold up everything else for ever.
+                warn!(clock, %day, %denied, "day_not_opened");
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Decides a command. Days that are due must be open, and the core must have room.
+    pub(crate) fn offer(
+        &mut self,
+        ticket: Ticket,
+        submission: Submission,
+        now: Micros,
+    ) -> Result<Offered, Fault> {
+        let now = self.core.stamp(now);
+        let zone_day = match &submission.command {
+            Command::CreateLedger(command) => local_day(&command.time_zone, now),
+            _ => None,
+        };
+        let around = Surroundings { now, zone_day, past: &self.past, entropy: &*self.entropy };
+        self.core.offer(ticket, submission, around)
+    }
+
+    /// Drops memory and folds the durable log again, after frames that found no room.
+    pub(crate) fn restart(mut self, keeper: &mut Keeper) -> Result<(Self, Abandoned), EngineError> {
+        let abandoned = self.core.abandon();
+        let (core, report) =
+            recover(&*self.past.0, keeper, &self.keys, self.settings, self.limits.generation_ids)?;
+        warn!(frames = report.frames, events = report.events, "state rolled back to the log");
+        self.core = core;
+        self.days = Days::default();
+        announce(&mut self.core, self.settings, &self.past.0.tail(), self.latest)?;
+        Ok((self, abandoned))
+    }
+
+    pub(crate) fn reader(&self) -> Arc<dyn LogReader> {
+        Arc::clone(&self.past.0)
+    }
+
+    /// Says when the clock was set back; what is recorded never goes back.
+    fn watch(&mut self, now: Micros) {
+        const SECOND: i64 = 1_000_000;
+        if now.0 + SECOND < self.latest.0 {
+            warn!(seconds = (self.latest.0 - now.0) / SECOND, "clock_jump: the clock went back");
+            self.latest = now;
+        } else if now.0 > self.latest.0 + 24 * 3_600 * SECOND {
+            warn!(seconds = (now.0 - self.latest.0) / SECOND, "clock_jump: the clock went forward");
+        }
+        self.latest = self.latest.max(now);
+    }
+}
+
+/// Drafts the events by which this writer takes the log over, unless they are durable already.
+fn announce(core: &mut Core, settings: Settings, tail: &Tail, now: Micros) -> Result<(), Fault> {
+    if tail.epoch == settings.epoch {
+        return Ok(());
+    }
+    let mut events = Vec::new();
+    if tail.next_position == Position(1) {
+        events.push(LogCreated { log_id: settings.log_id.0 }.into());
+    }
+    events.push(WriterOpened { epoch: settings.epoch.0 }.into());
+    core.record(now, events)
+}
