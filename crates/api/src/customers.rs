@@ -41,7 +41,7 @@ impl CustomerService for Api {
         let response = blocking(move || {
             let view = api.model.customer(ledger, id.as_str(), as_of);
             let found = view.value.ok_or_else(|| unknown_customer(id.as_str()))?;
-            let customer = Some(api.customer(found)?);
+            let customer = Some(api.customer(&found)?);
             Ok(v1::GetCustomerResponse { customer, position: view.position.0 })
         });
         Ok(Response::new(response.await?))
@@ -66,7 +66,7 @@ impl CustomerService for Api {
         let response = blocking(move || {
             let view = api.model.customers(ledger, &filter, as_of, page);
             let (customers, next_page_token) =
-                list.answer(view.value, |customer| customer.no.0, |found| api.customer(found))?;
+                list.answer(view.value, |customer| customer.no.0, |found| api.customer(&found))?;
             let position = view.position.0;
             Ok(v1::ListCustomersResponse { customers, next_page_token, position })
         });
@@ -75,9 +75,9 @@ impl CustomerService for Api {
 }
 
 impl Api {
-    fn customer(&self, customer: resource::Customer) -> Result<v1::Customer, Failure> {
-        let details = self.details(&customer, Vec::new())?;
-        Ok(customer_message(&customer, details))
+    fn customer(&self, customer: &resource::Customer) -> Result<v1::Customer, Failure> {
+        let details = self.details(customer, Vec::new())?;
+        Ok(customer_message(customer, details))
     }
 }
 

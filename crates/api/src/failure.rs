@@ -134,7 +134,7 @@ impl Failure {
     }
 
     /// With a figure.
-    pub(crate) fn with(mut self, name: &'static str, figure: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, figure: impl std::fmt::Display) -> Self {
         self.figures.push((name, figure.to_string()));
         self
     }
