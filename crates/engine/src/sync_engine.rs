@@ -10,7 +10,7 @@ use std::sync::Arc;
 use encours_domain::state::Rows;
 use encours_log::{Clock, LogReader};
 
-use crate::core::{Answer, Offered, Settled, Ticket};
+use crate::core::{Answer, Settled, Ticket};
 use crate::error::EngineError;
 use crate::keeper::{Job, Keeper};
 use crate::keys::KeyStore;
@@ -171,7 +171,7 @@ impl SyncEngine {
         }
         let now = self.clock.now();
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        if let Offered::Answered(answer) = writer.offer(ticket, submission, now)? {
+        if let Some(answer) = writer.offer(ticket, submission, now)? {
             self.answers.insert(ticket, answer);
         }
         Ok(())

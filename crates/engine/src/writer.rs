@@ -12,7 +12,7 @@ use encours_log::{Clock, Disk, Epoch, EventLog, Known, LogReader, Tail};
 use tracing::{info, warn};
 
 use crate::clocks::{Days, local_day};
-use crate::core::{Abandoned, Core, Fault, Offered, Settings, Surroundings, Ticket};
+use crate::core::{Abandoned, Answer, Core, Fault, Settings, Surroundings, Ticket};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::EngineError;
 use crate::keeper::Keeper;
@@ -174,7 +174,7 @@ impl Writer {
                 Surroundings { now, zone_day: None, past: &self.past, entropy: &*self.entropy };
             let (clock, day) = (open.clock.0, open.day);
             let submission = Submission::new(open, "system");
-            if let Offered::Answered(Err(denied)) = self.core.offer(OWN, submission, around)? {
+            if let Some(Err(denied)) = self.core.offer(OWN, submission, around)? {
                 // A day that cannot be opened must not hold up everything else for ever.
                 warn!(clock, %day, %denied, "day_not_opened");
                 return Ok(false);
@@ -189,7 +189,7 @@ impl Writer {
         ticket: Ticket,
         submission: Submission,
         now: Micros,
-    ) -> Result<Offered, Fault> {
+    ) -> Result<Option<Answer>, Fault> {
         let now = self.core.stamp(now);
         let zone_day = match &submission.command {
             Command::CreateLedger(command) => local_day(&command.time_zone, now),
@@ -238,5 +238,5 @@ fn announce(core: &mut Core, settings: Settings, tail: &Tail, now: Micros) -> Re
         events.push(LogCreated { log_id: settings.log_id.0 }.into());
     }
     events.push(WriterOpened { epoch: settings.epoch.0 }.into());
-    core.record(now, events)
+    core.record(now, &events)
 }

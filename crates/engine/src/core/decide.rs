@@ -9,7 +9,7 @@ use encours_domain::{
 };
 use encours_log::{CommandRecord, EVENT_FIXED_LEN, EventRecord};
 
-use super::{Core, Entropy, Fault, FirstOutcome, NewKey, Offered, Past, Ticket, Unsettled};
+use super::{Answer, Core, Entropy, Fault, FirstOutcome, NewKey, Past, Ticket, Unsettled};
 use crate::digest::{FullDigest, digest, half};
 use crate::requests::{Fingerprint, Scope};
 use crate::submission::{Denied, Reply, Submission};
@@ -36,13 +36,14 @@ struct Ready {
 
 /// Why there is nothing to put into a frame.
 enum Stop {
-    Answer(Result<Reply, Denied>),
+    /// The answer is another one. Boxed, because it is large and rare.
+    Answer(Box<Answer>),
     Fault(Fault),
 }
 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
-        Self::Answer(Err(Denied::Refused(refusal)))
+        Self::Answer(Box::new(Err(Denied::Refused(refusal))))
     }
 }
 
@@ -54,6 +55,8 @@ impl From<Fault> for Stop {
 
 impl Core {
     /// Decides a submission. On acceptance its events are in the frame being filled and applied.
+    /// Gives the answer where everything the decision read is durable; else it comes out of
+    /// [`settled`](Core::settled).
     ///
     /// Call only while [`has_room`](Core::has_room).
     pub(crate) fn offer(
@@ -61,18 +64,18 @@ impl Core {
         ticket: Ticket,
         submission: Submission,
         around: Surroundings<'_>,
-    ) -> Result<Offered, Fault> {
+    ) -> Result<Option<Answer>, Fault> {
         assert!(self.has_room(), "a command was offered to a full frame");
         self.stamp = self.stamp.max(around.now);
         match self.decide(submission, around) {
             Ok(reply) => Ok(self.after_what_was_read(ticket, Ok(reply))),
-            Err(Stop::Answer(answer)) => Ok(self.after_what_was_read(ticket, answer)),
+            Err(Stop::Answer(answer)) => Ok(self.after_what_was_read(ticket, *answer)),
             Err(Stop::Fault(fault)) => Err(fault),
         }
     }
 
     /// Puts the engine's own events into the frame being filled.
-    pub(crate) fn record(&mut self, now: Micros, events: Vec<Event>) -> Result<(), Fault> {
+    pub(crate) fn record(&mut self, now: Micros, events: &[Event]) -> Result<(), Fault> {
         self.stamp = self.stamp.max(now);
         let records = events.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
         let command = CommandRecord {
@@ -84,7 +87,7 @@ impl Core {
             event_count: count(&records),
         };
         self.draft.frame.push(&command, &records)?;
-        self.apply(&command.digest, &events);
+        self.apply(&command.digest, events);
         Ok(())
     }
 
@@ -128,19 +131,19 @@ impl Core {
             causation: Position::START,
             event_count: count(&ready.records),
         };
-        Ok(self.accept(&command, record, ready, id)?)
+        Ok(self.accept(&command, &record, ready, id)?)
     }
 
     /// Puts a decided command into the frame being filled and applies its events.
     fn accept(
         &mut self,
         command: &Command,
-        record: CommandRecord,
+        record: &CommandRecord,
         ready: Ready,
         id: Option<Fingerprint>,
     ) -> Result<Reply, Fault> {
         let first = self.draft.frame.next_position();
-        self.draft.frame.push(&record, &ready.records)?;
+        self.draft.frame.push(record, &ready.records)?;
         for new in ready.keys {
             self.keys.keep(&new);
             self.draft.keys.push(new);
@@ -217,7 +220,7 @@ impl Core {
         id: &Fingerprint,
         past: &dyn Past,
     ) -> Result<Option<Reply>, Stop> {
-        let unavailable = |reason| Stop::Answer(Err(Denied::Unavailable { reason }));
+        let unavailable = |reason| Stop::Answer(Box::new(Err(Denied::Unavailable { reason })));
         let outcome = match self.unsettled.get(id) {
             Some(outcome) => *outcome,
             None => match self.requests.get(id).map_err(|e| unavailable(e.to_string()))? {

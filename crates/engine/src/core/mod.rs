@@ -42,15 +42,6 @@ pub(crate) struct Ticket(pub(crate) u64);
 /// What a submission is answered in the end.
 pub(crate) type Answer = Result<Reply, Denied>;
 
-/// What became of an offer.
-#[derive(Debug)]
-pub(crate) enum Offered {
-    /// Answered now: everything the decision read is durable.
-    Answered(Answer),
-    /// The answer comes out of [`Core::settled`].
-    Waiting,
-}
-
 /// A frame to be made durable, after the keys that it uses.
 pub(crate) struct Work {
     pub(crate) frame: Frame,

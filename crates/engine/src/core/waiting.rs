@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use encours_log::FrameNumber;
 
-use super::{Answer, Core, Fault, Offered, Ticket};
+use super::{Answer, Core, Fault, Ticket};
 use crate::clocks::ClockInfo;
 use crate::requests::Generation;
 use crate::snapshot::Snapshot;
@@ -31,16 +31,17 @@ pub(crate) struct Abandoned {
 }
 
 impl Core {
-    /// Holds an answer back until every frame that its decision could have read is durable.
-    pub(super) fn after_what_was_read(&mut self, ticket: Ticket, answer: Answer) -> Offered {
+    /// Holds an answer back until every frame that its decision could have read is durable; gives it
+    /// back where that is so already.
+    pub(super) fn after_what_was_read(&mut self, ticket: Ticket, answer: Answer) -> Option<Answer> {
         if !self.draft.frame.is_empty() {
             self.draft.waiting.push((ticket, answer));
         } else if let Some(newest) = self.in_flight.back_mut() {
             newest.waiting.push((ticket, answer));
         } else {
-            return Offered::Answered(answer);
+            return Some(answer);
         }
-        Offered::Waiting
+        None
     }
 
     /// The oldest frame in flight is durable.

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::Shared;
 use super::inbox::{Note, Waiting};
 use super::log_thread::ToLog;
-use crate::core::{Answer, Offered, Settled, Ticket};
+use crate::core::{Answer, Settled, Ticket};
 use crate::error::EngineError;
 use crate::keeper::{Job, Keeper};
 use crate::log_side::Outcome;
@@ -141,10 +141,10 @@ impl Desk {
             self.tickets += 1;
             let ticket = Ticket(self.tickets);
             match writer.offer(ticket, submission, now)? {
-                Offered::Waiting => {
+                None => {
                     self.waiting.insert(ticket, answer);
                 }
-                Offered::Answered(decided) => {
+                Some(decided) => {
                     if matches!(decided, Err(Denied::Unavailable { .. })) && !self.repairing {
                         self.repairing = true;
                         job(self.to_keeper.as_ref(), Job::Repair);

@@ -217,7 +217,7 @@ impl IdFile {
         Ok(bytes.chunks_exact(ENTRY_LEN).map(entry).collect())
     }
 
-    /// Bytes of memory that the file takes.
+    /// Bytes of memory that the open file takes.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.fences.len() * size_of::<(Fingerprint, u32)>() + self.filter.len()

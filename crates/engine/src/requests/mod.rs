@@ -8,6 +8,8 @@
 mod file;
 mod files;
 mod recent;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use file::Entry;
 pub use file::IdFileError;

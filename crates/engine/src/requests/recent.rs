@@ -87,8 +87,9 @@ impl Requests {
 
     /// Freezes the newest generation where it is full, or where `early` and it holds any position.
     pub(crate) fn freeze(&mut self, early: bool) -> Option<Arc<Generation>> {
-        let full = self.current.ids.len() >= self.size;
-        if !full && !(early && self.current.last >= self.current.first) {
+        let is_full = self.current.ids.len() >= self.size;
+        let is_wanted = is_full || (early && self.current.last >= self.current.first);
+        if !is_wanted {
             return None;
         }
         let next = Generation::new(self.current.last.next(), self.size);

@@ -69,7 +69,7 @@ fn a_snapshot_of_another_log_or_shape_is_passed_over() {
     busy(&mut engine, 3);
     engine.stop().unwrap();
     let mut other = World::new();
-    std::mem::swap(&mut other.dir, &mut { world.dir });
+    other.dir = world.dir;
     // Another log with the same id, but other frames: the keys fit, the snapshot does not.
     let engine = other.open();
     assert_eq!(engine.recovery().snapshot, FrameNumber(0));

@@ -1,0 +1,224 @@
+//! The scheduler against a real engine over a log in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
+
+use encours_domain::commands::{
+    AdvanceClock, CreateCustomer, CreateLedger, CustomerDetails, IssueInvoice, Time,
+};
+use encours_domain::{Currency, Day, Event, Id, Micros};
+use encours_engine::{Engine, EngineOptions};
+use encours_log::{Clock, FrameNumber, LogId, LogReader, MemoryLog, OsDisk};
+
+use super::*;
+
+struct HandClock(AtomicI64);
+
+impl HandClock {
+    fn set(&self, day: &str, hour: i64) {
+        let micros = (i64::from(self::day(day).number()) * 24 + hour) * 3_600_000_000;
+        self.0.store(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Micros {
+        Micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+fn day(text: &str) -> Day {
+    let mut parts = text.split('-').map(|part| part.parse::<u32>().unwrap());
+    let (year, month, day) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+    Day::from_ymd(i32::try_from(year).unwrap(), month, day).unwrap()
+}
+
+fn id(text: &str) -> Id {
+    Id::parse("id", text).unwrap()
+}
+
+fn ledger(time: Time) -> CreateLedger {
+    CreateLedger {
+        ledger_id: Some(id("acme")),
+        name: String::new(),
+        currency: Currency::parse("currency", "EUR").unwrap(),
+        time_zone: "UTC".into(),
+        time,
+        terms: None,
+        invoice_pattern: None,
+        credit_note_pattern: None,
+    }
+}
+
+fn customer() -> CreateCustomer {
+    let details = CustomerDetails { name: Some("A customer".into()), ..CustomerDetails::default() };
+    CreateCustomer {
+        ledger_id: id("acme"),
+        customer_id: Some(id("c1")),
+        currency: None,
+        terms: None,
+        details,
+    }
+}
+
+fn invoice() -> IssueInvoice {
+    IssueInvoice {
+        ledger_id: id("acme"),
+        invoice_id: None,
+        customer_id: id("c1"),
+        number: None,
+        issue_date: None,
+        due: None,
+        currency: None,
+        total: Some(100),
+        lines: Vec::new(),
+        taxes: Vec::new(),
+        reference: None,
+        purchase_order: String::new(),
+        text: String::new(),
+        metadata: std::collections::BTreeMap::default(),
+    }
+}
+
+struct World {
+    log: MemoryLog,
+    dir: tempfile::TempDir,
+    clock: Arc<HandClock>,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self {
+            log: MemoryLog::new(LogId([5; 16])),
+            dir: tempfile::tempdir().unwrap(),
+            clock: Arc::new(HandClock(AtomicI64::new(0))),
+        };
+        world.clock.set("2026-01-30", 12);
+        world
+    }
+
+    fn open(&self) -> Engine {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let options = EngineOptions::new(Box::new(self.log.reopen()), Arc::new(OsDisk), clock);
+        Engine::open(options, self.dir.path()).unwrap()
+    }
+}
+
+fn count(reader: &dyn LogReader, name: &str) -> usize {
+    let mut found = 0;
+    let mut number = FrameNumber(1);
+    while let Some(frame) = reader.read(number).unwrap() {
+        for (_, event) in frame.events() {
+            let event = encours_schema::decode(event.kind, event.version, event.payload).unwrap();
+            found += usize::from(Event::name(&event) == name);
+        }
+        number = number.next();
+    }
+    found
+}
+
+async fn finished(engine: &EngineHandle, until: &str) {
+    let until = day(until);
+    let mut clocks = engine.clocks();
+    let reached = |clocks: &Arc<[ClockInfo]>| {
+        clocks.first().is_some_and(|clock| clock.finished == until && clock.today == until)
+    };
+    let wait = clocks.wait_for(reached);
+    drop(tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap().unwrap());
+}
+
+async fn execute(engine: &EngineHandle, command: impl Into<encours_domain::Command>) {
+    engine.execute(Submission::new(command, "ann")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_clock_reaches_its_target_and_invoices_fall_due() {
+    let world = World::new();
+    let running = world.open();
+    let engine = running.handle();
+    let scheduler = Scheduler::spawn(engine.clone());
+    let start = Some(day("2013-01-01"));
+    execute(&engine, ledger(Time::Test { clock_id: None, start })).await;
+    execute(&engine, customer()).await;
+    // More than one step of 1,000 items on the due day.
+    for _ in 0..2_500 {
+        execute(&engine, invoice()).await;
+    }
+    execute(&engine, AdvanceClock { ledger_id: id("acme"), to: day("2013-03-01") }).await;
+    finished(&engine, "2013-03-01").await;
+    let reader = engine.reader();
+    assert_eq!(count(&*reader, "DayOpened"), 59);
+    assert_eq!(count(&*reader, "DayFinished"), 59);
+    assert_eq!(count(&*reader, "InvoiceDue"), 2_500);
+    assert_eq!(count(&*reader, "InvoiceOverdue"), 2_500);
+    scheduler.stop().await;
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_days_of_downtime_over_a_month_end_are_made_up_once() {
+    let world = World::new();
+    let running = world.open();
+    let engine = running.handle();
+    execute(&engine, ledger(Time::System)).await;
+    execute(&engine, customer()).await;
+    execute(&engine, invoice()).await;
+    engine.stop().await.unwrap();
+    drop(running);
+    world.clock.set("2026-02-02", 9);
+    for _ in 0..2 {
+        let running = world.open();
+        let engine = running.handle();
+        let scheduler = Scheduler::spawn(engine.clone());
+        finished(&engine, "2026-02-02").await;
+        assert_eq!(count(&*engine.reader(), "DayOpened"), 3);
+        assert_eq!(count(&*engine.reader(), "DayFinished"), 3);
+        scheduler.stop().await;
+        engine.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn denials_are_tried_again_with_a_growing_pause() {
+    let clock = ClockInfo {
+        no: encours_domain::ClockNo(0),
+        id: id("c"),
+        test: false,
+        zone: "UTC".into(),
+        today: day("2026-01-02"),
+        finished: day("2026-01-01"),
+        target: day("2026-01-02"),
+    };
+    let (sender, clocks) = watch::channel(Arc::from([clock.clone()]));
+    let (_stop, stopped) = watch::channel(false);
+    let tries = AtomicU32::new(0);
+    let start = tokio::time::Instant::now();
+    let run = follow(clocks, stopped, |command| {
+        assert_eq!(command.day, day("2026-01-02"));
+        let denied = match tries.fetch_add(1, Ordering::SeqCst) {
+            0..4 => Denied::Overloaded { limit: 1 },
+            4..12 => Denied::LogFull,
+            _ => Denied::Stopping,
+        };
+        async { Err(denied) }
+    });
+    tokio::time::timeout(Duration::from_secs(60), run).await.unwrap();
+    assert_eq!(tries.load(Ordering::SeqCst), 13);
+    assert!(start.elapsed() >= Duration::from_secs(20), "{:?}", start.elapsed());
+    drop(sender);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_stops_when_told_and_when_the_engine_does() {
+    let world = World::new();
+    let running = world.open();
+    let engine = running.handle();
+    let scheduler = Scheduler::spawn(engine.clone());
+    tokio::time::timeout(Duration::from_secs(5), scheduler.stop()).await.unwrap();
+    engine.stop().await.unwrap();
+}
