@@ -8,6 +8,7 @@
 
 use std::fmt::Write as _;
 
+use encours_domain::Day;
 use sha2::{Digest as _, Sha256};
 
 use crate::fold::read_details;
@@ -130,7 +131,7 @@ impl Ledger {
                 "invoice\t{id}\t{number:?}\t{reference:?}\t{}\t{}\t{amounts:?}\t{dates:?}\t{:?}\t{:?}",
                 row.customer,
                 row.currency,
-                row.sent_on.map(|day| day.number()),
+                row.sent_on.map(Day::number),
                 row.flags
             ));
         }

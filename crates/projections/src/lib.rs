@@ -17,6 +17,8 @@ mod query;
 mod read_model;
 mod rows;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod worker;
 
 pub use checkpoint::Checkpoint;

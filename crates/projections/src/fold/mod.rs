@@ -7,6 +7,8 @@
 
 mod create;
 mod effect;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use create::read_details;
 use encours_domain::{ClockNo, Day, Event, Position};

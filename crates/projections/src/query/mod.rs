@@ -11,6 +11,8 @@ mod ledgers;
 mod names;
 mod past;
 mod payments;
+#[cfg(test)]
+mod tests;
 
 use encours_domain::{Day, Id, LedgerNo, Position};
 

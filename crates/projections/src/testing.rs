@@ -1,0 +1,459 @@
+//! For tests: events by hand, a log in memory, and random books.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use encours_domain::details::{DetailKind, Secret};
+use encours_domain::event::{
+    Allocated, ClockCreated, CreditNoteIssued, CustomerCreated, DayOpened, Deallocated, Event,
+    InvoiceContent, InvoiceIssued, InvoiceOverdue, LedgerCreated, LogCreated, Method,
+    PaymentRecorded, PaymentReversed, ReversalKind,
+};
+use encours_domain::number::{
+    ClockNo, CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo, Source,
+};
+use encours_domain::terms::{DueTerms, Terms};
+use encours_domain::{Currency, Day, Id, Micros, Position};
+use encours_log::{
+    CommandRecord, Epoch, EventLog, EventRecord, FrameDraft, LogId, MemoryLog, SealWith,
+    SystemClock,
+};
+
+use crate::checkpoint::Checkpoint;
+use crate::model::Model;
+use crate::read_model::{ReadModel, ReadModelOptions};
+
+pub(crate) const LEDGER: LedgerNo = LedgerNo(0);
+pub(crate) const LOG: LogId = LogId([7; 16]);
+
+pub(crate) fn day(number: i32) -> Day {
+    Day::from_number(20_000 + number).unwrap()
+}
+
+pub(crate) fn currency(code: &str) -> Currency {
+    Currency::parse("currency", code).unwrap()
+}
+
+pub(crate) fn id(text: &str) -> Id {
+    Id::parse("id", text).unwrap()
+}
+
+/// A log of one ledger on a test clock, whose day 0 is open.
+pub(crate) struct Book {
+    pub(crate) events: Vec<Event>,
+    pub(crate) log: MemoryLog,
+    committed: usize,
+    customers: u32,
+    invoices: u32,
+    payments: u32,
+    credit_notes: u32,
+    pub(crate) today: i32,
+}
+
+impl Book {
+    pub(crate) fn new() -> Self {
+        let mut book = Self {
+            events: Vec::new(),
+            log: MemoryLog::new(LOG),
+            committed: 0,
+            customers: 0,
+            invoices: 0,
+            payments: 0,
+            credit_notes: 0,
+            today: 0,
+        };
+        book.push(LogCreated { log_id: LOG.0 });
+        book.push(ClockCreated {
+            clock: ClockNo(0),
+            id: id("test"),
+            test: true,
+            zone: "Europe/Paris".into(),
+            day: day(0),
+        });
+        book.push(LedgerCreated {
+            ledger: LEDGER,
+            id: id("acme"),
+            name: "Acme".into(),
+            currency: currency("EUR"),
+            clock: ClockNo(0),
+            terms: Terms::DEFAULT,
+            invoice_pattern: "FA-{seq:5}".into(),
+            credit_note_pattern: "AV-{seq:5}".into(),
+        });
+        book
+    }
+
+    pub(crate) fn push(&mut self, event: impl Into<Event>) -> Position {
+        self.events.push(event.into());
+        Position(self.events.len() as u64)
+    }
+
+    pub(crate) fn customer(&mut self) -> u32 {
+        let no = self.customers;
+        self.customers += 1;
+        self.push(CustomerCreated {
+            ledger: LEDGER,
+            customer: CustomerNo(no),
+            id: id(&format!("C{no}")),
+            currency: None,
+            terms: None,
+            details: vec![(DetailKind::Name, Secret::Sealed(vec![1, 2, no as u8].into()))],
+        });
+        no
+    }
+
+    /// An invoice in EUR without grace.
+    pub(crate) fn invoice(&mut self, customer: u32, total: i64, issue: i32, due: i32) -> u32 {
+        self.invoice_in("EUR", customer, total, issue, due, 0)
+    }
+
+    pub(crate) fn invoice_in(
+        &mut self,
+        code: &str,
+        customer: u32,
+        total: i64,
+        issue: i32,
+        due: i32,
+        grace_days: u8,
+    ) -> u32 {
+        let no = self.invoices;
+        self.invoices += 1;
+        self.push(InvoiceIssued {
+            ledger: LEDGER,
+            invoice: InvoiceNo(no),
+            id: id(&format!("I{no}")),
+            customer: CustomerNo(customer),
+            number: format!("FA-{no:05}").into(),
+            allotted: true,
+            currency: currency(code),
+            total,
+            issue_date: day(issue),
+            due: DueTerms { date: day(due), grace_days },
+            reference: format!("RF{no}").into(),
+            content: Arc::new(InvoiceContent::default()),
+        });
+        no
+    }
+
+    pub(crate) fn payment(&mut self, customer: u32, amount: i64, on: i32) -> u32 {
+        self.payment_in("EUR", customer, amount, on)
+    }
+
+    pub(crate) fn payment_in(&mut self, code: &str, customer: u32, amount: i64, on: i32) -> u32 {
+        let no = self.payments;
+        self.payments += 1;
+        self.push(PaymentRecorded {
+            ledger: LEDGER,
+            payment: PaymentNo(no),
+            id: id(&format!("P{no}")),
+            customer: CustomerNo(customer),
+            currency: currency(code),
+            amount,
+            method: Method::Transfer,
+            received_on: day(on),
+            reference: "thanks".into(),
+        });
+        no
+    }
+
+    pub(crate) fn credit_note(
+        &mut self,
+        code: &str,
+        customer: u32,
+        invoice: u32,
+        amount: i64,
+        issue: i32,
+    ) -> u32 {
+        let no = self.credit_notes;
+        self.credit_notes += 1;
+        self.push(CreditNoteIssued {
+            ledger: LEDGER,
+            credit_note: CreditNoteNo(no),
+            id: id(&format!("N{no}")),
+            invoice: InvoiceNo(invoice),
+            customer: CustomerNo(customer),
+            number: format!("AV-{no:05}").into(),
+            allotted: true,
+            currency: currency(code),
+            amount,
+            issue_date: day(issue),
+            reason: "".into(),
+        });
+        no
+    }
+
+    pub(crate) fn allocate(&mut self, source: Source, invoice: u32, amount: i64, date: i32) {
+        self.push(Allocated {
+            ledger: LEDGER,
+            source,
+            invoice: InvoiceNo(invoice),
+            amount,
+            date: day(date),
+            open_after: 0,
+            unapplied_after: 0,
+        });
+    }
+
+    pub(crate) fn deallocate(&mut self, source: Source, invoice: u32, amount: i64, date: i32) {
+        self.push(Deallocated {
+            ledger: LEDGER,
+            source,
+            invoice: InvoiceNo(invoice),
+            amount,
+            date: day(date),
+            open_after: 0,
+            unapplied_after: 0,
+        });
+    }
+
+    pub(crate) fn reverse(&mut self, payment: u32, amount: i64, date: i32) {
+        self.push(PaymentReversed {
+            ledger: LEDGER,
+            payment: PaymentNo(payment),
+            kind: ReversalKind::Bounced,
+            amount,
+            date: day(date),
+        });
+    }
+
+    pub(crate) fn overdue(&mut self, invoice: u32, date: i32) {
+        let invoice = InvoiceNo(invoice);
+        self.push(InvoiceOverdue { ledger: LEDGER, invoice, date: day(date), open: 1 });
+    }
+
+    /// Opens the days up to this one.
+    pub(crate) fn open_day(&mut self, until: i32) {
+        while self.today < until {
+            self.today += 1;
+            self.push(DayOpened { clock: ClockNo(0), day: day(self.today), on_time: true });
+        }
+    }
+
+    /// The model that all events make, without log and threads.
+    pub(crate) fn model(&self) -> Model {
+        let mut model = Model::new(LOG);
+        for (position, event) in (1..).zip(&self.events) {
+            model.fold(Position(position), event).unwrap();
+        }
+        model
+    }
+
+    /// Makes what is new durable as one frame, recorded at its number in seconds.
+    pub(crate) fn commit(&mut self) {
+        let new = &self.events[self.committed..];
+        if new.is_empty() {
+            return;
+        }
+        let encoded: Vec<EventRecord> = new
+            .iter()
+            .map(|event| encours_schema::encode(event).unwrap())
+            .map(|e| EventRecord { kind: e.kind, version: e.version, payload: e.payload })
+            .collect();
+        self.committed = self.events.len();
+        self.commit_raw(&encoded);
+    }
+
+    pub(crate) fn commit_raw(&mut self, events: &[EventRecord]) {
+        let tail = self.log.tail();
+        let mut draft = FrameDraft::new(tail.next_position);
+        let command = CommandRecord {
+            request_id: String::new(),
+            digest: [0; 32],
+            actor: "test".into(),
+            reason: String::new(),
+            causation: Position::START,
+            event_count: u32::try_from(events.len()).unwrap(),
+        };
+        draft.push(&command, events).unwrap();
+        let number = tail.number.next();
+        let frame = draft
+            .seal(SealWith {
+                log_id: LOG,
+                epoch: Epoch(1),
+                number,
+                recorded_at: Micros(i64::try_from(number.0).unwrap() * 1_000_000),
+                previous: tail.hash,
+            })
+            .unwrap();
+        self.log.submit(frame);
+        assert!(self.log.settle().unwrap().1.is_committed());
+    }
+
+    /// A read model that has caught up with the log.
+    pub(crate) fn read(&mut self) -> ReadModel {
+        self.read_from(None)
+    }
+
+    pub(crate) fn read_from(&mut self, checkpoint: Option<Checkpoint>) -> ReadModel {
+        self.commit();
+        let clock = Arc::new(SystemClock::new());
+        let options = ReadModelOptions { reader: self.log.reader(), checkpoint, clock };
+        let model = ReadModel::open(options).unwrap();
+        caught_up(&model, Position(self.log.tail().next_position.0 - 1));
+        model
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test waits on other threads")]
+pub(crate) fn caught_up(model: &ReadModel, position: Position) {
+    let start = Instant::now();
+    while model.position() < position {
+        assert!(model.health().stopped.is_none(), "{:?}", model.health());
+        assert!(start.elapsed() < Duration::from_secs(60), "the fold hangs");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Numbers from a seed.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+
+    pub(crate) fn within(&mut self, first: i32, last: i32) -> i32 {
+        first + i32::try_from(self.below(u64::try_from(last - first).unwrap() + 1)).unwrap()
+    }
+}
+
+/// The seeds of a test, or the one that `ENCOURS_SEED` names.
+pub(crate) fn seeds(count: u64) -> Vec<u64> {
+    match std::env::var("ENCOURS_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..count).collect(),
+    }
+}
+
+/// What a random book knows of a document.
+#[derive(Clone, Copy)]
+struct Document {
+    customer: u32,
+    code: usize,
+    date: i32,
+    left: i64,
+}
+
+struct Placed {
+    source: Source,
+    invoice: usize,
+    amount: i64,
+    date: i32,
+}
+
+const CODES: [&str; 3] = ["USD", "EUR", "JPY"];
+
+/// A book of random, possible events.
+pub(crate) fn random_book(seed: u64, steps: usize) -> Book {
+    let mut random = Random::new(seed);
+    let mut book = Book::new();
+    let mut invoices: Vec<Document> = Vec::new();
+    let mut sources: Vec<(Source, Document)> = Vec::new();
+    let mut placed: Vec<Placed> = Vec::new();
+    book.customer();
+    for _ in 0..steps {
+        let today = book.today;
+        let customer = u32::try_from(random.below(u64::from(book.customers))).unwrap();
+        let code = usize::try_from(random.below(3)).unwrap();
+        let date = today + random.within(-20, 20);
+        match random.below(12) {
+            0 => _ = book.customer(),
+            1..=3 => {
+                let total = i64::from(random.within(0, 500));
+                let grace = u8::try_from(random.below(4)).unwrap();
+                let due = date + random.within(0, 40);
+                book.invoice_in(CODES[code], customer, total, date, due, grace);
+                invoices.push(Document { customer, code, date, left: total });
+            }
+            4..=5 => {
+                let left = i64::from(random.within(1, 700));
+                let no = book.payment_in(CODES[code], customer, left, date);
+                let document = Document { customer, code, date, left };
+                sources.push((Source::Payment(PaymentNo(no)), document));
+            }
+            6 => {
+                let Some(at) = pick(&mut random, invoices.len()) else { continue };
+                let invoice = invoices[at];
+                let date = date.max(invoice.date);
+                let left = i64::from(random.within(1, 50));
+                let (no, code) = (u32::try_from(at).unwrap(), CODES[invoice.code]);
+                let no = book.credit_note(code, invoice.customer, no, left, date);
+                let document = Document { date, left, ..invoice };
+                sources.push((Source::CreditNote(CreditNoteNo(no)), document));
+            }
+            7..=8 => allocate(&mut random, &mut book, &mut invoices, &mut sources, &mut placed),
+            9 => {
+                let Some(at) = pick(&mut random, placed.len()) else { continue };
+                let (source, invoice) = (placed[at].source, placed[at].invoice);
+                let mut left = i64::from(random.within(1, 200));
+                let (mut amount, mut date) = (0, today);
+                for part in placed.iter_mut().rev() {
+                    if part.source == source && part.invoice == invoice && left > 0 {
+                        let taken = part.amount.min(left);
+                        part.amount -= taken;
+                        left -= taken;
+                        amount += taken;
+                        date = date.max(part.date);
+                    }
+                }
+                placed.retain(|part| part.amount > 0);
+                invoices[invoice].left += amount;
+                let document = sources.iter_mut().find(|(other, _)| *other == source).unwrap();
+                document.1.left += amount;
+                book.deallocate(source, u32::try_from(invoice).unwrap(), amount, date);
+            }
+            10 => {
+                let Some(at) = pick(&mut random, sources.len()) else { continue };
+                let (Source::Payment(no), document) = &mut sources[at] else { continue };
+                if document.left > 0 {
+                    book.reverse(no.0, document.left, document.date.max(today));
+                    document.left = 0;
+                }
+            }
+            _ => book.open_day(today + random.within(1, 5)),
+        }
+        if random.below(4) == 0 {
+            book.commit();
+        }
+    }
+    book
+}
+
+fn allocate(
+    random: &mut Random,
+    book: &mut Book,
+    invoices: &mut [Document],
+    sources: &mut [(Source, Document)],
+    placed: &mut Vec<Placed>,
+) {
+    let Some(at) = pick(random, sources.len()) else { return };
+    let (source, from) = &mut sources[at];
+    let fits = |invoice: &&usize| {
+        let invoice = &invoices[**invoice];
+        invoice.customer == from.customer && invoice.code == from.code && invoice.left > 0
+    };
+    let candidates: Vec<usize> = (0..invoices.len()).collect();
+    let Some(&at) = candidates.iter().find(fits) else { return };
+    let invoice = &mut invoices[at];
+    let amount = from.left.min(invoice.left).min(i64::from(random.within(1, 300)));
+    if amount == 0 {
+        return;
+    }
+    from.left -= amount;
+    invoice.left -= amount;
+    let own = book.today + random.within(-10, 10);
+    let date = own.max(from.date).max(invoice.date);
+    placed.push(Placed { source: *source, invoice: at, amount, date });
+    book.allocate(*source, u32::try_from(at).unwrap(), amount, date);
+}
+
+fn pick(random: &mut Random, len: usize) -> Option<usize> {
+    (len > 0).then(|| usize::try_from(random.below(len as u64)).unwrap())
+}
