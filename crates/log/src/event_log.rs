@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use encours_domain::Position;
 
-use crate::chain::Tail;
+use crate::chain::{ChainError, Tail};
 use crate::error::LogError;
 use crate::frame::Frame;
 use crate::id::{Epoch, FrameNumber, Hash, LogId};
@@ -32,6 +32,14 @@ impl AppendOutcome {
     #[must_use]
     pub const fn is_committed(&self) -> bool {
         matches!(self, Self::Committed)
+    }
+
+    /// What an append becomes whose frame does not follow the tail.
+    pub(crate) const fn not_next(frame: FrameNumber, source: ChainError) -> Self {
+        match source {
+            ChainError::Epoch { wanted, .. } => Self::Fenced { by: Some(wanted) },
+            source => Self::Rejected(LogError::NotNext { frame, source }),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use encours_domain::Position;
 
-use crate::chain::{ChainError, Tail};
+use crate::chain::Tail;
 use crate::error::LogError;
 use crate::event_log::{AppendOutcome, EventLog, LogReader, TailCell};
 use crate::frame::Frame;
@@ -72,7 +72,7 @@ impl EventLog for MemoryLog {
         let number = frame.header().number;
         let tail = match self.tail().follow(self.shared.log_id, frame.header()) {
             Ok(tail) => tail,
-            Err(error) => return Some((number, not_next(number, error))),
+            Err(error) => return Some((number, AppendOutcome::not_next(number, error))),
         };
         self.shared.frames.write().unwrap_or_else(PoisonError::into_inner).push(frame);
         self.shared.tail.set(tail);
@@ -118,13 +118,5 @@ impl LogReader for Shared {
 
     fn wait_beyond(&self, number: FrameNumber, timeout: Duration) -> Tail {
         self.tail.wait_beyond(number, timeout)
-    }
-}
-
-/// What an append becomes whose frame does not follow the tail.
-pub(crate) fn not_next(frame: FrameNumber, source: ChainError) -> AppendOutcome {
-    match source {
-        ChainError::Epoch { wanted, .. } => AppendOutcome::Fenced { by: Some(wanted) },
-        _ => AppendOutcome::Rejected(LogError::NotNext { frame, source }),
     }
 }

@@ -22,7 +22,6 @@ use crate::error::LogError;
 use crate::event_log::{AppendOutcome, EventLog, Known, LogReader};
 use crate::frame::{FRAME_MAX, Frame, FrameHeader};
 use crate::id::{FrameNumber, LogId};
-use crate::memory::not_next;
 use anchor::AnchorWriter;
 pub use open::Recovery;
 use reader::JournalReader;
@@ -135,6 +134,11 @@ impl Journal {
         self.active.as_ref().map_or(0, Active::room)
     }
 
+    /// Whether the segment takes a frame of any allowed size.
+    fn has_room(&self) -> bool {
+        self.room() >= (FRAME_MAX as u64).min(self.segment_len - FIRST_FRAME_AT)
+    }
+
     /// Writes a frame, in a new segment where the old one has no room.
     fn write(&mut self, frame: &Frame) -> Result<InFlight, AppendOutcome> {
         self.running().map_err(AppendOutcome::Rejected)?;
@@ -147,7 +151,7 @@ impl Journal {
             .reader
             .tail_now()
             .follow(self.reader.log_id, header)
-            .map_err(|error| not_next(header.number, error))?;
+            .map_err(|error| AppendOutcome::not_next(header.number, error))?;
         let len = aligned(frame.bytes().len() as u64);
         if len > self.segment_len - FIRST_FRAME_AT && len > self.room() {
             let error = LogError::Options("the frame is longer than a segment");
@@ -209,8 +213,7 @@ impl EventLog for Journal {
 
     fn admits(&self) -> Result<(), LogError> {
         self.running()?;
-        let longest = (FRAME_MAX as u64).min(self.segment_len - FIRST_FRAME_AT);
-        if self.room() >= longest || self.spare.is_ready() {
+        if self.has_room() || self.spare.is_ready() {
             return Ok(());
         }
         Err(LogError::Full { segment_len: self.segment_len })

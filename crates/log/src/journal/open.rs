@@ -57,7 +57,8 @@ struct Folder {
 impl Journal {
     /// Opens the journal in `dir`, making a new log where `options.create` says so.
     ///
-    /// Everything is read and checked, at the speed of SHA-256 (1 to 2 GB/s on current machines).
+    /// Everything is read and checked: 1.3 million events in 240 MB take a third of a second on a
+    /// machine with two cores, of which one is used.
     ///
     /// # Errors
     /// [`LogError`]; on any of them nothing of the log was changed, apart from
@@ -77,6 +78,13 @@ impl Journal {
         let folder = Folder::open(disk, dir, options)?;
         let (journal, recovery) =
             if folder.segments.is_empty() { folder.create(dir)? } else { folder.recover(dir)? };
+        journal.spare.prepare();
+        if !journal.has_room()
+            && let Err(error) = journal.spare.await_ready()
+        {
+            // Commands will be refused until there is room; what is there can be read.
+            warn!(code = error.code(), %error, "the log has no room for another segment");
+        }
         info!(
             log_id = %journal.reader.log_id, created = recovery.created,
             segments = recovery.segments, frame = %recovery.tail.number,
@@ -302,6 +310,7 @@ impl Journal {
         self.disk.sync_dir(&self.dir).map_err(LogError::sync("syncing the folder", &self.dir))?;
         self.reader.add_segment(SegmentIndex::new(first, tail.next_position));
         self.active = Some(Active { file, path, len: self.segment_len, at: FIRST_FRAME_AT });
+        self.spare.prepare();
         Ok(())
     }
 }

@@ -36,10 +36,10 @@ impl<'f> Window<'f> {
         let len = len.min(rest);
         let held = self.start + self.bytes.len() as u64;
         if offset < self.start || offset + len as u64 > held {
-            self.bytes.clear();
             self.bytes.resize(CHUNK.max(len).min(rest), 0);
             self.start = offset;
-            self.file.read_up_to(&mut self.bytes, offset)?;
+            let read = self.file.read_up_to(&mut self.bytes, offset)?;
+            self.bytes[read..].fill(0);
         }
         let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
         Ok(self.bytes.get(from..from + len).unwrap_or_default())

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ impl SpareMaker {
         let mut state = self.work.lock();
         match &*state {
             State::Absent if self.thread.is_some() => {
-                *state = State::Wanted;
-                self.work.changed.notify_all();
+                drop(state);
+                self.prepare();
                 Ok(())
             }
             State::Failed(error) if self.thread.is_some() || error.is_fatal() => Err(error.clone()),
@@ -94,21 +94,44 @@ impl SpareMaker {
         }
     }
 
+    /// Lets the background thread, where there is one, begin to make a spare.
+    pub(crate) fn prepare(&self) {
+        let mut state = self.work.lock();
+        if self.thread.is_some() && matches!(*state, State::Absent) {
+            *state = State::Wanted;
+            self.work.changed.notify_all();
+        }
+    }
+
+    /// Waits for a spare and leaves it where it is.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn await_ready(&self) -> Result<(), LogError> {
+        self.want()?;
+        match &*self.settled() {
+            State::Failed(error) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Waits for a spare and takes it out of this maker's care.
     ///
     /// # Errors
     /// Why there is none.
     pub(crate) fn take(&self) -> Result<(), LogError> {
-        self.want()?;
+        self.await_ready()?;
+        *self.work.lock() = State::Absent;
+        Ok(())
+    }
+
+    /// The state when nothing is being made.
+    fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.work.lock();
         while matches!(*state, State::Wanted | State::Working) {
             state = self.work.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if let State::Failed(error) = &*state {
-            return Err(error.clone());
-        }
-        *state = State::Absent;
-        Ok(())
+        state
     }
 }
 
@@ -133,7 +156,7 @@ impl State {
 }
 
 impl Work {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
