@@ -46,7 +46,9 @@ fn frame(journal: &Journal, payload: usize) -> Frame {
         causation: Position::START,
         event_count: 1,
     };
-    draft.push(&command, &[EventRecord { kind: 60, version: 1, payload: vec![7; payload] }]).unwrap();
+    draft
+        .push(&command, &[EventRecord { kind: 60, version: 1, payload: vec![7; payload] }])
+        .unwrap();
     draft
         .seal(SealWith {
             log_id: journal.log_id(),
