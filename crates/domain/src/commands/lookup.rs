@@ -3,7 +3,7 @@
 use super::Context;
 use crate::currency::Currency;
 use crate::id::Id;
-use crate::money::Money;
+use crate::money::{self, Money};
 use crate::number::{CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo};
 use crate::position::{Day, Position};
 use crate::refusal::{Reason, Refusal};
@@ -170,4 +170,22 @@ pub(super) fn positive(field: &str, amount: Money) -> Result<i64, Refusal> {
     }
     Err(Refusal::new(Reason::NotPositive, field, format!("{field} must be above 0, is {amount}"))
         .with("amount", amount))
+}
+
+/// What is `invoiced` to a customer, and what is `received` from it in money or credit, must go on
+/// fitting 64 bits. Every other figure lies between the two sums, so that applying the events
+/// never overflows.
+pub(super) fn check_fits(
+    ledger: &Ledger,
+    customer: CustomerNo,
+    currency: Currency,
+    (invoiced, received): (i64, i64),
+) -> Result<(), Refusal> {
+    let row = ledger.customers.get(customer.0);
+    let balance = row.and_then(|row| row.balances.iter().find(|b| b.currency == currency));
+    if let Some(b) = balance {
+        money::add("total", b.invoiced, invoiced)?;
+        money::sum("amount", [b.collected, b.credited, received])?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::scenario::*;
 use encours_domain::Reason;
-use encours_domain::commands::{ExplicitAllocation, From, Put};
+use encours_domain::commands::{CreditUse, ExplicitAllocation, From, Put};
 use encours_domain::limits::MAX_ALLOCATIONS;
 use encours_domain::status::{CustomerStatus, Headline};
 
@@ -220,4 +220,19 @@ fn a_repeat_by_id_does_nothing_and_other_content_is_refused() {
     assert_eq!(s.reason(invoice("a", 1_001)), Reason::IdExists);
     assert_eq!(s.accept(create_customer("dupont")), []);
     assert_eq!(s.invoice("a").open, 600);
+}
+
+/// A sum that does not fit 64 bits must be refused: applying it would stop the writer.
+#[test]
+fn figures_that_would_not_fit_are_refused() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", i64::MAX));
+    assert_eq!(s.reason(invoice("b", 1)), Reason::AmountOverflow);
+    s.accept(payment("p", i64::MAX, Put::Nothing));
+    assert_eq!(s.reason(payment("q", 1, Put::Nothing)), Reason::AmountOverflow);
+    assert_eq!(s.reason(payment("q", 1, Put::Invoice(id("a")))), Reason::AmountOverflow);
+    let refusal = s.refuse(credit("n", "a", 1, CreditUse::Keep));
+    assert_eq!(refusal.reason, Reason::AmountOverflow);
+    s.accept(reverse("p"));
+    s.accept(payment("q", 1, Put::Nothing));
 }
