@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{LOG, append, create, dir, file, log, open, options, segment, verify};
 use encours_log::{Disk, EventLog, FrameNumber, Hash, JournalOptions, Known, LogError, LogId};
 use encours_sim::{Cut, SimDisk};
@@ -167,6 +169,9 @@ fn missing_files_are_named_and_no_second_log_is_begun() {
     let error = open(&empty, options()).err().unwrap();
     assert!(matches!(error, LogError::NoLog { .. }), "{error}");
     assert!(!empty.exists(dir()).unwrap(), "nothing is made where nothing was asked for");
+    empty.create_dir_all(dir()).unwrap();
+    assert!(matches!(open(&empty, options()), Err(LogError::NoLog { .. })));
+    assert!(empty.list(dir()).unwrap().is_empty());
     let known = vec![Known { source: "a copy".into(), number: first, hash: Hash([0; 32]) }];
     let error = open(&empty, JournalOptions { known, ..creating() }).err().unwrap();
     assert!(error.is_rolled_back(), "{error}");
@@ -272,6 +277,21 @@ fn a_full_disk_refuses_appends_and_goes_on_when_there_is_room() {
     assert!(append(&mut journal, 1200).is_committed());
     disk.restart(Cut::Power);
     assert_eq!(verify(&disk).unwrap().frames, 3);
+}
+
+#[test]
+fn the_background_thread_tries_again_when_there_is_room() {
+    let disk = SimDisk::new(1);
+    let background = JournalOptions { create: Some(LOG), background: true, ..options() };
+    let mut journal = open(&disk, background).unwrap().0;
+    let patience = (0..500).map(|_| std::thread::sleep(Duration::from_millis(10)));
+    disk.set_room(Some(0));
+    while append(&mut journal, 1000).is_committed() {}
+    assert!(journal.admits().unwrap_err().is_full());
+    disk.set_room(None);
+    let mut waits = patience.take_while(|()| journal.admits().is_err());
+    assert!(waits.by_ref().count() < 500, "no segment within five seconds");
+    assert!(append(&mut journal, 1000).is_committed());
 }
 
 #[test]

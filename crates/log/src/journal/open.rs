@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::anchor::{ANCHOR_TEMP, Anchor, AnchorWriter, FoundAnchor};
+use super::anchor::{ANCHOR, ANCHOR_TEMP, Anchor, AnchorWriter, FoundAnchor};
 use super::reader::{JournalReader, SegmentIndex};
 use super::recovery::{OpenSegment, Scanned, Witnesses, scan};
 use super::segment::{
@@ -103,11 +103,17 @@ impl Folder {
             }
             disk.create_dir_all(dir).map_err(LogError::io("make", dir))?;
         }
+        let names = disk.list(dir).map_err(LogError::io("list", dir))?;
+        let is_log = names.iter().any(|name| name == ANCHOR) || !segments_of(&names).is_empty();
+        if !is_log && options.create.is_none() {
+            return Err(LogError::NoLog { dir: dir.to_owned() });
+        }
         let path = dir.join(LOCK);
         let lock = disk.lock(&path).map_err(|error| match error {
             LockError::Held { holder } => LogError::Locked { dir: dir.to_owned(), holder },
             LockError::Io(error) => LogError::io("lock", &path)(error),
         })?;
+        // Once more, now that nobody else changes them.
         let names = disk.list(dir).map_err(LogError::io("list", dir))?;
         let anchor = Anchor::load(&*disk, dir)?;
         let segments = segments_of(&names);
