@@ -1,1 +1,60 @@
-fn main() {}
+//! The `encours` command: the server, the import, the log tools, the client verbs, the demo.
+
+mod args;
+mod client;
+mod failure;
+mod import;
+mod node;
+mod output;
+mod serve;
+mod status;
+mod verbs;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+use failure::Outcome;
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            let error = output::Paint::Bad.on("error:");
+            anstream::eprintln!("{error} {failure}");
+            ExitCode::from(failure.exit() as u8)
+        }
+    }
+}
+
+fn run(command: &Command) -> Outcome {
+    trace(if matches!(command, Command::Serve(_)) { "info,sled=warn" } else { "error" });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(args).await,
+            Command::Import(args) => import::run(args).await,
+            Command::Ledger(verb) => verbs::ledger::run(verb).await,
+            Command::Customer(verb) => verbs::customer::run(verb).await,
+            Command::Invoice(verb) => verbs::invoice::run(verb).await,
+            Command::Payment(verb) => verbs::payment::run(verb).await,
+            Command::Ageing(args) => verbs::ageing::run(args).await,
+            Command::Log(verb) => verbs::log::run(verb).await,
+        }
+    })
+}
+
+/// Log lines go to standard error; `ENCOURS_LOG` says which, as in `debug` or
+/// `info,encours_engine=trace`.
+fn trace(default: &str) {
+    let filter = EnvFilter::try_from_env("ENCOURS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}

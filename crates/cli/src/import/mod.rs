@@ -1,0 +1,192 @@
+//! `encours import`: a CSV file of invoices and their settlement, played in date order over gRPC.
+
+mod columns;
+mod plan;
+mod play;
+mod rows;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use encours_domain::{Currency, Money};
+use encours_log::{Clock, SystemClock};
+use encours_proto::v1;
+
+use crate::client::{Client, ServerArgs};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{self, Cell, Column, Format, Printer};
+use play::{Played, Player};
+use rows::{Conventions, Problem, Row};
+
+/// The most problems that are told one by one.
+const PROBLEMS_TOLD: usize = 200;
+
+/// What `encours import` takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ImportArgs {
+    /// The CSV file: a header line, then one invoice per line
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The ledger to import into; made on a test clock where it does not exist
+    #[arg(long, value_name = "ID")]
+    ledger: String,
+
+    /// ISO 4217 currency of the amounts
+    #[arg(long, value_name = "CUR")]
+    currency: String,
+
+    /// How dates are written, as in strftime
+    #[arg(long, value_name = "FMT", default_value = "%Y-%m-%d",
+          value_parser = rows::check_date_format)]
+    date_format: String,
+
+    /// Which column holds what: key=COLUMN pairs with commas between. Keys: customer_id,
+    /// invoice_id, issue_date, due_date, total, disputed, paid_on, customer_name, currency, number,
+    /// reference. A key that is not named stands in the column of its own name
+    #[arg(long, value_name = "KEY=COLUMN,...", default_value = "")]
+    columns: String,
+
+    /// What stands between fields
+    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
+    delimiter: u8,
+
+    /// IANA time zone of a new ledger
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    time_zone: String,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// How to print the summary
+    #[arg(long, value_enum, default_value_t)]
+    output: Format,
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'"' => Ok(*byte),
+        b"\\t" | b"tab" => Ok(b'\t'),
+        _ => Err("give one character, such as , or ; or tab".into()),
+    }
+}
+
+/// A file that was read.
+pub(crate) struct Source {
+    path: PathBuf,
+    how: Conventions,
+    rows: Vec<(u64, Row)>,
+}
+
+/// Imports a file.
+pub(crate) async fn run(args: &ImportArgs) -> Outcome {
+    let clock = SystemClock::new();
+    let currency = Currency::parse("--currency", &args.currency)
+        .map_err(|refusal| Failure::usage(refusal.message))?;
+    let how = Conventions {
+        currency,
+        date_format: args.date_format.clone(),
+        delimiter: args.delimiter,
+        columns: args.columns.clone(),
+    };
+    let path = args.file.clone();
+    // A file of the user's, read and left alone: the trait Disk is for what Encours stores.
+    let file = File::open(&path)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    let rows::Contents { rows, mut problems, total } = rows::read(&path, file, &how)?;
+    if rows.is_empty() && problems.is_empty() {
+        return Err(Failure::usage(format!("{}: the file has no rows", path.display())));
+    }
+    let source = Source { path, how, rows };
+    let client = Client::connect(&args.server).await?;
+    let mut played = Played::default();
+    if !source.rows.is_empty() {
+        played = Player::open(&client, args, &source).await?.play().await?;
+    }
+    problems.append(&mut played.problems);
+    problems.sort_by_key(|problem| problem.line);
+    tell(&problems);
+    if !source.rows.is_empty() {
+        summary(&client, args, &source, &played, clock.monotonic()).await?;
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let wrong = problems.len();
+    let message = format!("{}: {wrong} of {total} rows were left out", source.path.display());
+    Err(Failure::new(Exit::Refused, message)
+        .hint("correct them and import the file again: what is there already is not repeated"))
+}
+
+#[expect(clippy::print_stderr, reason = "what is wrong with a file is told on standard error")]
+fn tell(problems: &[Problem]) {
+    for problem in problems.iter().take(PROBLEMS_TOLD) {
+        eprintln!("{problem}");
+    }
+    if problems.len() > PROBLEMS_TOLD {
+        eprintln!("… and {} more", problems.len() - PROBLEMS_TOLD);
+    }
+}
+
+const SUMMARY: [Column; 11] = [
+    Column::left("ledger_id"),
+    Column::left("currency"),
+    Column::right("rows"),
+    Column::right("invoices"),
+    Column::right("payments"),
+    Column::right("invoiced"),
+    Column::right("collected"),
+    Column::right("outstanding"),
+    Column::right("ever_overdue"),
+    Column::right("position"),
+    Column::right("seconds"),
+];
+
+async fn summary(
+    client: &Client,
+    args: &ImportArgs,
+    source: &Source,
+    played: &Played,
+    took: Duration,
+) -> Outcome {
+    let ledger_id = || args.ledger.clone();
+    let min_position = client.head().await?.position;
+    let request = v1::GetLedgerTotalsRequest { ledger_id: ledger_id(), min_position };
+    let totals = client.reports().get_ledger_totals(request).await?.into_inner();
+    let request = v1::GetLedgerRequest { ledger_id: ledger_id(), min_position };
+    let ledger = client.ledgers().get_ledger(request).await?.into_inner().ledger;
+    let ledger = ledger.unwrap_or_default();
+    let mut printer = Printer::start(args.output, "imported", &SUMMARY)?;
+    let zero = Money::new(0, source.how.currency);
+    for balance in &totals.balances {
+        let amount = |money: &Option<v1::Money>| -> Outcome<Cell> {
+            Ok(money
+                .as_ref()
+                .map(output::amount)
+                .transpose()?
+                .map_or(Cell::Money(zero), Cell::Money))
+        };
+        printer.row(vec![
+            Cell::text(ledger_id()),
+            Cell::text(&balance.currency_code),
+            Cell::Count(source.rows.len() as u64),
+            Cell::Count(u64::from(ledger.invoice_count)),
+            Cell::Count(u64::from(ledger.payment_count)),
+            amount(&balance.invoiced)?,
+            amount(&balance.collected)?,
+            amount(&balance.outstanding)?,
+            Cell::Count(u64::from(totals.ever_overdue_invoices)),
+            Cell::Count(totals.position),
+            Cell::text(format!("{}.{:02}", took.as_secs(), took.subsec_millis() / 10)),
+        ])?;
+    }
+    let done = if played.appended == 0 {
+        "nothing new: the ledger holds all of this file".to_owned()
+    } else {
+        format!("{} commands, {} days opened", played.appended, played.days)
+    };
+    printer.fact("done", Cell::text(done));
+    printer.finish()
+}

@@ -1,0 +1,80 @@
+//! The days of a file: what is played on each, in which order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use encours_domain::Day;
+
+use super::rows::Row;
+
+/// What is played on a day. The numbers are places in the list of rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Invoices of this day, in the order of the file: customers that are new, then the invoices.
+    pub(crate) issued: Vec<usize>,
+    /// Those of them whose customer has not come before.
+    pub(crate) new_customers: BTreeSet<usize>,
+    /// Invoices settled on this day, in the order of the file.
+    pub(crate) settled: Vec<usize>,
+}
+
+/// The days on which something happens, in order.
+pub(crate) fn plan(rows: &[(u64, Row)]) -> BTreeMap<Day, Work> {
+    let mut days: BTreeMap<Day, Work> = BTreeMap::new();
+    for (at, (_, row)) in rows.iter().enumerate() {
+        days.entry(row.issue_date).or_default().issued.push(at);
+        // WHY: money that came before its invoice is played with it; its own date is kept.
+        if let Some(paid_on) = row.paid_on.filter(|_| row.total.minor > 0) {
+            days.entry(paid_on.max(row.issue_date)).or_default().settled.push(at);
+        }
+    }
+    let mut customers = BTreeSet::new();
+    for work in days.values_mut() {
+        for at in &work.issued {
+            if customers.insert(rows[*at].1.customer_id.clone()) {
+                work.new_customers.insert(*at);
+            }
+        }
+    }
+    days
+}
+
+#[cfg(test)]
+mod tests {
+    use encours_domain::{Currency, Id, Money};
+
+    use super::*;
+
+    fn row(customer: &str, invoice: &str, issue: i32, paid: Option<i32>) -> (u64, Row) {
+        let id = |text| Id::parse("id", text).unwrap();
+        let day = |number| Day::from_number(number).unwrap();
+        let currency = Currency::parse("currency", "EUR").unwrap();
+        let row = Row {
+            customer_id: id(customer),
+            customer_name: customer.into(),
+            invoice_id: id(invoice),
+            number: invoice.into(),
+            reference: String::new(),
+            issue_date: day(issue),
+            due_date: None,
+            total: Money::new(100, currency),
+            disputed: false,
+            paid_on: paid.map(day),
+        };
+        (0, row)
+    }
+
+    #[test]
+    fn days_are_in_order_and_rows_of_a_day_in_the_order_of_the_file() {
+        let rows = [
+            row("b", "F2", 20, Some(30)),
+            row("a", "F1", 10, Some(20)),
+            row("a", "F3", 20, Some(15)),
+        ];
+        let days = plan(&rows);
+        assert_eq!(days.keys().map(|day| day.number()).collect::<Vec<_>>(), [10, 20, 30]);
+        let twentieth = &days[&Day::from_number(20).unwrap()];
+        assert_eq!(twentieth.issued, [0, 2]);
+        assert_eq!(twentieth.new_customers, BTreeSet::from([0]));
+        assert_eq!(twentieth.settled, [1, 2], "money from before its invoice waits for it");
+    }
+}

@@ -1,0 +1,271 @@
+//! Rows of a file as invoices: every field read and checked, and what is wrong with file, line and
+//! field. A row is good as a whole or left out as a whole.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use chrono::format::{Item, StrftimeItems};
+use encours_domain::{Currency, Day, Id, Money};
+
+use super::columns::{Columns, Key};
+use crate::failure::{Exit, Failure, Outcome};
+
+/// The most rows of a file: what comes together in memory stays under a gigabyte.
+const ROWS_MAX: usize = 2_000_000;
+
+/// A row: an invoice and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) customer_id: Id,
+    pub(crate) customer_name: String,
+    pub(crate) invoice_id: Id,
+    pub(crate) number: String,
+    pub(crate) reference: String,
+    pub(crate) issue_date: Day,
+    pub(crate) due_date: Option<Day>,
+    pub(crate) total: Money,
+    pub(crate) disputed: bool,
+    pub(crate) paid_on: Option<Day>,
+}
+
+/// What is wrong with a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) file: PathBuf,
+    pub(crate) line: u64,
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, field, message } = self;
+        write!(f, "{}:{line}: {field}: {message}", file.display())
+    }
+}
+
+/// How the file writes things.
+#[derive(Clone, Debug)]
+pub(crate) struct Conventions {
+    pub(crate) currency: Currency,
+    pub(crate) date_format: String,
+    pub(crate) delimiter: u8,
+    pub(crate) columns: String,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// Good rows with their lines, in the order of the file.
+    pub(crate) rows: Vec<(u64, Row)>,
+    /// What is wrong with the others.
+    pub(crate) problems: Vec<Problem>,
+    /// How many rows the file has, good or not.
+    pub(crate) total: usize,
+}
+
+/// Checks that a date format is one.
+pub(crate) fn check_date_format(format: &str) -> Result<String, String> {
+    let wrong = StrftimeItems::new(format).any(|item| matches!(item, Item::Error));
+    if wrong || !format.contains('%') {
+        return Err("a date format looks like %Y-%m-%d or %m/%d/%Y".into());
+    }
+    Ok(format.to_owned())
+}
+
+/// Reads a file. Wrong rows are told in [`Contents::problems`].
+///
+/// # Errors
+/// A [`Failure`] where the file cannot be read, has no header or not the columns asked for.
+pub(crate) fn read(path: &Path, input: impl Read, how: &Conventions) -> Outcome<Contents> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(how.delimiter)
+        .flexible(true)
+        .has_headers(true)
+        .from_reader(input);
+    let unreadable =
+        |error: &csv::Error| Failure::new(Exit::Failure, format!("{}: {error}", path.display()));
+    let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
+    let header: Vec<String> =
+        header.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
+    if header.iter().all(String::is_empty) {
+        return Err(Failure::usage(format!("{}: the file has no header line", path.display())));
+    }
+    let columns = Columns::find(&how.columns, &header)?;
+    let mut contents = Contents::default();
+    let mut seen: BTreeMap<Id, usize> = BTreeMap::new();
+    let mut record = csv::ByteRecord::new();
+    while reader.read_byte_record(&mut record).map_err(|error| unreadable(&error))? {
+        contents.total += 1;
+        let line = record.position().map_or(0, csv::Position::line);
+        let parser = Parser { how, columns: &columns };
+        let problem = |(field, message): (&str, String)| Problem {
+            file: path.to_owned(),
+            line,
+            field: field.to_owned(),
+            message,
+        };
+        match parser.row(&record) {
+            Err(wrong) => contents.problems.push(problem(wrong)),
+            Ok(row) => match seen.entry(row.invoice_id.clone()) {
+                Entry::Vacant(place) => {
+                    place.insert(contents.rows.len());
+                    contents.rows.push((line, row));
+                }
+                Entry::Occupied(earlier) => {
+                    let (first, other) = &contents.rows[*earlier.get()];
+                    // A row that says the same again adds nothing.
+                    if *other != row {
+                        let wrong = differs(*first, other, &row);
+                        contents.problems.push(problem(wrong));
+                    }
+                }
+            },
+        }
+        if contents.total > ROWS_MAX {
+            let message = format!("{}: more than {ROWS_MAX} rows", path.display());
+            return Err(Failure::usage(message).hint("split the file by date"));
+        }
+    }
+    Ok(contents)
+}
+
+/// What an id that was used before with other content differs in.
+fn differs(first: u64, other: &Row, row: &Row) -> (&'static str, String) {
+    let shown = |day: Option<Day>| day.map_or("none".to_owned(), |day| day.to_string());
+    let fields: [(&str, String, String); 7] = [
+        ("customer_id", other.customer_id.to_string(), row.customer_id.to_string()),
+        ("total", other.total.to_string(), row.total.to_string()),
+        ("issue_date", other.issue_date.to_string(), row.issue_date.to_string()),
+        ("due_date", shown(other.due_date), shown(row.due_date)),
+        ("paid_on", shown(other.paid_on), shown(row.paid_on)),
+        ("disputed", other.disputed.to_string(), row.disputed.to_string()),
+        ("number", other.number.clone(), row.number.clone()),
+    ];
+    let difference = fields.into_iter().find(|(_, before, now)| before != now).map_or_else(
+        || "another content".to_owned(),
+        |(name, before, now)| format!("{name} {before}, here {now}"),
+    );
+    let id = &row.invoice_id;
+    ("invoice_id", format!("{id} stands on line {first} with {difference}"))
+}
+
+/// Reads the fields of a row; what is wrong is the key and a message with the figures.
+struct Parser<'a> {
+    how: &'a Conventions,
+    columns: &'a Columns,
+}
+
+type Wrong<'a> = (&'a str, String);
+
+impl<'a> Parser<'a> {
+    fn row(&self, record: &csv::ByteRecord) -> Result<Row, Wrong<'a>> {
+        let record = csv::StringRecord::from_byte_record(record.clone())
+            .map_err(|error| ("row", format!("not UTF-8: {error}")))?;
+        if record.len() != self.columns.len() {
+            let (found, wanted) = (record.len(), self.columns.len());
+            return Err(("row", format!("has {found} fields, the header has {wanted}")));
+        }
+        let record = &record;
+        let currency = match self.given(Key::Currency, record) {
+            Some(code) => Currency::parse(self.columns.title(Key::Currency), code)
+                .map_err(|refusal| (Key::Currency.name(), refusal.message))?,
+            None => self.how.currency,
+        };
+        let customer_id = self.id(Key::CustomerId, record)?;
+        let invoice_id = self.id(Key::InvoiceId, record)?;
+        let issue_date = self.day(Key::IssueDate, self.needed(Key::IssueDate, record)?)?;
+        let due_date = match self.columns.value(Key::DueDate, record) {
+            None => None,
+            Some(_) => Some(self.day(Key::DueDate, self.needed(Key::DueDate, record)?)?),
+        };
+        if let Some(due) = due_date.filter(|due| *due < issue_date) {
+            let message = format!("{due} lies before the issue date {issue_date}");
+            return Err((Key::DueDate.name(), message));
+        }
+        let paid_on = match self.given(Key::PaidOn, record) {
+            Some(text) => Some(self.day(Key::PaidOn, text)?),
+            None => None,
+        };
+        let own = |key| self.given(key, record).map(str::to_owned);
+        Ok(Row {
+            customer_name: own(Key::CustomerName).unwrap_or_else(|| customer_id.to_string()),
+            number: own(Key::Number).unwrap_or_else(|| invoice_id.to_string()),
+            reference: own(Key::Reference).unwrap_or_default(),
+            total: self.total(record, currency)?,
+            disputed: self.disputed(record)?,
+            customer_id,
+            invoice_id,
+            issue_date,
+            due_date,
+            paid_on,
+        })
+    }
+
+    /// The value of a key, where it has a column and is not empty.
+    fn given<'r>(&self, key: Key, record: &'r csv::StringRecord) -> Option<&'r str> {
+        self.columns.value(key, record).filter(|text| !text.is_empty())
+    }
+
+    fn needed<'r>(
+        &self,
+        key: Key,
+        record: &'r csv::StringRecord,
+    ) -> Result<&'r str, Wrong<'static>> {
+        self.given(key, record)
+            .ok_or_else(|| (key.name(), format!("{} is empty", self.columns.title(key))))
+    }
+
+    fn id(&self, key: Key, record: &csv::StringRecord) -> Result<Id, Wrong<'static>> {
+        let text = self.needed(key, record)?;
+        Id::parse(key.name(), text)
+            .map_err(|refusal| (key.name(), format!("{text:?}: {}", refusal.message)))
+    }
+
+    fn day(&self, key: Key, text: &str) -> Result<Day, Wrong<'static>> {
+        let format = &self.how.date_format;
+        let title = self.columns.title(key);
+        let date = NaiveDate::parse_from_str(text, format)
+            .map_err(|_| (key.name(), format!("{title} is {text:?}, no date as {format}")))?;
+        Day::from_date(date).ok_or_else(|| {
+            let message = format!("{title} is {date}, outside {} to {}", Day::MIN, Day::MAX);
+            (key.name(), message)
+        })
+    }
+
+    fn total(
+        &self,
+        record: &csv::StringRecord,
+        currency: Currency,
+    ) -> Result<Money, Wrong<'static>> {
+        let name = Key::Total.name();
+        let title = self.columns.title(Key::Total);
+        let text = self.needed(Key::Total, record)?;
+        let total =
+            Money::parse(title, text, currency).map_err(|refusal| (name, refusal.message))?;
+        if total.minor < 0 {
+            return Err((name, format!("{title} is {total}, it must be 0 or more")));
+        }
+        Ok(total)
+    }
+
+    fn disputed(&self, record: &csv::StringRecord) -> Result<bool, Wrong<'static>> {
+        let text = self.columns.value(Key::Disputed, record).unwrap_or_default();
+        match text.to_lowercase().as_str() {
+            "yes" | "y" | "true" | "1" | "oui" => Ok(true),
+            "" | "no" | "n" | "false" | "0" | "non" => Ok(false),
+            _ => {
+                let title = self.columns.title(Key::Disputed);
+                let message = format!("{title} is {text:?}, expected Yes or No, true or false");
+                Err((Key::Disputed.name(), message))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! A listing: columns, rows, totals; printed as a table, as CSV or as JSON.
+
+use std::io::{self, StdoutLock, Write};
+
+use encours_domain::Money;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::Format;
+use super::table::{Paint, render};
+use crate::failure::Outcome;
+
+/// One value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// Nothing.
+    Empty,
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Count(u64),
+    /// An amount: without its currency in tables and CSV, which have a column for it.
+    Money(Money),
+    /// A status, coloured by what it means.
+    Status(String),
+}
+
+impl Cell {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// As programs read it.
+    fn plain(&self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Text(text) | Self::Status(text) => text.clone(),
+            Self::Count(count) => count.to_string(),
+            Self::Money(money) => money.number(),
+        }
+    }
+
+    /// As people read it.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Money(money) => grouped(&money.number()),
+            Self::Count(count) => grouped(&count.to_string()),
+            // WHY: a control character in a name must not move the cursor of whoever lists it.
+            Self::Text(_) | Self::Status(_) | Self::Empty => {
+                self.plain().chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+            }
+        }
+    }
+
+    pub(super) fn paint(&self) -> Paint {
+        match self {
+            Self::Status(status) => match status.as_str() {
+                "OVERDUE" => Paint::Bad,
+                "AWAITING_PAYMENT" | "PARTIALLY_PAID" => Paint::Warn,
+                "PAID" | "UP_TO_DATE" | "OK" => Paint::Good,
+                "IN_CREDIT" => Paint::Note,
+                _ => Paint::Plain,
+            },
+            Self::Money(money) if money.minor == 0 => Paint::Dim,
+            _ => Paint::Plain,
+        }
+    }
+}
+
+/// Sets thin groups of three: `147703.18` is `147,703.18`.
+fn grouped(number: &str) -> String {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = whole.trim_start_matches('-');
+    let mut out = String::from(if digits.len() < whole.len() { "-" } else { "" });
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Empty => serializer.serialize_none(),
+            Self::Text(text) | Self::Status(text) => serializer.serialize_str(text),
+            Self::Count(count) => serializer.serialize_u64(*count),
+            Self::Money(money) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry("amount", &money.number())?;
+                map.serialize_entry("currency", money.currency.code())?;
+                map.end()
+            }
+        }
+    }
+}
+
+/// A column: its name for programs, which is also its title.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    /// The name, as in the CSV header.
+    pub(crate) name: &'static str,
+    /// Whether values stand at the right: numbers do.
+    pub(crate) right: bool,
+}
+
+impl Column {
+    pub(crate) const fn left(name: &'static str) -> Self {
+        Self { name, right: false }
+    }
+
+    pub(crate) const fn right(name: &'static str) -> Self {
+        Self { name, right: true }
+    }
+}
+
+/// What is printed.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    /// The columns.
+    pub(crate) columns: &'static [Column],
+    /// What the JSON document calls the rows.
+    pub(crate) name: &'static str,
+    /// One value per column each.
+    pub(crate) rows: Vec<Vec<Cell>>,
+    /// Rows under a line.
+    pub(crate) totals: Vec<Vec<Cell>>,
+    /// Single values beside the rows: lines under a table, members of a JSON document.
+    pub(crate) facts: Vec<(&'static str, Cell)>,
+    /// Whether a table shows the single values before the rows.
+    pub(crate) facts_first: bool,
+}
+
+/// Prints a listing row by row: CSV as the rows come, the others at the end.
+pub(crate) struct Printer {
+    format: Format,
+    listing: Listing,
+    csv: Option<csv::Writer<io::BufWriter<StdoutLock<'static>>>>,
+}
+
+impl Printer {
+    /// Starts to print.
+    pub(crate) fn start(
+        format: Format,
+        name: &'static str,
+        columns: &'static [Column],
+    ) -> Outcome<Self> {
+        let listing = Listing {
+            columns,
+            name,
+            rows: Vec::new(),
+            totals: Vec::new(),
+            facts: Vec::new(),
+            facts_first: false,
+        };
+        let csv = (format == Format::Csv).then(|| {
+            csv::WriterBuilder::new().from_writer(io::BufWriter::new(io::stdout().lock()))
+        });
+        let mut printer = Self { format, listing, csv };
+        if let Some(csv) = &mut printer.csv {
+            csv.write_record(columns.iter().map(|column| column.name))?;
+        }
+        Ok(printer)
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, row: Vec<Cell>) -> Outcome {
+        match &mut self.csv {
+            Some(csv) => csv.write_record(row.iter().map(Cell::plain))?,
+            None => self.listing.rows.push(row),
+        }
+        Ok(())
+    }
+
+    /// Adds a row under a line: in CSV the last ones.
+    pub(crate) fn total(&mut self, row: Vec<Cell>) -> Outcome {
+        match &mut self.csv {
+            Some(csv) => csv.write_record(row.iter().map(Cell::plain))?,
+            None => self.listing.totals.push(row),
+        }
+        Ok(())
+    }
+
+    /// Adds a single value; CSV has no place for it.
+    pub(crate) fn fact(&mut self, name: &'static str, value: Cell) {
+        self.listing.facts.push((name, value));
+    }
+
+    /// Shows the single values of a table before its rows.
+    pub(crate) const fn facts_first(&mut self) {
+        self.listing.facts_first = true;
+    }
+
+    /// Prints what is left to print.
+    pub(crate) fn finish(self) -> Outcome {
+        if let Some(mut csv) = self.csv {
+            csv.flush()?;
+            return Ok(());
+        }
+        if self.format == Format::Json {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            serde_json::to_writer_pretty(&mut out, &Document(&self.listing))?;
+            writeln!(out)?;
+            out.flush()?;
+            return Ok(());
+        }
+        print_text(&render(&self.listing))
+    }
+}
+
+/// Prints a text; colours are taken out where standard output is no terminal.
+pub(crate) fn print_text(text: &str) -> Outcome {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// A listing as one JSON document.
+struct Document<'a>(&'a Listing);
+struct Rows<'a>(&'a [Column], &'a [Vec<Cell>]);
+struct Object<'a>(&'a [Column], &'a [Cell]);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Listing { columns, name, rows, totals, facts, .. } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in facts {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(name, &Rows(columns, rows))?;
+        if !totals.is_empty() {
+            map.serialize_entry("totals", &Rows(columns, totals))?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.1.iter().map(|row| Object(self.0, row)))
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|column| column.name).zip(self.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use encours_domain::Currency;
+
+    use super::*;
+
+    fn money(minor: i64) -> Cell {
+        Cell::Money(Money::new(minor, Currency::parse("currency", "USD").unwrap()))
+    }
+
+    #[test]
+    fn amounts_are_grouped_for_people_only() {
+        assert_eq!(money(14_770_318).shown(), "147,703.18");
+        assert_eq!(money(-123_456).shown(), "-1,234.56");
+        assert_eq!(money(-12_345).shown(), "-123.45");
+        assert_eq!(money(14_770_318).plain(), "147703.18");
+        assert_eq!(Cell::Count(1_000).shown(), "1,000");
+    }
+
+    #[test]
+    fn a_document_holds_facts_then_rows_with_amounts_as_texts() {
+        let listing = Listing {
+            columns: const { &[Column::left("id"), Column::right("open")] },
+            name: "invoices",
+            rows: vec![vec![Cell::text("F1"), money(1_230)]],
+            totals: vec![],
+            facts: vec![("position", Cell::Count(7))],
+            facts_first: false,
+        };
+        assert_eq!(
+            serde_json::to_string(&Document(&listing)).unwrap(),
+            r#"{"position":7,"invoices":[{"id":"F1","open":{"amount":"12.30","currency":"USD"}}]}"#
+        );
+    }
+
+    #[test]
+    fn control_characters_of_a_name_are_not_shown() {
+        assert_eq!(Cell::text("a\u{1b}[31mb").shown(), "a·[31mb");
+    }
+}

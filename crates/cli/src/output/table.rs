@@ -1,0 +1,154 @@
+//! Aligned tables for people.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Cell, Listing};
+
+/// What a value means, for its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// As the terminal shows text.
+    Plain,
+    /// Of little weight.
+    Dim,
+    /// In order.
+    Good,
+    /// To be watched.
+    Warn,
+    /// Late, or wrong.
+    Bad,
+    /// Worth a look.
+    Note,
+    /// A heading or a total.
+    Strong,
+}
+
+impl Paint {
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Dim => Style::new().dimmed(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Warn => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+            Self::Note => AnsiColor::Cyan.on_default(),
+            Self::Strong => Style::new().bold(),
+        }
+    }
+
+    /// The text in this colour.
+    pub(crate) fn on(self, text: &str) -> String {
+        if self == Self::Plain {
+            return text.to_owned();
+        }
+        let style = self.style();
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// The text of a table: heading, rows, totals under a line, facts under those.
+pub(crate) fn render(listing: &Listing) -> String {
+    let Listing { columns, rows, totals, facts, .. } = listing;
+    let all = || rows.iter().chain(totals);
+    let mut widths: Vec<usize> = columns.iter().map(|column| column.name.len()).collect();
+    for row in all() {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.shown().chars().count());
+        }
+    }
+    let mut out = String::new();
+    if listing.facts_first {
+        out.push_str(&fields(facts));
+        out.push('\n');
+    }
+    let heading: Vec<String> = columns.iter().map(|column| title(column.name)).collect();
+    let mut line = |texts: &mut dyn Iterator<Item = (String, Paint)>| {
+        let mut gap = "";
+        for ((text, paint), (column, width)) in texts.zip(columns.iter().zip(&widths)) {
+            let fill = " ".repeat(width.saturating_sub(text.chars().count()));
+            let text = paint.on(&text);
+            let _ = if column.right {
+                write!(out, "{gap}{fill}{text}")
+            } else {
+                write!(out, "{gap}{text}{fill}")
+            };
+            gap = "  ";
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+    };
+    line(&mut heading.into_iter().map(|text| (text, Paint::Strong)));
+    for row in rows {
+        line(&mut row.iter().map(|cell| (cell.shown(), cell.paint())));
+    }
+    if !totals.is_empty() {
+        line(&mut widths.iter().map(|width| ("─".repeat(*width), Paint::Dim)));
+    }
+    for row in totals {
+        line(&mut row.iter().map(|cell| (cell.shown(), Paint::Strong)));
+    }
+    if !facts.is_empty() && !listing.facts_first {
+        out.push('\n');
+        out.push_str(&fields(facts));
+    }
+    out
+}
+
+/// Single values, one a line, the names aligned.
+pub(crate) fn fields(facts: &[(&'static str, Cell)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut out = String::new();
+    for (name, cell) in facts {
+        let name = title(name);
+        let shown = match cell {
+            Cell::Money(money) => format!("{} {}", cell.shown(), money.currency),
+            _ => cell.shown(),
+        };
+        let _ = writeln!(
+            out,
+            "{}{}  {}",
+            Paint::Dim.on(&name),
+            " ".repeat(width - name.len()),
+            cell.paint().on(&shown)
+        );
+    }
+    out
+}
+
+fn title(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Column;
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_numbers_stand_at_the_right() {
+        let listing = Listing {
+            columns: const { &[Column::left("customer_id"), Column::right("open")] },
+            name: "customers",
+            rows: vec![
+                vec![Cell::text("Léa"), Cell::Count(7)],
+                vec![Cell::text("a-longer-name"), Cell::Count(12_345)],
+            ],
+            totals: vec![vec![Cell::text("TOTAL"), Cell::Count(12_352)]],
+            facts: vec![("open_items", Cell::Count(2))],
+            facts_first: false,
+        };
+        let plain = anstream::adapter::strip_str(&render(&listing)).to_string();
+        assert_eq!(
+            plain,
+            "customer id      open\n\
+             Léa                 7\n\
+             a-longer-name  12,345\n\
+             ─────────────  ──────\n\
+             TOTAL          12,352\n\
+             \n\
+             open items  2\n"
+        );
+    }
+}

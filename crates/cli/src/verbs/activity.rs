@@ -1,0 +1,86 @@
+//! Events as lines for people: when, what, how much, by whom.
+
+use chrono::DateTime;
+use encours_proto::v1;
+use encours_proto::v1::public_event::Body;
+
+use crate::failure::Outcome;
+use crate::output::{self, Cell, Column};
+
+pub(super) const COLUMNS: [Column; 7] = [
+    Column::right("position"),
+    Column::left("date"),
+    Column::left("event"),
+    Column::right("amount"),
+    Column::left("detail"),
+    Column::left("actor"),
+    Column::left("recorded_at"),
+];
+
+/// An event as a row.
+pub(super) fn row(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
+    let (date, amount, mut detail) = event.body.as_ref().map_or((None, None, String::new()), told);
+    if !event.reason.is_empty() {
+        let gap = if detail.is_empty() { "" } else { ": " };
+        detail = format!("{detail}{gap}{}", event.reason);
+    }
+    let recorded = event.recorded_at.as_ref().and_then(|at| {
+        DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).unwrap_or_default())
+    });
+    Ok(vec![
+        Cell::Count(event.position),
+        output::date(date),
+        Cell::text(&event.event),
+        output::money(amount.as_ref())?,
+        Cell::text(detail),
+        Cell::text(&event.actor),
+        recorded.map_or(Cell::Empty, |at| Cell::text(at.format("%Y-%m-%dT%H:%M:%SZ").to_string())),
+    ])
+}
+
+/// The business date, the amount and what else there is to say.
+fn told(body: &Body) -> (Option<v1::Date>, Option<v1::Money>, String) {
+    let due = |date: Option<v1::Date>| match output::date(date) {
+        Cell::Text(date) => format!("due {date}"),
+        _ => String::new(),
+    };
+    match body.clone() {
+        Body::InvoiceIssued(e) => (e.issue_date, e.total, due(e.due_date)),
+        Body::InvoiceSent(e) => (e.date, None, String::new()),
+        Body::InvoiceDisputed(e) => (e.date, None, String::new()),
+        Body::InvoiceDisputeResolved(e) => (e.date, None, String::new()),
+        Body::InvoiceDue(e) => (e.date, e.open, due(e.due_date)),
+        Body::InvoiceOverdue(e) => (e.date, e.open, due(e.due_date)),
+        Body::InvoicePaid(e) => (e.date, e.total, String::new()),
+        Body::InvoiceReopened(e) => (e.date, e.open, due(e.due_date)),
+        Body::InvoiceCancelled(e) => (e.date, e.total, String::new()),
+        Body::PaymentRecorded(e) => {
+            let way = output::word(e.method().as_str_name(), "PAYMENT_METHOD_");
+            (e.received_on, e.amount, format!("{} {}", e.payment_id, way.to_lowercase()))
+        }
+        Body::PaymentReversed(e) => {
+            let kind = output::word(e.kind().as_str_name(), "REVERSAL_KIND_");
+            (e.date, e.amount, format!("{} {}", e.payment_id, kind.to_lowercase()))
+        }
+        Body::CreditNoteIssued(e) => (e.issue_date, e.amount, e.number),
+        Body::AllocationMade(e) => {
+            use v1::allocation_made::Source;
+            let from = match e.source {
+                Some(Source::PaymentId(id)) => format!("from payment {id}"),
+                Some(Source::CreditNoteId(id)) => format!("from credit note {id}"),
+                None => String::new(),
+            };
+            (e.date, e.amount, from)
+        }
+        Body::AllocationUndone(e) => {
+            use v1::allocation_undone::Source;
+            let to = match e.source {
+                Some(Source::PaymentId(id)) => format!("back to payment {id}"),
+                Some(Source::CreditNoteId(id)) => format!("back to credit note {id}"),
+                None => String::new(),
+            };
+            (e.date, e.amount, to)
+        }
+        _ => (None, None, String::new()),
+    }
+}

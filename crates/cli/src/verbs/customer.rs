@@ -1,0 +1,243 @@
+//! `encours customer list|show|create`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use encours_domain::{Currency, Money};
+use encours_proto::v1;
+
+use super::{LedgerArgs, PastArgs, WriteArgs, written};
+use crate::client::{Client, PAGE};
+use crate::failure::{Failure, Outcome};
+use crate::output::{self, Cell, Column, Printer};
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum CustomerVerb {
+    /// The customers of a ledger with their balances and status
+    List(ListArgs),
+    /// One customer
+    Show(ShowArgs),
+    /// Creates a customer
+    Create(CreateArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    target: LedgerArgs,
+    #[command(flatten)]
+    past: PastArgs,
+    /// Only those of this status
+    #[arg(long, value_enum)]
+    status: Vec<Status>,
+}
+
+/// The status of a customer.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Status {
+    Overdue,
+    AwaitingPayment,
+    InCredit,
+    UpToDate,
+}
+
+impl From<Status> for v1::CustomerStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Overdue => Self::Overdue,
+            Status::AwaitingPayment => Self::AwaitingPayment,
+            Status::InCredit => Self::InCredit,
+            Status::UpToDate => Self::UpToDate,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// The customer
+    #[arg(value_name = "CUSTOMER")]
+    customer: String,
+    #[command(flatten)]
+    target: LedgerArgs,
+    #[command(flatten)]
+    past: PastArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    target: LedgerArgs,
+    /// Id of the new customer; assigned where left out
+    #[arg(long, value_name = "ID", default_value = "")]
+    customer: String,
+    /// Its name
+    #[arg(long, value_name = "TEXT")]
+    name: String,
+    /// Its postal address
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    address: String,
+    /// ISO 4217 currency of its documents that name none
+    #[arg(long, value_name = "CUR", default_value = "")]
+    currency: String,
+    /// Days from issue to due date of its invoices that say nothing else
+    #[arg(long, value_name = "DAYS")]
+    net_days: Option<i32>,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+const COLUMNS: [Column; 11] = [
+    Column::left("customer_id"),
+    Column::left("name"),
+    Column::left("currency"),
+    Column::left("status"),
+    Column::right("invoiced"),
+    Column::right("credited"),
+    Column::right("collected"),
+    Column::right("outstanding"),
+    Column::right("overdue"),
+    Column::right("unapplied"),
+    Column::right("net"),
+];
+
+/// One row per currency; a customer without any figures has one row of zeros.
+fn rows(customer: &v1::Customer, ledger_currency: &str) -> Outcome<Vec<Vec<Cell>>> {
+    let status = output::word(customer.status().as_str_name(), "CUSTOMER_STATUS_");
+    let head = |currency: &str| {
+        vec![
+            Cell::text(&customer.customer_id),
+            Cell::text(&customer.name),
+            Cell::text(currency),
+            Cell::Status(status.clone()),
+        ]
+    };
+    if customer.balances.is_empty() {
+        let own = Some(customer.currency_code.as_str()).filter(|code| !code.is_empty());
+        let currency = Currency::parse("currency", own.unwrap_or(ledger_currency))
+            .map_err(|refusal| Failure::usage(refusal.message))?;
+        let mut row = head(currency.code());
+        row.resize(COLUMNS.len(), Cell::Money(Money::new(0, currency)));
+        return Ok(vec![row]);
+    }
+    customer
+        .balances
+        .iter()
+        .map(|balance| {
+            let mut row = head(&balance.currency_code);
+            for amount in [
+                &balance.invoiced,
+                &balance.credited,
+                &balance.collected,
+                &balance.outstanding,
+                &balance.overdue,
+                &balance.unapplied,
+                &balance.net,
+            ] {
+                row.push(output::money(amount.as_ref())?);
+            }
+            Ok(row)
+        })
+        .collect()
+}
+
+pub(crate) async fn run(verb: &CustomerVerb) -> Outcome {
+    match verb {
+        CustomerVerb::List(args) => list(args).await,
+        CustomerVerb::Show(args) => show(args).await,
+        CustomerVerb::Create(args) => create(args).await,
+    }
+}
+
+async fn list(args: &ListArgs) -> Outcome {
+    let LedgerArgs { ledger, common } = &args.target;
+    let client = Client::connect(&common.server).await?;
+    let min_position = client.head().await?.position;
+    let currency = super::ledger(&client, ledger, min_position).await?.currency_code;
+    let statuses = args.status.iter().map(|status| v1::CustomerStatus::from(*status).into());
+    let mut request = v1::ListCustomersRequest {
+        ledger_id: ledger.clone(),
+        filter: Some(v1::CustomerFilter { statuses: statuses.collect() }),
+        page_size: PAGE,
+        page_token: String::new(),
+        min_position,
+        as_of_date: args.past.date(),
+        as_known_at: args.past.known(),
+    };
+    let mut printer = Printer::start(common.output, "customers", &COLUMNS)?;
+    let mut customers = 0;
+    loop {
+        let page = client.customers().list_customers(request.clone()).await?.into_inner();
+        for customer in &page.customers {
+            customers += 1;
+            for row in rows(customer, &currency)? {
+                printer.row(row)?;
+            }
+        }
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            printer.fact("count", Cell::Count(customers));
+            printer.fact("position", Cell::Count(page.position));
+            return printer.finish();
+        }
+    }
+}
+
+async fn show(args: &ShowArgs) -> Outcome {
+    let LedgerArgs { ledger, common } = &args.target;
+    let client = Client::connect(&common.server).await?;
+    let min_position = client.head().await?.position;
+    let request = v1::GetCustomerRequest {
+        ledger_id: ledger.clone(),
+        customer_id: args.customer.clone(),
+        min_position,
+        as_of_date: args.past.date(),
+        as_known_at: args.past.known(),
+    };
+    let answer = client.customers().get_customer(request).await?.into_inner();
+    let customer = answer.customer.unwrap_or_default();
+    let currency = super::ledger(&client, ledger, min_position).await?.currency_code;
+    let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;
+    for row in rows(&customer, &currency)? {
+        printer.row(row)?;
+    }
+    for (name, text) in [("address", &customer.address), ("note", &customer.note)] {
+        if !text.is_empty() {
+            printer.fact(name, Cell::text(text));
+        }
+    }
+    for contact in &customer.contacts {
+        let parts = [contact.name.as_str(), contact.email.as_str(), contact.phone.as_str()];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        printer.fact("contact", Cell::text(parts.join(", ")));
+    }
+    printer.fact("version", Cell::Count(customer.version));
+    printer.fact("position", Cell::Count(answer.position));
+    printer.finish()
+}
+
+async fn create(args: &CreateArgs) -> Outcome {
+    let LedgerArgs { ledger, common } = &args.target;
+    let client = Client::connect(&common.server).await?;
+    let WriteArgs { request_id, validate_only, reason } = args.write.clone();
+    let net_days = |days| v1::terms::Terms::NetDays(v1::NetDays { days, grace_days: 0 });
+    let request = v1::CreateCustomerRequest {
+        ledger_id: ledger.clone(),
+        request_id,
+        validate_only,
+        reason,
+        customer_id: args.customer.clone(),
+        name: args.name.clone(),
+        address: args.address.clone(),
+        currency_code: args.currency.clone(),
+        terms: args.net_days.map(|days| v1::Terms { terms: Some(net_days(days)) }),
+        ..Default::default()
+    };
+    let answer = client.customers().create_customer(request).await?.into_inner();
+    let currency = super::ledger(&client, ledger, 0).await?.currency_code;
+    let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;
+    for row in rows(&answer.customer.unwrap_or_default(), &currency)? {
+        printer.row(row)?;
+    }
+    for (name, value) in written(answer.position, answer.repeat, validate_only) {
+        printer.fact(name, value);
+    }
+    printer.finish()
+}

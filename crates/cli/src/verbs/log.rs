@@ -1,0 +1,180 @@
+//! `encours log verify|stat`: whether the log is intact, and what it is.
+
+use std::path::PathBuf;
+
+use chrono::DateTime;
+use clap::{Args, Subcommand};
+use encours_log::{FrameNumber, OsDisk, VerifyProgress, VerifyReport, verify};
+use encours_proto::v1;
+use encours_proto::v1::verify_log_response::Step;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::VerbArgs;
+use crate::client::Client;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::node::log_dir;
+use crate::output::{Cell, Column, Format, Printer, fields, print_text};
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum LogVerb {
+    /// Checks every byte, hash and link of the log
+    Verify(LogArgs),
+    /// What the log holds
+    Stat(LogArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogArgs {
+    /// Reads the files of this data folder alone, without a server, a lock or a write
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    common: VerbArgs,
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::left("result"),
+    Column::left("log_id"),
+    Column::right("frames"),
+    Column::right("events"),
+    Column::right("bytes"),
+    Column::right("position"),
+    Column::left("tail_hash"),
+    Column::left("recorded_at"),
+];
+
+pub(crate) async fn run(verb: &LogVerb) -> Outcome {
+    match verb {
+        LogVerb::Verify(args) => match &args.data {
+            Some(_) => files(args),
+            None => running(args).await,
+        },
+        LogVerb::Stat(args) => match &args.data {
+            Some(_) => files(args),
+            None => head(args).await,
+        },
+    }
+}
+
+/// Prints one row: for people as one value a line, because a log is one thing.
+fn print(args: &LogArgs, row: Vec<Cell>) -> Outcome {
+    if args.common.output == Format::Table {
+        let names = COLUMNS.iter().map(|column| column.name);
+        let facts: Vec<_> = names.zip(row).filter(|(_, cell)| *cell != Cell::Empty).collect();
+        return print_text(&fields(&facts));
+    }
+    let mut printer = Printer::start(args.common.output, "log", &COLUMNS)?;
+    printer.row(row)?;
+    printer.finish()
+}
+
+fn moment(micros: i64) -> Cell {
+    DateTime::from_timestamp_micros(micros)
+        .map_or(Cell::Empty, |at| Cell::text(at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
+}
+
+/// Checks the files.
+fn files(args: &LogArgs) -> Outcome {
+    let data = args.data.clone().unwrap_or_default();
+    let progress = bar();
+    let report = verify(&OsDisk, &log_dir(&data), &[], &mut |at: VerifyProgress| {
+        progress.set_position(at.frames);
+    });
+    progress.finish_and_clear();
+    let VerifyReport { log_id, frames, events, bytes, tail, .. } = report?;
+    print(
+        args,
+        vec![
+            Cell::Status("OK".to_owned()),
+            Cell::text(log_id.to_string()),
+            Cell::Count(frames),
+            Cell::Count(events),
+            Cell::Count(bytes),
+            Cell::Count(tail.next_position.0.saturating_sub(1)),
+            Cell::text(if tail.number == FrameNumber(0) {
+                String::new()
+            } else {
+                tail.hash.to_string()
+            }),
+            moment(tail.recorded_at.0),
+        ],
+    )
+}
+
+/// Has the server check.
+async fn running(args: &LogArgs) -> Outcome {
+    let client = Client::connect(&args.common.server).await?;
+    let mut steps = client.event_log().verify_log(v1::VerifyLogRequest {}).await?.into_inner();
+    let progress = bar();
+    while let Some(answer) = steps.message().await? {
+        match answer.step {
+            Some(Step::Progress(at)) => {
+                progress.set_length(at.total_frames);
+                progress.set_position(at.frames);
+            }
+            Some(Step::Result(result)) => {
+                progress.finish_and_clear();
+                return told(args, result);
+            }
+            None => {}
+        }
+    }
+    Err(Failure::new(Exit::Unavailable, "the server ended the check without a result"))
+}
+
+fn told(args: &LogArgs, result: v1::VerifyResult) -> Outcome {
+    if !result.intact {
+        let message = format!(
+            "{}: {} frames with {} events and {} bytes are intact before it",
+            result.problem, result.frames, result.events, result.bytes
+        );
+        return Err(Failure::new(Exit::Damaged, message)
+            .hint("keep the folder as it is, and restore it from a backup"));
+    }
+    print(
+        args,
+        vec![
+            Cell::Status("OK".to_owned()),
+            Cell::text(result.log_id),
+            Cell::Count(result.frames),
+            Cell::Count(result.events),
+            Cell::Count(result.bytes),
+            Cell::Count(result.events),
+            Cell::text(hex(&result.frame_hash)),
+            Cell::Empty,
+        ],
+    )
+}
+
+/// What the server knows of its log, without reading it.
+async fn head(args: &LogArgs) -> Outcome {
+    let client = Client::connect(&args.common.server).await?;
+    let head = client.head().await?;
+    let at = head.recorded_at.unwrap_or_default();
+    print(
+        args,
+        vec![
+            Cell::text("not checked"),
+            Cell::text(head.log_id),
+            Cell::Count(head.frame_number),
+            Cell::Count(head.position),
+            Cell::Empty,
+            Cell::Count(head.position),
+            Cell::text(hex(&head.frame_hash)),
+            moment(at.seconds.saturating_mul(1_000_000) + i64::from(at.nanos / 1_000)),
+        ],
+    )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A progress bar on standard error; none where that is no terminal.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(0).with_prefix("verifying");
+    let style = ProgressStyle::with_template(
+        "{prefix} {bar:32.cyan/dim} {pos}/{len} frames {elapsed:.dim}",
+    );
+    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style.progress_chars("━╸─")))
+}

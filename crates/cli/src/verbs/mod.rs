@@ -1,0 +1,153 @@
+//! The client verbs: one file per thing they are about. All of them ask a server over gRPC.
+
+mod activity;
+pub(crate) mod ageing;
+pub(crate) mod customer;
+pub(crate) mod invoice;
+pub(crate) mod ledger;
+pub(crate) mod log;
+pub(crate) mod payment;
+
+use chrono::NaiveDate;
+use clap::Args;
+use encours_domain::{Currency, Day, Money};
+use encours_proto::v1;
+
+use crate::client::{Client, ServerArgs};
+use crate::failure::{Failure, Outcome};
+use crate::output::{self, Cell, Format};
+
+/// What every verb takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct VerbArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// What every verb about a ledger takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LedgerArgs {
+    /// The ledger
+    #[arg(long, env = "ENCOURS_LEDGER", value_name = "ID")]
+    pub(crate) ledger: String,
+
+    #[command(flatten)]
+    pub(crate) common: VerbArgs,
+}
+
+/// What every write takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WriteArgs {
+    /// Makes a repeat of this command recognisable
+    #[arg(long, value_name = "ID", default_value = "")]
+    request_id: String,
+
+    /// Answers as if it were done, and appends nothing
+    #[arg(long)]
+    validate_only: bool,
+
+    /// Why; kept with the fact
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+/// The point in the past to ask for.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PastArgs {
+    /// At the end of this business day; the ledger's today where left out
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    as_of: Option<Day>,
+
+    /// From what the log knew up to this position; all of it where left out
+    #[arg(long, value_name = "POSITION")]
+    as_known: Option<u64>,
+}
+
+impl PastArgs {
+    fn date(&self) -> Option<v1::Date> {
+        self.as_of.map(output::day)
+    }
+
+    fn known(&self) -> Option<v1::AsKnownAt> {
+        self.as_known
+            .map(|position| v1::AsKnownAt { at: Some(v1::as_known_at::At::Position(position)) })
+    }
+}
+
+/// A day of the command line.
+fn day(text: &str) -> Result<Day, String> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()
+        .and_then(Day::from_date)
+        .ok_or_else(|| format!("give a day from {} to {} as YYYY-MM-DD", Day::MIN, Day::MAX))
+}
+
+/// An amount of the command line: `1200.00`, or `1200.00 EUR`.
+fn amount(flag: &str, text: &str, currency_code: &str) -> Outcome<v1::Money> {
+    let (number, code) = text.split_once(' ').unwrap_or((text, currency_code));
+    let usage = |refusal: encours_domain::Refusal| Failure::usage(refusal.message);
+    let currency = Currency::parse("currency", code.trim()).map_err(usage)?;
+    let money = Money::parse(flag, number.trim(), currency).map_err(usage)?;
+    let (units, nanos) = money.to_units();
+    Ok(v1::Money { currency_code: currency.code().to_owned(), units, nanos })
+}
+
+/// A ledger as it is at `min_position`.
+async fn ledger(client: &Client, id: &str, min_position: u64) -> Outcome<v1::Ledger> {
+    let request = v1::GetLedgerRequest { ledger_id: id.to_owned(), min_position };
+    Ok(client.ledgers().get_ledger(request).await?.into_inner().ledger.unwrap_or_default())
+}
+
+/// The currency that amounts of a customer have where none is said.
+async fn currency(client: &Client, ledger_id: &str, customer_id: &str) -> Outcome<String> {
+    let min_position = client.head().await?.position;
+    if !customer_id.is_empty() {
+        let request = v1::GetCustomerRequest {
+            ledger_id: ledger_id.to_owned(),
+            customer_id: customer_id.to_owned(),
+            min_position,
+            ..Default::default()
+        };
+        let answer = client.customers().get_customer(request).await?.into_inner();
+        let own = answer.customer.unwrap_or_default().currency_code;
+        if !own.is_empty() {
+            return Ok(own);
+        }
+    }
+    Ok(ledger(client, ledger_id, min_position).await?.currency_code)
+}
+
+/// What a write answers beside the resource.
+fn written(position: u64, repeat: bool, validate_only: bool) -> [(&'static str, Cell); 2] {
+    let done = match (validate_only, repeat) {
+        (true, _) => "would be done; nothing was appended",
+        (_, true) => "done before; nothing was appended",
+        _ => "appended",
+    };
+    [("result", Cell::text(done)), ("position", Cell::Count(position))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_bring_their_currency_or_take_the_default() {
+        let money = amount("--total", "1200.5", "EUR").unwrap();
+        assert_eq!((money.units, money.nanos), (1_200, 500_000_000));
+        assert_eq!(amount("--total", "5 JPY", "EUR").unwrap().currency_code, "JPY");
+        let refused = amount("--total", "5.5 JPY", "EUR").unwrap_err().to_string();
+        assert_eq!(refused, "--total is 5.5: JPY has 0 fraction digits");
+    }
+
+    #[test]
+    fn days_are_iso() {
+        assert_eq!(day("2013-06-30").unwrap().to_string(), "2013-06-30");
+        assert!(day("30/06/2013").is_err());
+        assert!(day("2013-02-30").is_err());
+    }
+}

@@ -1,0 +1,197 @@
+//! `encours payment list|record`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use encours_domain::Day;
+use encours_proto::v1;
+
+use super::{LedgerArgs, WriteArgs, amount, currency, day, written};
+use crate::client::{Client, PAGE};
+use crate::failure::Outcome;
+use crate::output::{self, Cell, Column, Printer};
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PaymentVerb {
+    /// The payments of a ledger
+    List(ListArgs),
+    /// Records money received
+    Record(RecordArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    target: LedgerArgs,
+    /// Only those of this customer
+    #[arg(long, value_name = "ID", default_value = "")]
+    customer: String,
+    /// Only those with something unapplied
+    #[arg(long)]
+    unapplied: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("target_invoice").args(["invoice", "auto"])))]
+pub(crate) struct RecordArgs {
+    #[command(flatten)]
+    target: LedgerArgs,
+    /// Who paid; the customer of --invoice where left out
+    #[arg(long, value_name = "ID", default_value = "", required_unless_present = "invoice")]
+    customer: String,
+    /// What was received, such as 450.00 or "450.00 USD"; what is open on --invoice where left out
+    #[arg(
+        long,
+        value_name = "AMOUNT",
+        required_unless_present = "invoice",
+        allow_hyphen_values = true
+    )]
+    amount: Option<String>,
+    /// Puts it against this invoice, up to what is open on it
+    #[arg(long, value_name = "ID")]
+    invoice: Option<String>,
+    /// Puts it against the invoice named by --reference, else of exactly this amount, else the
+    /// oldest due
+    #[arg(long)]
+    auto: bool,
+    /// Id of the new payment; assigned where left out
+    #[arg(long, value_name = "ID", default_value = "")]
+    payment: String,
+    /// The payer's reference
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reference: String,
+    /// The day it was received; the ledger's today where left out
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    date: Option<Day>,
+    /// How it came
+    #[arg(long, value_enum, default_value_t)]
+    method: Method,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// How money came.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Method {
+    Transfer,
+    Card,
+    DirectDebit,
+    Cheque,
+    Cash,
+    #[default]
+    Other,
+}
+
+impl From<Method> for v1::PaymentMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Transfer => Self::Transfer,
+            Method::Card => Self::Card,
+            Method::DirectDebit => Self::DirectDebit,
+            Method::Cheque => Self::Cheque,
+            Method::Cash => Self::Cash,
+            Method::Other => Self::Other,
+        }
+    }
+}
+
+const COLUMNS: [Column; 10] = [
+    Column::left("payment_id"),
+    Column::left("customer_id"),
+    Column::left("received_on"),
+    Column::left("method"),
+    Column::left("currency"),
+    Column::right("amount"),
+    Column::right("unapplied"),
+    Column::right("reversed"),
+    Column::left("reference"),
+    Column::left("invoices"),
+];
+
+fn row(payment: &v1::Payment) -> Outcome<Vec<Cell>> {
+    let currency = payment.amount.as_ref().map(|amount| amount.currency_code.as_str());
+    let invoices: Vec<&str> =
+        payment.allocations.iter().map(|allocation| allocation.invoice_id.as_str()).collect();
+    Ok(vec![
+        Cell::text(&payment.payment_id),
+        Cell::text(&payment.customer_id),
+        output::date(payment.received_on),
+        Cell::text(output::word(payment.method().as_str_name(), "PAYMENT_METHOD_")),
+        Cell::text(currency.unwrap_or_default()),
+        output::money(payment.amount.as_ref())?,
+        output::money(payment.unapplied.as_ref())?,
+        output::money(payment.reversed.as_ref())?,
+        Cell::text(&payment.reference),
+        Cell::text(invoices.join(" ")),
+    ])
+}
+
+pub(crate) async fn run(verb: &PaymentVerb) -> Outcome {
+    match verb {
+        PaymentVerb::List(args) => list(args).await,
+        PaymentVerb::Record(args) => record(args).await,
+    }
+}
+
+async fn list(args: &ListArgs) -> Outcome {
+    let LedgerArgs { ledger, common } = &args.target;
+    let client = Client::connect(&common.server).await?;
+    let mut request = v1::ListPaymentsRequest {
+        ledger_id: ledger.clone(),
+        filter: Some(v1::PaymentFilter {
+            customer_id: args.customer.clone(),
+            has_unapplied: args.unapplied.then_some(true),
+        }),
+        page_size: PAGE,
+        page_token: String::new(),
+        min_position: client.head().await?.position,
+    };
+    let mut printer = Printer::start(common.output, "payments", &COLUMNS)?;
+    let mut payments = 0;
+    loop {
+        let page = client.payments().list_payments(request.clone()).await?.into_inner();
+        for payment in &page.payments {
+            payments += 1;
+            printer.row(row(payment)?)?;
+        }
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            printer.fact("count", Cell::Count(payments));
+            printer.fact("position", Cell::Count(page.position));
+            return printer.finish();
+        }
+    }
+}
+
+async fn record(args: &RecordArgs) -> Outcome {
+    let LedgerArgs { ledger, common } = &args.target;
+    let client = Client::connect(&common.server).await?;
+    let amount = match &args.amount {
+        None => None,
+        Some(text) => {
+            let default = currency(&client, ledger, &args.customer).await?;
+            Some(amount("--amount", text, &default)?)
+        }
+    };
+    let WriteArgs { request_id, validate_only, reason } = args.write.clone();
+    let request = v1::RecordPaymentRequest {
+        ledger_id: ledger.clone(),
+        request_id,
+        validate_only,
+        reason,
+        payment_id: args.payment.clone(),
+        customer_id: args.customer.clone(),
+        amount,
+        method: v1::PaymentMethod::from(args.method).into(),
+        received_on: args.date.map(output::day),
+        reference: args.reference.clone(),
+        invoice_id: args.invoice.clone().unwrap_or_default(),
+        auto: args.auto,
+        ..Default::default()
+    };
+    let answer = client.payments().record_payment(request).await?.into_inner();
+    let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
+    printer.row(row(&answer.payment.unwrap_or_default())?)?;
+    for (name, value) in written(answer.position, answer.repeat, validate_only) {
+        printer.fact(name, value);
+    }
+    printer.finish()
+}
