@@ -324,11 +324,13 @@ impl Random {
     }
 }
 
-/// The seeds of a test, or the one that `ENCOURS_SEED` names.
+/// The seeds of a test: `count` of them or as many as `ENCOURS_SEEDS` says, or the one that
+/// `ENCOURS_SEED` names.
 pub(crate) fn seeds(count: u64) -> Vec<u64> {
-    match std::env::var("ENCOURS_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (0..count).collect(),
+    let number = |name| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
+    match number("ENCOURS_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("ENCOURS_SEEDS").unwrap_or(count)).collect(),
     }
 }
 

@@ -3,6 +3,11 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
+
+/// How often, and how long apart, a database that was just closed is looked at again.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Readies a folder for sled: makes it, and deletes what a crash left half made. True where it was
 /// made just now.
@@ -14,13 +19,8 @@ pub(super) fn prepare(folder: &Path) -> io::Result<bool> {
     let is_new = !db.exists();
     fs::create_dir_all(folder)?;
     if !is_new {
-        // WHY: the database may be open elsewhere, and then nothing here is left over.
-        let file = File::open(&db)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::from(io::ErrorKind::WouldBlock),
-            TryLockError::Error(error) => error,
-        })?;
-        file.unlock()?;
+        // The database may be open elsewhere, and then nothing here is left over.
+        wait_until_closed(&File::open(&db)?)?;
     }
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -30,6 +30,19 @@ pub(super) fn prepare(folder: &Path) -> io::Result<bool> {
         }
     }
     Ok(is_new)
+}
+
+/// Waits until no sled has the file.
+fn wait_until_closed(db: &File) -> io::Result<()> {
+    // WHY more than one try: a thread of sled may hold the file for a moment after it was closed.
+    for _ in 0..LOCK_TRIES {
+        match db.try_lock() {
+            Ok(()) => return db.unlock(),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::WouldBlock.into())
 }
 
 /// Makes durable what sled has written, and the names where the folder is new.

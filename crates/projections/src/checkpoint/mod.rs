@@ -19,6 +19,8 @@
 mod folder;
 mod paged;
 mod store;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use std::path::{Path, PathBuf};
