@@ -59,7 +59,9 @@ impl Server {
             .arg("serve")
             .arg("--data")
             .arg(data)
-            .args(["--listen", "127.0.0.1:0"])
+            // Short segments: a test rolls over them, and a start fills less.
+            .args(["--listen", "127.0.0.1:0", "--segment-mib", "1"])
+            .env_remove("ENCOURS_SERVER")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
