@@ -1,7 +1,8 @@
 """The first balance: a ledger, a customer, an invoice, a payment. Run against `encours serve`.
 
-Generate the stubs once:
-    python -m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. proto/encours/v1/*.proto
+Generate the stubs once, and put their folder on PYTHONPATH:
+    python -m grpc_tools.protoc -I proto --python_out=target/python \
+        --grpc_python_out=target/python proto/encours/v1/*.proto
 """
 
 import os
