@@ -1,0 +1,10 @@
+//! The services through a real client over a real socket, over an engine on a log in memory.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod batch;
+mod errors;
+mod log;
+mod main_path;
+mod reads;
+mod server;
+mod support;
