@@ -134,7 +134,8 @@ impl SyncEngine {
         self.report
     }
 
-    /// Checks the files of request ids in full, and makes damaged ones anew from the log.
+    /// Checks the files of request ids in full, and makes damaged ones anew from the log. Done by
+    /// itself after a [`Denied::Unavailable`].
     pub fn repair_request_ids(&mut self) {
         if let Some(lookup) = self.keeper.run(Job::Repair)
             && let Some(writer) = &mut self.writer
@@ -172,6 +173,9 @@ impl SyncEngine {
         let now = self.clock.now();
         let Some(writer) = &mut self.writer else { return Ok(()) };
         if let Some(answer) = writer.offer(ticket, submission, now)? {
+            if matches!(answer, Err(Denied::Unavailable { .. })) {
+                self.repair_request_ids();
+            }
             self.answers.insert(ticket, answer);
         }
         Ok(())

@@ -123,6 +123,7 @@ impl Writer {
         };
         let (mut core, report) =
             recover(&*reader, &mut keeper, &keys, settings, limits.generation_ids)?;
+        keys.keep_only(core.rows());
         if opened.damaged > 0 {
             warn!(records = opened.damaged, "damaged records in the key file");
         }

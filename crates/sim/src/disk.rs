@@ -496,7 +496,7 @@ impl DiskFile for SimFile {
         let grows = (offset + bytes.len() as u64).saturating_sub(len);
         let free = state.room.map_or(u64::MAX, |room| room.saturating_sub(state.used()));
         if grows > free {
-            let fits = bytes.len() - index(grows - free);
+            let fits = bytes.len().saturating_sub(index(grows - free));
             state.image(self.file, self.life)?.write(offset, &bytes[..fits]);
             return Err(io::ErrorKind::StorageFull.into());
         }

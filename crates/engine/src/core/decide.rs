@@ -124,7 +124,8 @@ impl Core {
             return Ok(self.resource_reply(subject, Position(first.0 - 1), false));
         }
         let record = CommandRecord {
-            request_id: request_id.unwrap_or_default(),
+            // The engine's own commands have no scope: they repeat by their day.
+            request_id: id.and(request_id).unwrap_or_default(),
             digest,
             actor,
             reason,
@@ -195,8 +196,8 @@ impl Core {
         command.subject(&self.state, events).ok_or(Fault::NoSubject { command: command.name() })
     }
 
-    /// The fingerprint of a request id; `None` without one, and where the command names a ledger that
-    /// does not exist: that is refused anyway.
+    /// The fingerprint of a request id; `None` without one, for the engine's own commands, and where
+    /// the command names a ledger that does not exist: that is refused anyway.
     fn fingerprint(&self, command: &Command, request_id: Option<&str>) -> Option<Fingerprint> {
         let indexes = self.state.indexes();
         let ledger =

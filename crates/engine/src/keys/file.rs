@@ -132,6 +132,9 @@ impl KeyFile {
             disk.replace(&path, &bytes).map_err(io_error("make", &path))?;
         }
         let file = disk.open_rw(&path).map_err(io_error("open", &path))?;
+        // WHY: an earlier process may have died between making the name and syncing it. As for records
+        // that were not synced: see `KeyStore::keep_only`.
+        disk.sync_dir(dir).map_err(io_error("sync the folder of", &path))?;
         let mut reading = Reading::default();
         reading.scan(&*file).map_err(io_error("read", &path))?;
         match reading.log_id {

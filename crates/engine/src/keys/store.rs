@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use encours_domain::details::{Detail, DetailKind};
+use encours_domain::state::Rows;
 use encours_domain::{CustomerNo, LedgerNo};
 use zeroize::Zeroizing;
 
@@ -146,6 +147,18 @@ impl KeyStore {
     pub(crate) fn forget(&self, ledger: LedgerNo, customer: CustomerNo) {
         let mut customers = self.customers.write().unwrap_or_else(PoisonError::into_inner);
         customers.remove(&(ledger, customer));
+    }
+
+    /// Forgets the keys of customers that are not in the log.
+    ///
+    /// WHY: such a key was written, but its frame was not. Perhaps its sync failed or never came, and
+    /// no later one proves that it is durable; so when the number is allotted again, a new key is
+    /// made and written.
+    pub(crate) fn keep_only(&self, rows: &Rows) {
+        let mut customers = self.customers.write().unwrap_or_else(PoisonError::into_inner);
+        customers.retain(|(ledger, customer), _| {
+            rows.ledger(*ledger).is_some_and(|ledger| customer.0 < ledger.customers.len())
+        });
     }
 
     /// All keys, by ledger and customer.
