@@ -27,7 +27,7 @@ def main(target: str) -> None:
         # Request ids make every call safe to repeat: run this twice, and nothing is added.
         ledger_pb2_grpc.LedgerServiceStub(channel).CreateLedger(
             ledgers.CreateLedgerRequest(
-                request_id="first-ledger",
+                request_id="python-first-ledger",
                 ledger_id="python-first",
                 currency_code="EUR",
                 time_zone="Europe/Paris",
@@ -55,7 +55,7 @@ def main(target: str) -> None:
                 request_id="first-payment",
                 ledger_id="python-first",
                 amount=euros(450),
-                method=payments.PAYMENT_METHOD_TRANSFER,
+                method=money.PAYMENT_METHOD_TRANSFER,
                 invoice_id=invoice.invoice_id,
             )
         )

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Request ids make every call safe to repeat: run this twice, and nothing is added.
     LedgerServiceClient::new(channel.clone())
         .create_ledger(CreateLedgerRequest {
-            request_id: "first-ledger".into(),
+            request_id: "rust-first-ledger".into(),
             ledger_id: ledger_id.clone(),
             currency_code: "EUR".into(),
             time_zone: "Europe/Paris".into(),
