@@ -21,6 +21,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// What this side tells in the same form.
+    pub(crate) fn new(reason: &str, field: &str, message: String) -> Self {
+        Self { reason: reason.to_owned(), field: field.to_owned(), message, retry: false }
+    }
+
     /// Reads a status and its details. Details that do not decode are left out.
     pub(crate) fn of(status: &Status) -> Self {
         let details = status.get_error_details();

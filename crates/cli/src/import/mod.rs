@@ -1,6 +1,7 @@
 //! `encours import`: a CSV file of invoices and their settlement, played in date order over gRPC.
 
 mod columns;
+mod commands;
 mod plan;
 mod play;
 mod rows;

@@ -1,6 +1,6 @@
 //! The days of a file: what is played on each, in which order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use encours_domain::Day;
 
@@ -9,10 +9,8 @@ use super::rows::Row;
 /// What is played on a day. The numbers are places in the list of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Work {
-    /// Invoices of this day, in the order of the file: customers that are new, then the invoices.
+    /// Invoices of this day, in the order of the file.
     pub(crate) issued: Vec<usize>,
-    /// Those of them whose customer has not come before.
-    pub(crate) new_customers: BTreeSet<usize>,
     /// Invoices settled on this day, in the order of the file.
     pub(crate) settled: Vec<usize>,
 }
@@ -25,14 +23,6 @@ pub(crate) fn plan(rows: &[(u64, Row)]) -> BTreeMap<Day, Work> {
         // WHY: money that came before its invoice is played with it; its own date is kept.
         if let Some(paid_on) = row.paid_on.filter(|_| row.total.minor > 0) {
             days.entry(paid_on.max(row.issue_date)).or_default().settled.push(at);
-        }
-    }
-    let mut customers = BTreeSet::new();
-    for work in days.values_mut() {
-        for at in &work.issued {
-            if customers.insert(rows[*at].1.customer_id.clone()) {
-                work.new_customers.insert(*at);
-            }
         }
     }
     days
@@ -74,7 +64,6 @@ mod tests {
         assert_eq!(days.keys().map(|day| day.number()).collect::<Vec<_>>(), [10, 20, 30]);
         let twentieth = &days[&Day::from_number(20).unwrap()];
         assert_eq!(twentieth.issued, [0, 2]);
-        assert_eq!(twentieth.new_customers, BTreeSet::from([0]));
         assert_eq!(twentieth.settled, [1, 2], "money from before its invoice waits for it");
     }
 }

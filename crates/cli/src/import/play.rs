@@ -4,14 +4,15 @@
 //! The same file gives the same commands in the same order with the same ids, so that playing it
 //! again appends nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use encours_domain::series::Pattern;
 use encours_domain::{Day, Id};
-use encours_log::Hash;
-use encours_proto::v1::{self, command, command_result};
+use encours_proto::v1::{self, command::Command, command_result};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::commands;
 use super::plan::{Work, plan};
 use super::rows::{Problem, Row};
 use super::{ImportArgs, Source};
@@ -44,9 +45,20 @@ pub(crate) struct Played {
 /// A command and the row it belongs to.
 struct Step {
     row: usize,
-    command: command::Command,
+    command: Command,
 }
 
+/// What an answer came to.
+enum Noted {
+    /// Done, or refused for good.
+    Done,
+    /// To be sent again.
+    Again,
+    /// The customer does not exist yet.
+    UnknownCustomer,
+}
+
+/// A player on its way.
 pub(crate) struct Player<'a> {
     client: &'a Client,
     args: &'a ImportArgs,
@@ -56,8 +68,8 @@ pub(crate) struct Player<'a> {
     played: Played,
     /// Rows that the server has refused something of: nothing more of them is played.
     refused: BTreeSet<usize>,
-    /// Customers that could not be created.
-    lost: BTreeMap<Id, Told>,
+    /// Customers that the ledger has.
+    customers: BTreeSet<Id>,
     progress: ProgressBar,
 }
 
@@ -75,7 +87,7 @@ impl<'a> Player<'a> {
             today: Day::MIN,
             played: Played::default(),
             refused: BTreeSet::new(),
-            lost: BTreeMap::new(),
+            customers: BTreeSet::new(),
             progress: ProgressBar::hidden(),
         };
         player.today = player.ledger().await?;
@@ -110,6 +122,7 @@ impl<'a> Player<'a> {
             )
             .hint("an import plays days of its own: choose another --ledger"));
         }
+        self.check_numbers(&ledger.invoice_number_pattern);
         let today = clock.today.unwrap_or_default();
         encours_proto::money::day("today", today)
             .map_err(|refusal| Failure::new(Exit::Failure, refusal.to_string()))
@@ -170,37 +183,89 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    async fn day(&mut self, work: &Work) -> Outcome {
-        let customers = work.new_customers.iter().map(|at| self.customer(*at)).collect();
-        self.execute(customers).await?;
-        for at in &work.issued {
-            let customer = &self.source.rows[*at].1.customer_id;
-            if let Some(told) = self.lost.get(customer).cloned() {
-                self.refuse(*at, &told);
+    /// Refuses rows whose number the ledger's own series could allot.
+    fn check_numbers(&mut self, pattern: &str) {
+        let Ok(series) = Pattern::parse("pattern", pattern) else { return };
+        for at in 0..self.source.rows.len() {
+            let number = &self.source.rows[at].1.number;
+            if series.could_allot(number) {
+                let message = format!("{number} has the form {pattern} of the ledger's own series");
+                self.refuse(at, &Told::new("NUMBER_RESERVED", "number", message));
             }
         }
-        let live = |player: &Self, at: &usize| !player.refused.contains(at);
-        let issued = work.issued.iter().filter(|at| live(self, at)).map(|at| self.issue(*at));
-        self.execute(issued.collect()).await?;
-        // WHY after the answers: what follows names the invoice by id, and an invoice that was
-        // refused because its id belongs to another one must not touch that other one.
-        let mut facts = Vec::new();
-        let rows = |list: &'_ [usize]| -> Vec<usize> {
-            list.iter().copied().filter(|at| live(self, at)).collect()
-        };
-        let (issued, settled) = (rows(&work.issued), rows(&work.settled));
-        let disputed = |at: &&usize| self.source.rows[**at].1.disputed;
-        facts.extend(issued.iter().map(|at| self.sent(*at)));
-        facts.extend(issued.iter().filter(disputed).map(|at| self.dispute(*at)));
-        facts.extend(settled.iter().filter(disputed).map(|at| self.resolve(*at)));
-        facts.extend(settled.iter().map(|at| self.payment(*at)));
-        self.execute(facts).await
     }
 
-    /// Sends commands and notes what is refused.
-    async fn execute(&mut self, steps: Vec<Step>) -> Outcome {
+    async fn day(&mut self, work: &Work) -> Outcome {
+        let strangers =
+            self.live(&work.issued, |player, row| !player.customers.contains(&row.customer_id));
+        self.welcome(strangers).await?;
+        let any = |_: &Self, _: &Row| true;
+        let issue = |ledger: &str, row: &Row| commands::issue(ledger, row, false);
+        self.execute(self.steps(&self.live(&work.issued, any), issue)).await?;
+        // WHY after the answers: what follows names the invoice by id, and an invoice that was
+        // refused because its id belongs to another one must not touch that other one.
+        let disputed = |_: &Self, row: &Row| row.disputed;
+        let mut facts = self.steps(&self.live(&work.issued, any), commands::sent);
+        facts.extend(self.steps(&self.live(&work.issued, disputed), commands::dispute));
+        facts.extend(self.steps(&self.live(&work.settled, disputed), commands::resolve));
+        facts.extend(self.steps(&self.live(&work.settled, any), commands::payment));
+        self.execute(facts).await.map(drop)
+    }
+
+    /// Creates the customers of these rows that the ledger does not have.
+    ///
+    /// WHY so carefully: a row that is refused must not leave its customer behind, and an invoice
+    /// can be tried only once its customer is there. So ask first whether id and number are free.
+    async fn welcome(&mut self, strangers: Vec<usize>) -> Outcome {
+        let probe = |ledger: &str, row: &Row| commands::issue(ledger, row, true);
+        let unknown = self.execute(self.steps(&strangers, probe)).await?;
+        let known: Vec<usize> = strangers.into_iter().filter(|at| !unknown.contains(at)).collect();
+        for at in self.live(&known, |_, _| true) {
+            self.customers.insert(self.source.rows[at].1.customer_id.clone());
+        }
+        let mut new = Vec::new();
+        for at in unknown {
+            let row = &self.source.rows[at].1;
+            let request = v1::GetInvoiceRequest {
+                ledger_id: self.args.ledger.clone(),
+                invoice: Some(v1::get_invoice_request::Invoice::Number(row.number.clone())),
+                min_position: self.played.position,
+                ..Default::default()
+            };
+            match self.client.invoices().get_invoice(request).await {
+                Ok(_) => {
+                    let message = format!("another invoice has the number {}", row.number);
+                    self.refuse(at, &Told::new("NUMBER_EXISTS", "number", message));
+                }
+                Err(status) if status.code() != tonic::Code::NotFound => {
+                    return Err(status.into());
+                }
+                Err(_) if self.customers.insert(row.customer_id.clone()) => new.push(at),
+                Err(_) => {}
+            }
+        }
+        self.execute(self.steps(&new, commands::customer)).await.map(drop)
+    }
+
+    /// Those of these rows that nothing was refused of and that `which` holds for.
+    fn live(&self, rows: &[usize], which: impl Fn(&Self, &Row) -> bool) -> Vec<usize> {
+        let live = |at: &usize| !self.refused.contains(at) && which(self, &self.source.rows[*at].1);
+        rows.iter().copied().filter(live).collect()
+    }
+
+    fn steps(&self, rows: &[usize], command: impl Fn(&str, &Row) -> Command) -> Vec<Step> {
+        let step = |at: &usize| Step {
+            row: *at,
+            command: command(&self.args.ledger, &self.source.rows[*at].1),
+        };
+        rows.iter().map(step).collect()
+    }
+
+    /// Sends commands and notes what is refused. Answers the rows whose customer is unknown.
+    async fn execute(&mut self, steps: Vec<Step>) -> Outcome<Vec<usize>> {
         let mut attempts = 0;
-        let mut steps = std::collections::VecDeque::from(steps);
+        let mut unknown = Vec::new();
+        let mut steps = VecDeque::from(steps);
         while !steps.is_empty() {
             let batch: Vec<Step> = steps.drain(..steps.len().min(BATCH)).collect();
             let commands = batch
@@ -215,7 +280,11 @@ impl<'a> Player<'a> {
             }
             let mut again = Vec::new();
             for (step, result) in batch.into_iter().zip(results) {
-                again.extend(self.note(step, result.result)?);
+                match self.note(&step, result.result)? {
+                    Noted::Done => {}
+                    Noted::Again => again.push(step),
+                    Noted::UnknownCustomer => unknown.push(step.row),
+                }
             }
             if !again.is_empty() {
                 attempts += 1;
@@ -229,35 +298,32 @@ impl<'a> Player<'a> {
                 again.into_iter().rev().for_each(|step| steps.push_front(step));
             }
         }
-        Ok(())
+        Ok(unknown)
     }
 
-    /// Notes an outcome; answers the command where it is to be sent again.
-    fn note(
-        &mut self,
-        step: Step,
-        result: Option<command_result::Result>,
-    ) -> Outcome<Option<Step>> {
+    fn note(&mut self, step: &Step, result: Option<command_result::Result>) -> Outcome<Noted> {
+        let is_probe =
+            matches!(&step.command, Command::IssueInvoice(request) if request.validate_only);
         match result {
+            Some(command_result::Result::Outcome(_)) if is_probe => Ok(Noted::Done),
             Some(command_result::Result::Outcome(outcome)) => {
                 self.played.appended += u64::from(!outcome.repeat);
                 self.played.position = self.played.position.max(outcome.position);
+                Ok(Noted::Done)
             }
             Some(command_result::Result::Error(error)) => {
                 let told = Told::from(error);
-                let is_customer = matches!(step.command, command::Command::CreateCustomer(_));
                 if told.retry {
-                    return Ok(Some(step));
-                } else if !is_customer {
-                    self.refuse(step.row, &told);
-                } else if told.reason != "ID_EXISTS" {
-                    // A customer that exists with other content is used as it is.
-                    self.lost.insert(self.source.rows[step.row].1.customer_id.clone(), told);
+                    return Ok(Noted::Again);
                 }
+                if is_probe && told.reason == "UNKNOWN_CUSTOMER" {
+                    return Ok(Noted::UnknownCustomer);
+                }
+                self.refuse(step.row, &told);
+                Ok(Noted::Done)
             }
-            None => return Err(Failure::new(Exit::Failure, "an answer without an outcome")),
+            None => Err(Failure::new(Exit::Failure, "an answer without an outcome")),
         }
-        Ok(None)
     }
 
     fn refuse(&mut self, at: usize, told: &Told) {
@@ -271,114 +337,5 @@ impl<'a> Player<'a> {
             field: field.to_owned(),
             message: Told { field: String::new(), ..told.clone() }.to_string(),
         });
-    }
-
-    fn row(&self, at: usize) -> (String, &Row) {
-        (self.args.ledger.clone(), &self.source.rows[at].1)
-    }
-
-    fn customer(&self, at: usize) -> Step {
-        let (ledger_id, row) = self.row(at);
-        let command = command::Command::CreateCustomer(v1::CreateCustomerRequest {
-            ledger_id,
-            customer_id: row.customer_id.to_string(),
-            name: row.customer_name.clone(),
-            ..Default::default()
-        });
-        Step { row: at, command }
-    }
-
-    fn issue(&self, at: usize) -> Step {
-        let (ledger_id, row) = self.row(at);
-        let (units, nanos) = row.total.to_units();
-        let currency_code = row.total.currency.code().to_owned();
-        let due = row.due_date.map(|due| v1::issue_invoice_request::Due::DueDate(output::day(due)));
-        let command = command::Command::IssueInvoice(v1::IssueInvoiceRequest {
-            ledger_id,
-            invoice_id: row.invoice_id.to_string(),
-            customer_id: row.customer_id.to_string(),
-            number: row.number.clone(),
-            issue_date: Some(output::day(row.issue_date)),
-            due,
-            total: Some(v1::Money { currency_code, units, nanos }),
-            reference: row.reference.clone(),
-            ..Default::default()
-        });
-        Step { row: at, command }
-    }
-
-    fn sent(&self, at: usize) -> Step {
-        let (ledger_id, row) = self.row(at);
-        let command = command::Command::MarkSent(v1::MarkSentRequest {
-            ledger_id,
-            request_id: derived(&row.invoice_id, "sent"),
-            invoice_id: row.invoice_id.to_string(),
-            date: Some(output::day(row.issue_date)),
-            ..Default::default()
-        });
-        Step { row: at, command }
-    }
-
-    fn dispute(&self, at: usize) -> Step {
-        let (ledger_id, row) = self.row(at);
-        let command = command::Command::DisputeInvoice(v1::DisputeInvoiceRequest {
-            ledger_id,
-            request_id: derived(&row.invoice_id, "disputed"),
-            reason: "disputed in the imported file".to_owned(),
-            invoice_id: row.invoice_id.to_string(),
-            date: Some(output::day(row.issue_date)),
-            ..Default::default()
-        });
-        Step { row: at, command }
-    }
-
-    fn resolve(&self, at: usize) -> Step {
-        let (ledger_id, row) = self.row(at);
-        let command = command::Command::ResolveDispute(v1::ResolveDisputeRequest {
-            ledger_id,
-            request_id: derived(&row.invoice_id, "resolved"),
-            invoice_id: row.invoice_id.to_string(),
-            date: row.paid_on.map(|paid_on| output::day(paid_on.max(row.issue_date))),
-            ..Default::default()
-        });
-        Step { row: at, command }
-    }
-
-    fn payment(&self, at: usize) -> Step {
-        let (ledger_id, row) = self.row(at);
-        let command = command::Command::RecordPayment(v1::RecordPaymentRequest {
-            ledger_id,
-            payment_id: derived(&row.invoice_id, "paid"),
-            received_on: row.paid_on.map(output::day),
-            invoice_id: row.invoice_id.to_string(),
-            ..Default::default()
-        });
-        Step { row: at, command }
-    }
-}
-
-/// An id made from an invoice's: the same each time, never longer than an id may be.
-fn derived(invoice_id: &Id, what: &str) -> String {
-    let plain = format!("{invoice_id}:{what}");
-    if plain.len() <= Id::MAX_LEN {
-        return plain;
-    }
-    // WHY a digest: two long ids may begin alike.
-    let digest = Hash::of(invoice_id.as_str().as_bytes()).to_string();
-    format!("{}:{}:{what}", &invoice_id.as_str()[..24], &digest[..16])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn derived_ids_are_valid_and_differ() {
-        let id = |text: &str| Id::parse("invoice_id", text).unwrap();
-        assert_eq!(derived(&id("F1"), "paid"), "F1:paid");
-        let (a, b) = ("x".repeat(63) + "a", "x".repeat(63) + "b");
-        let (a, b) = (derived(&id(&a), "disputed"), derived(&id(&b), "disputed"));
-        assert!(Id::parse("payment_id", &a).is_ok(), "{a}");
-        assert_ne!(a, b);
     }
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use chrono::format::{Item, StrftimeItems};
-use encours_domain::{Currency, Day, Id, Money};
+use encours_domain::limits::MAX_NUMBER_CHARS;
+use encours_domain::{Currency, Day, Id, Money, reference, text};
 
 use super::columns::{Columns, Key};
 use crate::failure::{Exit, Failure, Outcome};
@@ -98,6 +99,7 @@ pub(crate) fn read(path: &Path, input: impl Read, how: &Conventions) -> Outcome<
     let columns = Columns::find(&how.columns, &header)?;
     let mut contents = Contents::default();
     let mut seen: BTreeMap<Id, usize> = BTreeMap::new();
+    let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|error| unreadable(&error))? {
         contents.total += 1;
@@ -112,10 +114,17 @@ pub(crate) fn read(path: &Path, input: impl Read, how: &Conventions) -> Outcome<
         match parser.row(&record) {
             Err(wrong) => contents.problems.push(problem(wrong)),
             Ok(row) => match seen.entry(row.invoice_id.clone()) {
-                Entry::Vacant(place) => {
-                    place.insert(contents.rows.len());
-                    contents.rows.push((line, row));
-                }
+                Entry::Vacant(place) => match numbers.entry(row.number.clone()) {
+                    Entry::Occupied(first) => {
+                        let message = format!("{} stands on line {} too", row.number, first.get());
+                        contents.problems.push(problem((Key::Number.name(), message)));
+                    }
+                    Entry::Vacant(number) => {
+                        number.insert(line);
+                        place.insert(contents.rows.len());
+                        contents.rows.push((line, row));
+                    }
+                },
                 Entry::Occupied(earlier) => {
                     let (first, other) = &contents.rows[*earlier.get()];
                     // A row that says the same again adds nothing.
@@ -191,11 +200,27 @@ impl<'a> Parser<'a> {
             Some(text) => Some(self.day(Key::PaidOn, text)?),
             None => None,
         };
-        let own = |key| self.given(key, record).map(str::to_owned);
+        let own = |key: Key| match self.given(key, record) {
+            None => Ok(None),
+            Some(text) => text::check(key.name(), text)
+                .map(|()| Some(text.to_owned()))
+                .map_err(|refusal| (key.name(), refusal.message)),
+        };
+        let given = own(Key::Reference)?.unwrap_or_default();
+        if !given.is_empty() {
+            reference::check(&given).map_err(|no| (Key::Reference.name(), no.message))?;
+        }
+        let number = own(Key::Number)?.unwrap_or_else(|| invoice_id.to_string());
+        let length = number.chars().count();
+        if length > MAX_NUMBER_CHARS {
+            let message =
+                format!("has {length} characters, at most {MAX_NUMBER_CHARS} are allowed");
+            return Err((Key::Number.name(), message));
+        }
         Ok(Row {
-            customer_name: own(Key::CustomerName).unwrap_or_else(|| customer_id.to_string()),
-            number: own(Key::Number).unwrap_or_else(|| invoice_id.to_string()),
-            reference: own(Key::Reference).unwrap_or_default(),
+            customer_name: own(Key::CustomerName)?.unwrap_or_else(|| customer_id.to_string()),
+            number,
+            reference: given,
             total: self.total(record, currency)?,
             disputed: self.disputed(record)?,
             customer_id,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::DateTime;
 use clap::{Args, Subcommand};
-use encours_log::{FrameNumber, OsDisk, VerifyProgress, VerifyReport, verify};
+use encours_log::{Disk, FrameNumber, LogError, OsDisk, VerifyProgress, VerifyReport, verify};
 use encours_proto::v1;
 use encours_proto::v1::verify_log_response::Step;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -76,8 +76,12 @@ fn moment(micros: i64) -> Cell {
 /// Checks the files.
 fn files(args: &LogArgs) -> Outcome {
     let data = args.data.clone().unwrap_or_default();
+    let dir = log_dir(&data);
+    if !OsDisk.exists(&dir)? {
+        return Err(LogError::NoLog { dir }.into());
+    }
     let progress = bar();
-    let report = verify(&OsDisk, &log_dir(&data), &[], &mut |at: VerifyProgress| {
+    let report = verify(&OsDisk, &dir, &[], &mut |at: VerifyProgress| {
         progress.set_position(at.frames);
     });
     progress.finish_and_clear();
