@@ -5,8 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use encours_domain::commands::OpenDay;
-use encours_domain::state::Rows;
+use encours_domain::state::{Clock, Rows};
 use encours_domain::{ClockNo, Day, Id, Micros};
+use tracing::warn;
 
 /// A clock of the log, as of a durable frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +71,7 @@ impl Days {
     pub(crate) fn next(&mut self, rows: &Rows, now: Micros) -> Option<OpenDay> {
         let known = u32::try_from(self.zones.len()).unwrap_or(u32::MAX);
         if known != rows.clocks.len() {
-            let zone = |clock: &encours_domain::state::Clock| {
-                (!clock.test).then(|| clock.zone.parse().ok()).flatten()
-            };
-            self.zones = rows.clocks.iter().map(zone).collect();
+            self.zones = rows.clocks.iter().map(zone_of).collect();
         } else if self.quiet_until.is_some_and(|until| now < until) {
             return None;
         }
@@ -92,6 +90,18 @@ impl Days {
         self.quiet_until = Some(quiet_until);
         None
     }
+}
+
+/// The zone of a system clock; `None` for a test clock.
+fn zone_of(clock: &Clock) -> Option<Tz> {
+    if clock.test {
+        return None;
+    }
+    let zone = clock.zone.parse().ok();
+    if zone.is_none() {
+        warn!(clock = clock.id.as_str(), zone = &*clock.zone, "unknown zone: its days stand still");
+    }
+    zone
 }
 
 /// An instant before which `day` does not begin in the zone; `now` where that is not known.

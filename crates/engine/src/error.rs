@@ -45,9 +45,6 @@ pub enum EngineError {
     /// The request-id files cannot be used.
     #[error("request ids: {0}")]
     RequestIds(#[from] IdFileError),
-    /// The request ids in the log cannot be read.
-    #[error("request ids of the log: {0}")]
-    RequestIdsOfLog(String),
     /// The folder of snapshots cannot be used.
     #[error(transparent)]
     Snapshots(#[from] SnapshotError),
@@ -110,7 +107,7 @@ impl EngineError {
             Self::Gap { .. } => "frame_missing",
             Self::Event { .. } => "event_unreadable",
             Self::Keys(_) => "keys",
-            Self::RequestIds(_) | Self::RequestIdsOfLog(_) => "request_ids",
+            Self::RequestIds(_) => "request_ids",
             Self::Snapshots(_) => "snapshots",
             Self::Fenced { .. } => "fenced",
             Self::Superseded { .. } => "log_superseded",

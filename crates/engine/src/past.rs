@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use encours_domain::Position;
-use encours_log::{Frame, FrameNumber, LogReader};
+use encours_domain::{Event, Position};
+use encours_log::{CommandRecord, EventRef, Frame, FrameNumber, LogReader};
 
 use crate::core::{FirstOutcome, Past};
 use crate::requests::{Entry, Scope};
@@ -33,20 +33,47 @@ impl Past for LogPast {
     }
 }
 
-/// The request ids of the commands in a frame whose first event stands at `from` or later.
-pub(crate) fn ids_of(frame: &Frame, from: Position) -> Result<Vec<Entry>, String> {
-    let mut entries = Vec::new();
-    for (command, position) in frame.commands() {
-        if command.request_id.is_empty() || command.event_count == 0 || position < from {
-            continue;
-        }
-        let event = frame.event(position).ok_or("a command has no first event")?;
-        let event = encours_schema::decode(event.kind, event.version, event.payload)
-            .map_err(|error| format!("position {position}: {error}"))?;
-        if let Some(scope) = Scope::of(&event) {
-            entries.push(Entry { id: scope.fingerprint(&command.request_id), position });
-        }
+/// Hands out the commands of a frame in order, each with its events.
+pub(crate) fn each_command<E>(
+    frame: &Frame,
+    mut take: impl FnMut(&CommandRecord, &[(Position, EventRef<'_>)]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut events = frame.events();
+    let mut own = Vec::new();
+    for (command, _) in frame.commands() {
+        own.clear();
+        own.extend(events.by_ref().take(command.event_count as usize));
+        take(&command, &own)?;
     }
+    Ok(())
+}
+
+/// The entry of a command's request id, where it has one; `first` is the command's first event.
+pub(crate) fn entry_of(
+    command: &CommandRecord,
+    position: Position,
+    first: &Event,
+) -> Option<Entry> {
+    if command.request_id.is_empty() {
+        return None;
+    }
+    Some(Entry { id: Scope::of(first)?.fingerprint(&command.request_id), position })
+}
+
+/// The request ids of the commands in a frame whose first event stands at `from` or later.
+fn ids_of(frame: &Frame, from: Position) -> Result<Vec<Entry>, String> {
+    let mut entries = Vec::new();
+    each_command(frame, |command, events| {
+        if let Some((position, first)) = events.first()
+            && !command.request_id.is_empty()
+            && *position >= from
+        {
+            let first = encours_schema::decode(first.kind, first.version, first.payload)
+                .map_err(|error| format!("position {position}: {error}"))?;
+            entries.extend(entry_of(command, *position, &first));
+        }
+        Ok::<(), String>(())
+    })?;
     Ok(entries)
 }
 

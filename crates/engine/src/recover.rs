@@ -13,7 +13,7 @@ use crate::digest::half;
 use crate::error::EngineError;
 use crate::keeper::Keeper;
 use crate::keys::KeyStore;
-use crate::past::ids_of;
+use crate::past::{each_command, entry_of};
 use crate::requests::Requests;
 
 /// What a recovery did.
@@ -54,18 +54,13 @@ pub(crate) fn recover(
     while number <= tail.number {
         let frame = log.read(number)?.ok_or(EngineError::Gap { frame: number })?;
         report.frames += 1;
-        if number > folded.number {
+        let is_new = number > folded.number;
+        if is_new {
             folded = folded
                 .follow(log.log_id(), frame.header())
                 .map_err(|source| EngineError::Chain { frame: number, source })?;
-            report.events += apply(&mut state, &frame)?;
         }
-        let entries =
-            ids_of(&frame, requests.covered().next()).map_err(EngineError::RequestIdsOfLog)?;
-        report.request_ids += entries.len() as u64;
-        for entry in entries {
-            requests.insert(entry.id, entry.position);
-        }
+        fold(&frame, is_new.then_some(&mut state), &mut requests, &mut report)?;
         requests.cover(frame.last_position());
         if let Some(generation) = requests.freeze(false) {
             keeper.add(&generation)?;
@@ -78,17 +73,32 @@ pub(crate) fn recover(
     Ok((core, report))
 }
 
-/// Applies a frame's events, each with the digest of its command.
-fn apply(state: &mut State, frame: &Frame) -> Result<u64, EngineError> {
-    let mut events = frame.events();
-    let mut applied = 0;
-    for (command, _) in frame.commands() {
-        for (position, event) in events.by_ref().take(command.event_count as usize) {
+/// Applies a frame's events, each with the digest of its command, where there is a `state` to apply
+/// them to; notes the request ids that the index does not have.
+fn fold(
+    frame: &Frame,
+    mut state: Option<&mut State>,
+    requests: &mut Requests,
+    report: &mut RecoveryReport,
+) -> Result<(), EngineError> {
+    let known = requests.covered();
+    each_command(frame, |command, events| {
+        for (index, (position, event)) in events.iter().enumerate() {
+            let is_noted = index == 0 && *position > known && !command.request_id.is_empty();
+            if state.is_none() && !is_noted {
+                break;
+            }
             let event = encours_schema::decode(event.kind, event.version, event.payload)
-                .map_err(|source| EngineError::Event { position, source })?;
-            state.apply(position, half(&command.digest), &event);
-            applied += 1;
+                .map_err(|source| EngineError::Event { position: *position, source })?;
+            if is_noted && let Some(entry) = entry_of(command, *position, &event) {
+                requests.insert(entry.id, entry.position);
+                report.request_ids += 1;
+            }
+            if let Some(state) = state.as_deref_mut() {
+                state.apply(*position, half(&command.digest), &event);
+                report.events += 1;
+            }
         }
-    }
-    Ok(applied)
+        Ok(())
+    })
 }

@@ -368,10 +368,8 @@ impl World {
             if let Ok(reply) = &answer
                 && fate == Fate::Absent
             {
-                assert!(
-                    !reply.repeated || reply.position >= before.next_position || by_id(&submission),
-                    "{seed}: denied, but there: {submission:?}"
-                );
+                let is_new = !reply.repeated || names_what_it_creates(&submission);
+                assert!(is_new, "{seed}: denied, but there: {submission:?}");
             }
             self.sent[index].1 = match answer {
                 Ok(reply) => Fate::Done(reply.subject, reply.position),
@@ -410,10 +408,10 @@ impl World {
     }
 }
 
-/// Whether the command names what it creates, so that another one may have created it.
-fn by_id(submission: &Submission) -> bool {
+/// Whether the command names what it creates, so that another command may have created it.
+fn names_what_it_creates(submission: &Submission) -> bool {
     let mut command = submission.command.clone();
-    command.new_id().is_some_and(|id| id.is_some()) || submission.request_id.is_none()
+    command.new_id().is_some_and(|id| id.is_some())
 }
 
 /// As a client does it: what can be tried again, is. A damaged file of request ids denies once.

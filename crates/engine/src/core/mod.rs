@@ -35,6 +35,10 @@ use crate::submission::{Denied, Reply};
 pub(crate) use decide::Surroundings;
 pub(crate) use waiting::{Abandoned, Settled};
 
+/// Answers that may be held back for frames under way. WHY a limit beside the size of a frame:
+/// refusals, repeats and dry runs take no room in one, and a slow disk holds them all back.
+const WAITING_MAX: usize = 16_384;
+
 /// Names a submission until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(pub(crate) u64);
@@ -121,6 +125,8 @@ pub(crate) struct Core {
     unsettled: HashMap<Fingerprint, Unsettled>,
     draft: Draft,
     in_flight: VecDeque<InFlight>,
+    /// Answers that are held back.
+    waiting: usize,
     /// The end of the log once all frames in flight are durable.
     sealed: Tail,
     /// The durable end of the log.
@@ -180,6 +186,7 @@ impl Core {
             unsettled: HashMap::new(),
             draft: Draft::new(tail.next_position),
             in_flight: VecDeque::new(),
+            waiting: 0,
             sealed: tail,
             durable: tail,
             stamp: tail.recorded_at,
@@ -196,7 +203,7 @@ impl Core {
     ///
     /// INVARIANT: below the target, the largest command fits under the limit of a frame.
     pub(crate) fn has_room(&self) -> bool {
-        self.draft.frame.body_len() < FRAME_TARGET
+        self.draft.frame.body_len() < FRAME_TARGET && self.waiting < WAITING_MAX
     }
 
     /// Whether nothing waits to become durable.

@@ -41,6 +41,7 @@ impl Core {
         } else {
             return Some(answer);
         }
+        self.waiting += 1;
         None
     }
 
@@ -53,6 +54,7 @@ impl Core {
             return Err(Fault::Order { wanted: frame.tail.number, found: number });
         }
         self.durable = frame.tail;
+        self.waiting -= frame.waiting.len();
         for id in &frame.request_ids {
             self.unsettled.remove(id);
         }

@@ -63,7 +63,12 @@ impl LogThread<'_> {
                             let took = self.clock.monotonic().saturating_sub(start);
                             self.shared.counters.synced(took);
                         }
-                        _ => self.lost = true,
+                        _ => {
+                            self.lost = true;
+                            // WHY: it may be the key file that found no room while the log has some.
+                            // The deciding thread refuses until it is told that there is room.
+                            self.had_room = false;
+                        }
                     }
                     self.shared.inbox.note(Note::Outcome(outcome));
                 }

@@ -55,6 +55,7 @@ pub(super) struct Gates {
     /// The log says that it has room although it has none.
     pub(super) hides_full: AtomicBool,
     pub(super) fails: AtomicBool,
+    pub(super) panics: AtomicBool,
 }
 
 impl Gates {
@@ -109,6 +110,7 @@ impl EventLog for GatedLog {
         let held = self.gates.held.lock().unwrap();
         drop(self.gates.moved.wait_while(held, |held| *held).unwrap());
         let number = frame.header().number;
+        assert!(!self.gates.panics.load(Ordering::SeqCst), "books do not balance");
         if self.gates.fails.load(Ordering::SeqCst) {
             let error = LogError::SyncFailed {
                 operation: "sync",

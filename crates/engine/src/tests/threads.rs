@@ -147,12 +147,74 @@ async fn a_full_log_refuses_until_there_is_room() {
     assert!(engine.metrics().is_full);
     assert_eq!(soon(engine.execute(by_ann(customer(Some("c1"))))).await, Err(Denied::LogFull));
     world.gates.full.store(false, Ordering::SeqCst);
+    until_accepted(&engine, by_ann(customer(Some("c1")))).await;
+    // Only the append itself says that there is no room, as where the key file finds none.
+    world.gates.hides_full.store(true, Ordering::SeqCst);
+    world.gates.full.store(true, Ordering::SeqCst);
+    let denied = soon(engine.execute(by_ann(customer(Some("c2"))))).await;
+    assert_eq!(denied, Err(Denied::LogFull));
+    world.gates.full.store(false, Ordering::SeqCst);
+    until_accepted(&engine, by_ann(customer(Some("c2")))).await;
+    soon(engine.stop()).await.unwrap();
+}
+
+async fn until_accepted(engine: &EngineHandle, submission: crate::Submission) {
     let mut tries = 0;
-    while let Err(denied) = soon(engine.execute(by_ann(customer(Some("c1"))))).await {
+    while let Err(denied) = soon(engine.execute(submission.clone())).await {
         assert!(denied.is_retryable());
         tries += 1;
         assert!(tries < 100);
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_assertion_stops_the_engine() {
+    let world = World::new();
+    let engine = open(&world);
+    engine.execute(by_ann(ledger("acme"))).await.unwrap();
+    world.gates.panics.store(true, Ordering::SeqCst);
+    let denied = soon(engine.execute(by_ann(customer(Some("c1"))))).await;
+    assert_eq!(denied, Err(Denied::OutcomeUnknown));
+    let error = soon(engine.stop()).await.unwrap_err();
+    assert_eq!(error.code(), "assertion");
+    assert!(error.to_string().contains("books do not balance"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_behind_a_slow_disk_are_bounded() {
+    let mut world = World::new();
+    world.limits = Limits { queue: 10, ..Limits::default() };
+    let engine = open(&world);
+    engine.execute(by_ann(ledger("acme"))).await.unwrap();
+    world.gates.hold();
+    let created = tokio::spawn({
+        let (engine, command) = (engine.clone(), by_ann(customer(Some("c1"))));
+        async move { engine.execute(command).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut refused = customer(Some("c1"));
+    refused.details.name = Some(String::new());
+    let mut overloaded = 0;
+    let mut waiting = Vec::new();
+    for _ in 0..20_000 {
+        let mut answer = Box::pin(engine.execute(by_ann(refused.clone())));
+        tokio::select! {
+            biased;
+            answer = &mut answer => {
+                assert_eq!(answer, Err(Denied::Overloaded { limit: 10 }));
+                overloaded += 1;
+                tokio::time::sleep(Duration::from_micros(50)).await;
+            }
+            () = tokio::task::yield_now() => waiting.push(answer),
+        }
+    }
+    // What is held back, and a batch and the queue.
+    assert!(waiting.len() <= 16_384 + 256 + 10, "{} wait, {overloaded} do not", waiting.len());
+    world.gates.release();
+    soon(created).await.unwrap().unwrap();
+    for answer in waiting {
+        assert!(matches!(soon(answer).await, Err(Denied::Refused(_))));
     }
     soon(engine.stop()).await.unwrap();
 }
