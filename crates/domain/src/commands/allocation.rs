@@ -74,6 +74,11 @@ impl<'a> Book<'a> {
         self.account(invoice).map(|account| account.row.open)
     }
 
+    /// The day of the last change made here to an invoice; its issue date where there is none.
+    pub(super) fn changed_on(&mut self, invoice: InvoiceNo) -> Result<Day, Refusal> {
+        self.account(invoice).map(|account| account.changed)
+    }
+
     /// What is unapplied of a source now.
     pub(super) fn unapplied_of(&mut self, source: Source) -> Result<i64, Refusal> {
         self.free(source).map(|free| free.unapplied)

@@ -63,7 +63,7 @@ impl CancelInvoice {
         let mut book = Book::open(state, ledger)?;
         for source in sources(row) {
             if !is_own(ledger, source, invoice) {
-                book.deallocate(source, invoice, None, None)?;
+                book.deallocate(source, invoice, None, self.date)?;
             }
         }
         let creditable = row.total - row.credit_noted;
@@ -79,7 +79,8 @@ impl CancelInvoice {
                 reason: &self.reason,
             };
             let (source, issued) = asked.issue(state, ledger, &mut book)?;
-            date = issued;
+            // The credit takes the place of what came off, from that day on and not before.
+            date = issued.max(book.changed_on(invoice)?);
             book.allocate(source, invoice, creditable, date)?;
         }
         self.use_kept_credits((invoice, row), &mut book, date)?;

@@ -375,3 +375,23 @@ fn an_expected_version_that_is_old_is_refused() {
     context.expected_version = Some(s.invoice("a").version);
     assert!(command.decide(&s.state, &context).is_ok());
 }
+
+/// Else the invoice would have less than nothing open in between.
+#[test]
+fn a_cancelling_credit_counts_from_the_day_the_money_came_off() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", 10_000));
+    let paid_on = day("2026-01-08");
+    let mut later = payment("p", 4_000, Put::Invoice(id("a")));
+    later.received_on = Some(paid_on);
+    s.accept(later);
+    let mut before = cancel("a", true);
+    before.date = Some(day("2026-01-05"));
+    assert_eq!(s.reason(before), Reason::DatedBeforeFact);
+    let dates = s.accept(cancel("a", true)).into_iter().filter_map(|event| match event {
+        Event::Deallocated(e) => Some(e.date),
+        Event::Allocated(e) => Some(e.date),
+        _ => None,
+    });
+    assert_eq!(dates.collect::<Vec<_>>(), [paid_on, paid_on]);
+}
