@@ -87,9 +87,11 @@ impl Api {
         found.ok_or_else(|| unknown(Reason::UnknownLedger, "ledger_id", "ledger", ledger_id))
     }
 
-    /// The point in the past that a request asks for.
+    /// The point in the past that a request asks for. Where that is a position which the read model
+    /// has not reached yet, waits for it as long as the call has time.
     pub(crate) async fn as_of(
         &self,
+        metadata: &MetadataMap,
         date: Option<v1::Date>,
         known: Option<v1::AsKnownAt>,
     ) -> Result<AsOf, Failure> {
@@ -98,7 +100,10 @@ impl Api {
         let known = match known.map(|known| known.at) {
             None => None,
             Some(None) => return Err(money::missing("as_known_at.position").into()),
-            Some(Some(At::Position(position))) => Some(Position(position)),
+            Some(Some(At::Position(position))) => {
+                self.ready(metadata, position).await?;
+                Some(Position(position))
+            }
             Some(Some(At::Time(time))) => {
                 let time = money::micros("as_known_at.time", &time)?;
                 let model = self.model.clone();

@@ -34,7 +34,7 @@ impl CustomerService for Api {
     ) -> Result<Response<v1::GetCustomerResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         self.ready(&metadata, request.min_position).await?;
-        let as_of = self.as_of(request.as_of_date, request.as_known_at).await?;
+        let as_of = self.as_of(&metadata, request.as_of_date, request.as_known_at).await?;
         let ledger = self.ledger_no(&request.ledger_id)?;
         let id = id("customer_id", &request.customer_id).map_err(Failure::from)?;
         let api = self.clone();
@@ -53,7 +53,7 @@ impl CustomerService for Api {
     ) -> Result<Response<v1::ListCustomersResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         self.ready(&metadata, request.min_position).await?;
-        let as_of = self.as_of(request.as_of_date, request.as_known_at).await?;
+        let as_of = self.as_of(&metadata, request.as_of_date, request.as_known_at).await?;
         let ledger = self.ledger_no(&request.ledger_id)?;
         let mut filter = CustomerFilter::default();
         for (at, status) in request.filter.iter().flat_map(|filter| &filter.statuses).enumerate() {

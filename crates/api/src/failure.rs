@@ -14,6 +14,8 @@ use encours_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+/// The name in the metadata of an `ErrorInfo` of the field that the error is about.
+const FIELD: &str = "field";
 /// The domain of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "encours";
 
@@ -195,16 +197,20 @@ fn cut(text: String, most: usize) -> String {
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
         let message = cut(failure.message, MAX_MESSAGE_CHARS);
-        let figures: HashMap<String, String> = failure
+        let mut figures: HashMap<String, String> = failure
             .figures
             .into_iter()
             .take(MAX_FIGURES)
             .map(|(name, figure)| (name.to_owned(), cut(figure, MAX_FIGURE_CHARS)))
             .collect();
+        let field = cut(failure.field, MAX_FIGURE_CHARS);
+        if !field.is_empty() {
+            // Also where it is no bad request: an amount above what is open is about a field.
+            figures.insert(FIELD.to_owned(), field.clone());
+        }
         let mut details = ErrorDetails::new();
         details.set_error_info(failure.reason, ERROR_DOMAIN, figures);
-        if failure.code == Code::InvalidArgument && !failure.field.is_empty() {
-            let field = cut(failure.field, MAX_FIGURE_CHARS);
+        if failure.code == Code::InvalidArgument && !field.is_empty() {
             details.add_bad_request_violation(field, message.clone());
         }
         if let Some(delay) = failure.retry_after {
@@ -294,7 +300,9 @@ mod tests {
         let refusal = Refusal::new(Reason::OverAllocation, "amount", "too much");
         let status = Status::from(Failure::from(refusal));
         assert_eq!(status.code(), Code::FailedPrecondition);
-        assert!(status.get_error_details().bad_request().is_none());
+        let details = status.get_error_details();
+        assert!(details.bad_request().is_none());
+        assert_eq!(details.error_info().unwrap().metadata["field"], "amount");
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl ReportService for Api {
     ) -> Result<Response<v1::GetAgeingResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
         self.ready(&metadata, request.min_position).await?;
-        let as_of = self.as_of(request.as_of_date, request.as_known_at).await?;
+        let as_of = self.as_of(&metadata, request.as_of_date, request.as_known_at).await?;
         let ledger = self.ledger_no(&request.ledger_id)?;
         let scope = v1::GetAgeingRequest {
             ledger_id: request.ledger_id,

@@ -1,7 +1,9 @@
 //! The server: all services on one listener, with their limits, health and reflection.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use encours_projections::ReadModel;
 use encours_proto::FILE_DESCRIPTOR_SET;
 use encours_proto::v1::batch_service_server::BatchServiceServer;
 use encours_proto::v1::credit_note_service_server::CreditNoteServiceServer;
@@ -14,6 +16,8 @@ use encours_proto::v1::report_service_server::ReportServiceServer;
 use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::api::Api;
 use crate::connections::accept;
@@ -30,6 +34,8 @@ pub const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// and closed where none comes within this.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often the health of the read model is looked at.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long calls under way may take to end after the server was told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
@@ -43,6 +49,15 @@ pub enum ServeError {
     /// The descriptors of the services cannot be served.
     #[error("reflection cannot be set up: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Tells once that the server does not serve any more when the read model has stopped.
+async fn watch_read_model(model: ReadModel, health: HealthReporter) -> Infallible {
+    while model.health().stopped.is_none() {
+        tokio::time::sleep(HEALTH_INTERVAL).await;
+    }
+    health.set_service_status("", ServingStatus::NotServing).await;
+    std::future::pending().await
 }
 
 /// A service with the limits and the compression of all.
@@ -80,11 +95,12 @@ impl Api {
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
+        let following = watch_read_model(self.model.clone(), health.clone());
         let stopping = self.stopping.clone();
         let mut stopped = self.stopping.subscribe();
         let stop = async move {
             shutdown.await;
-            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+            health.set_service_status("", ServingStatus::NotServing).await;
             stopping.send_replace(true);
         };
         let server = Server::builder()
@@ -110,6 +126,7 @@ impl Api {
         };
         tokio::select! {
             ended = server => Ok(ended?),
+            never = following => match never {},
             () = grace => {
                 tracing::warn!("calls were still under way when the server stopped");
                 Ok(())

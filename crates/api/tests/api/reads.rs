@@ -6,7 +6,7 @@ use encours_proto::v1;
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
 
-use crate::support::{acme, customer, field, reason, soon};
+use crate::support::{acme, customer, date, field, reason, soon};
 
 #[tokio::test]
 async fn a_position_that_does_not_come_ends_with_both_positions() {
@@ -34,6 +34,54 @@ async fn a_position_that_does_not_come_ends_with_both_positions() {
     assert!(answer.position > position);
     assert_eq!(answer.ledger.unwrap().customer_count, 1);
     drop(server);
+}
+
+#[tokio::test]
+async fn a_day_that_is_not_finished_in_time_is_told() {
+    let (server, mut client) = acme().await;
+    server.stop_days();
+    let mut request = Request::new(v1::AdvanceClockRequest {
+        ledger_id: "acme".into(),
+        to: Some(date(2026, 1, 9)),
+        ..Default::default()
+    });
+    request.set_timeout(Duration::from_millis(300));
+    let status = soon("the deadline", client.ledgers.advance_clock(request)).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!(reason(&status), "DAY_NOT_REACHED");
+    // A dry run waits for nothing.
+    let dry = v1::AdvanceClockRequest {
+        ledger_id: "acme".into(),
+        to: Some(date(2026, 1, 12)),
+        validate_only: true,
+        ..Default::default()
+    };
+    let shown = soon("the answer", client.ledgers.advance_clock(dry)).await.unwrap().into_inner();
+    let clock = shown.ledger.unwrap().clock.unwrap();
+    assert_eq!(clock.target, Some(date(2026, 1, 12)));
+}
+
+#[tokio::test]
+async fn what_was_known_later_than_the_read_model_is_waited_for() {
+    let (_server, mut client) = acme().await;
+    let position = client.head().await;
+    let mut request = Request::new(v1::GetAgeingRequest {
+        ledger_id: "acme".into(),
+        as_known_at: Some(v1::AsKnownAt { at: Some(v1::as_known_at::At::Position(position + 1)) }),
+        ..Default::default()
+    });
+    request.set_timeout(Duration::from_millis(200));
+    let status = client.reports.get_ageing(request).await.unwrap_err();
+    assert_eq!(reason(&status), "POSITION_NOT_REACHED");
+    let time = prost_types::Timestamp { seconds: 0, nanos: 0 };
+    let request = v1::GetAgeingRequest {
+        ledger_id: "acme".into(),
+        as_known_at: Some(v1::AsKnownAt { at: Some(v1::as_known_at::At::Time(time)) }),
+        min_position: position,
+        ..Default::default()
+    };
+    let answer = client.reports.get_ageing(request).await.unwrap().into_inner();
+    assert_eq!(answer.known_position, 0);
 }
 
 #[tokio::test]

@@ -97,6 +97,11 @@ impl Server {
         }
     }
 
+    /// Leaves opened days unfinished from here on.
+    pub(crate) fn stop_days(&self) {
+        self.days.abort();
+    }
+
     /// Asks the server to stop.
     pub(crate) fn stop(&mut self) {
         let _ = self.stop.take().map(|stop| stop.send(()));
