@@ -197,3 +197,6 @@ impl ReadModel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

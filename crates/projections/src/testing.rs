@@ -97,7 +97,10 @@ impl Book {
             id: id(&format!("C{no}")),
             currency: None,
             terms: None,
-            details: vec![(DetailKind::Name, Secret::Sealed(vec![1, 2, no as u8].into()))],
+            details: vec![(
+                DetailKind::Name,
+                Secret::Sealed(vec![1, 2, no.to_le_bytes()[0]].into()),
+            )],
         });
         no
     }
@@ -391,26 +394,7 @@ pub(crate) fn random_book(seed: u64, steps: usize) -> Book {
                 sources.push((Source::CreditNote(CreditNoteNo(no)), document));
             }
             7..=8 => allocate(&mut random, &mut book, &mut invoices, &mut sources, &mut placed),
-            9 => {
-                let Some(at) = pick(&mut random, placed.len()) else { continue };
-                let (source, invoice) = (placed[at].source, placed[at].invoice);
-                let mut left = i64::from(random.within(1, 200));
-                let (mut amount, mut date) = (0, today);
-                for part in placed.iter_mut().rev() {
-                    if part.source == source && part.invoice == invoice && left > 0 {
-                        let taken = part.amount.min(left);
-                        part.amount -= taken;
-                        left -= taken;
-                        amount += taken;
-                        date = date.max(part.date);
-                    }
-                }
-                placed.retain(|part| part.amount > 0);
-                invoices[invoice].left += amount;
-                let document = sources.iter_mut().find(|(other, _)| *other == source).unwrap();
-                document.1.left += amount;
-                book.deallocate(source, u32::try_from(invoice).unwrap(), amount, date);
-            }
+            9 => deallocate(&mut random, &mut book, &mut invoices, &mut sources, &mut placed),
             10 => {
                 let Some(at) = pick(&mut random, sources.len()) else { continue };
                 let (Source::Payment(no), document) = &mut sources[at] else { continue };
@@ -454,6 +438,33 @@ fn allocate(
     let date = own.max(from.date).max(invoice.date);
     placed.push(Placed { source: *source, invoice: at, amount, date });
     book.allocate(*source, u32::try_from(at).unwrap(), amount, date);
+}
+
+fn deallocate(
+    random: &mut Random,
+    book: &mut Book,
+    invoices: &mut [Document],
+    sources: &mut [(Source, Document)],
+    placed: &mut Vec<Placed>,
+) {
+    let Some(at) = pick(random, placed.len()) else { return };
+    let (source, invoice) = (placed[at].source, placed[at].invoice);
+    let mut left = i64::from(random.within(1, 200));
+    let (mut amount, mut date) = (0, book.today);
+    for part in placed.iter_mut().rev() {
+        if part.source == source && part.invoice == invoice && left > 0 {
+            let taken = part.amount.min(left);
+            part.amount -= taken;
+            left -= taken;
+            amount += taken;
+            date = date.max(part.date);
+        }
+    }
+    placed.retain(|part| part.amount > 0);
+    invoices[invoice].left += amount;
+    let document = sources.iter_mut().find(|(other, _)| *other == source).unwrap();
+    document.1.left += amount;
+    book.deallocate(source, u32::try_from(invoice).unwrap(), amount, date);
 }
 
 fn pick(random: &mut Random, len: usize) -> Option<usize> {

@@ -40,6 +40,7 @@ fn headline(model: &Model, no: u32) -> Headline {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn figures_follow_the_facts() {
     type Case = (&'static str, fn(&mut Book), [i64; 6], Headline);
     let cases: &[Case] = &[

@@ -12,7 +12,7 @@ use crate::counts::{CustomerCounts, shown};
 use crate::heap::Heap;
 use crate::model::Ledger;
 use crate::read_model::ReadModel;
-use crate::rows::{ChangeKind, CreditNotes, Customers, History, Invoices, NONE, Payments};
+use crate::rows::{Change, ChangeKind, CreditNotes, Customers, History, Invoices, NONE, Payments};
 use crate::tables::partition;
 
 /// What is open, by days after the due date, in minor units. Gross: money and credit that are not
@@ -155,35 +155,18 @@ impl Source {
 
     /// Adds up what the history says up to the date and position.
     fn replay(&self, open: &mut [i64], paid: &mut [i64], credited: &mut [i64]) -> Option<()> {
-        let rows = partition(&self.history, |change| change.position <= self.past.known);
-        for change in self.history.iter().take(rows as usize) {
-            if change.date > self.past.date {
-                continue;
-            }
-            let (item, other) = (change.item as usize, change.other as usize);
-            let amount = change.amount;
-            match change.kind {
-                ChangeKind::InvoiceIssued => *open.get_mut(item)? += amount,
-                ChangeKind::PaymentAllocated => {
-                    *open.get_mut(item)? -= amount;
-                    *paid.get_mut(other)? -= amount;
+        let (known, date) = (self.past.known, self.past.date);
+        // WHY by page: this loop is what a report costs, and an iterator over all rows looks at the
+        // page for each of them.
+        for page in self.history.pages() {
+            for change in page.iter() {
+                if change.position > known {
+                    return Some(());
                 }
-                ChangeKind::PaymentDeallocated => {
-                    *open.get_mut(item)? += amount;
-                    *paid.get_mut(other)? += amount;
+                if change.date > date {
+                    continue;
                 }
-                ChangeKind::CreditAllocated => {
-                    *open.get_mut(item)? -= amount;
-                    *credited.get_mut(other)? -= amount;
-                }
-                ChangeKind::CreditDeallocated => {
-                    *open.get_mut(item)? += amount;
-                    *credited.get_mut(other)? += amount;
-                }
-                ChangeKind::PaymentRecorded => *paid.get_mut(item)? += amount,
-                ChangeKind::PaymentReversed => *paid.get_mut(item)? -= amount,
-                ChangeKind::CreditNoteIssued => *credited.get_mut(item)? += amount,
-                _ => {}
+                add(change, open, paid, credited)?;
             }
         }
         Some(())
@@ -221,6 +204,36 @@ impl Source {
             totals.into_iter().map(|(currency, sums)| (currency, sums.figures())).collect();
         Some(ageing)
     }
+}
+
+/// Adds a row of the history to what is open, by invoice, and unapplied, by payment and credit note.
+fn add(change: &Change, open: &mut [i64], paid: &mut [i64], credited: &mut [i64]) -> Option<()> {
+    let (item, other) = (change.item as usize, change.other as usize);
+    let amount = change.amount;
+    match change.kind {
+        ChangeKind::InvoiceIssued => *open.get_mut(item)? += amount,
+        ChangeKind::PaymentAllocated => {
+            *open.get_mut(item)? -= amount;
+            *paid.get_mut(other)? -= amount;
+        }
+        ChangeKind::PaymentDeallocated => {
+            *open.get_mut(item)? += amount;
+            *paid.get_mut(other)? += amount;
+        }
+        ChangeKind::CreditAllocated => {
+            *open.get_mut(item)? -= amount;
+            *credited.get_mut(other)? -= amount;
+        }
+        ChangeKind::CreditDeallocated => {
+            *open.get_mut(item)? += amount;
+            *credited.get_mut(other)? += amount;
+        }
+        ChangeKind::PaymentRecorded => *paid.get_mut(item)? += amount,
+        ChangeKind::PaymentReversed => *paid.get_mut(item)? -= amount,
+        ChangeKind::CreditNoteIssued => *credited.get_mut(item)? += amount,
+        _ => {}
+    }
+    Some(())
 }
 
 /// Sums by customer and currency.

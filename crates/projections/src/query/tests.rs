@@ -360,7 +360,7 @@ impl Oracle {
 }
 
 fn compare(read: &ReadModel, book: &Book, at: AsOf, repeat: &str) {
-    let known = at.known.map_or(book.events.len(), |known| known.0 as usize);
+    let known = at.known.map_or(book.events.len(), |known| usize::try_from(known.0).unwrap());
     let events = &book.events[..known];
     let today = events.iter().rev().find_map(|event| match event {
         Event::DayOpened(e) => Some(e.day),
