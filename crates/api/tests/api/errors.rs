@@ -1,5 +1,6 @@
 //! Every shape of error: code, reason, field, figures.
 
+use encours_domain::Kind;
 use encours_proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -203,4 +204,32 @@ async fn what_this_version_does_not_know_is_refused() {
     };
     let status = client.log.read_events(read).await.unwrap_err();
     assert_eq!((reason(&status), field(&status)), ("UNKNOWN_VALUE".into(), "filter.events".into()));
+}
+
+/// The table of `proto/ERRORS.md`.
+fn table() -> String {
+    use std::fmt::Write as _;
+    let of_domain = encours_domain::Reason::ALL.iter().map(|reason| {
+        let code = match reason.rule().kind {
+            Kind::InvalidArgument => Code::InvalidArgument,
+            Kind::NotFound => Code::NotFound,
+            Kind::AlreadyExists => Code::AlreadyExists,
+            Kind::FailedPrecondition => Code::FailedPrecondition,
+            Kind::Aborted => Code::Aborted,
+            Kind::ResourceExhausted => Code::ResourceExhausted,
+        };
+        (reason.rule().code, code, reason.describe())
+    });
+    let mut table = String::from("| reason | code | meaning |\n| --- | --- | --- |\n");
+    for (reason, code, meaning) in of_domain.chain(encours_api::REASONS.iter().copied()) {
+        writeln!(table, "| `{reason}` | `{code:?}` | {} |", meaning.trim()).unwrap();
+    }
+    table
+}
+
+#[test]
+fn the_page_of_errors_lists_every_reason() {
+    let page = include_str!("../../../../proto/ERRORS.md");
+    let table = table();
+    assert!(page.ends_with(&table), "proto/ERRORS.md must end with this table:\n{table}");
 }
