@@ -14,6 +14,41 @@
 //!
 //! `keys/` is to be backed up with the log. `snapshots/` and `requests/` can be deleted at any time
 //! while the engine does not run.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use encours_domain::commands::{CreateLedger, Time};
+//! use encours_domain::{Currency, Id};
+//! use encours_engine::{Engine, EngineOptions, Submission};
+//! use encours_log::{LogId, MemoryLog, OsDisk, SystemClock};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path();
+//! let log = Box::new(MemoryLog::new(LogId([1; 16])));
+//! let options = EngineOptions::new(log, Arc::new(OsDisk), Arc::new(SystemClock::new()));
+//! let engine = Engine::open(options, dir)?;
+//! let handle = engine.handle();
+//! let create = CreateLedger {
+//!     ledger_id: Some(Id::parse("ledger_id", "acme")?),
+//!     name: "Acme".into(),
+//!     currency: Currency::parse("currency", "EUR")?,
+//!     time_zone: "Europe/Paris".into(),
+//!     time: Time::System,
+//!     terms: None,
+//!     invoice_pattern: None,
+//!     credit_note_pattern: None,
+//! };
+//! let submission = Submission::new(create, "ann").with_request_id("first");
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let reply = handle.execute(submission.clone()).await?;
+//! let again = handle.execute(submission).await?;
+//! assert!(!reply.repeated && again.repeated);
+//! assert_eq!(reply.position, again.position);
+//! handle.stop().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod clocks;
 mod core;

@@ -7,8 +7,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use encours_domain::commands::{
-    CreateCustomer, CreateLedger, CustomerDetails, IssueInvoice, Time, UpdateCustomer,
+    CreateCustomer, CreateLedger, CreditUse, CustomerDetails, IssueCreditNote, IssueInvoice, Put,
+    RecordPayment, Time, UpdateCustomer,
 };
+use encours_domain::event::Method;
 use encours_domain::{Currency, Day, Id, Micros};
 use encours_log::{
     AppendOutcome, Clock, EventLog, Frame, FrameNumber, LogError, LogId, LogReader, MemoryLog,
@@ -265,4 +267,32 @@ pub(super) fn by_ann(command: impl Into<encours_domain::Command>) -> Submission 
 /// The rows as bytes, to compare states.
 pub(super) fn bytes(engine: &SyncEngine) -> Vec<u8> {
     postcard::to_allocvec(engine.rows().unwrap()).unwrap()
+}
+
+pub(super) fn payment(of: &str, amount: i64) -> RecordPayment {
+    RecordPayment {
+        ledger_id: id("acme"),
+        payment_id: None,
+        customer_id: Some(id("c1")),
+        amount: Some(amount),
+        currency: None,
+        method: Method::Transfer,
+        received_on: None,
+        reference: String::new(),
+        put: Put::Invoice(id(of)),
+    }
+}
+
+pub(super) fn credit_note(of: &str, amount: i64) -> IssueCreditNote {
+    IssueCreditNote {
+        ledger_id: id("acme"),
+        credit_note_id: None,
+        invoice_id: id(of),
+        number: None,
+        amount: Some(amount),
+        currency: None,
+        issue_date: None,
+        usage: CreditUse::OffsetThenKeep,
+        reason: String::new(),
+    }
 }
