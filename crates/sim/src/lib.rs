@@ -3,7 +3,9 @@
 mod clock;
 mod disk;
 mod image;
+pub mod model;
 mod rng;
+pub mod workload;
 
 pub use clock::SimClock;
 pub use disk::{Cut, SIM_PID, SimDisk};

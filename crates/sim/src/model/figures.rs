@@ -51,6 +51,13 @@ impl Figures {
         self.outstanding - self.unapplied
     }
 
+    /// Whether each figure fits 64 bits.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        let all = [self.invoiced, self.credited, self.collected, self.outstanding, self.unapplied];
+        all.into_iter().all(|figure| i64::try_from(figure).is_ok())
+    }
+
     /// The identity that always holds, and that nothing is below zero.
     #[must_use]
     pub const fn holds(&self) -> bool {
@@ -259,9 +266,10 @@ impl Book {
             && self.sees_invoice(invoice, view)
             && self.credit_noted(invoice, view) == total
             && self.open(invoice, view) == 0
-            && self.sources().filter(|source| !self.own_credit(*source, invoice)).all(|source| {
-                self.allocated(view, |from, on| from == source && on == invoice) == 0
-            })
+            && self
+                .sources()
+                .filter(|source| !self.own_credit(*source, invoice))
+                .all(|source| self.allocated(view, |from, on| from == source && on == invoice) == 0)
     }
 
     /// Whether a source is a credit note issued against this invoice.

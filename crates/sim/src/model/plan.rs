@@ -1,0 +1,292 @@
+//! What a command would do by the rules: the reasons to refuse it, or the facts it makes.
+
+use std::collections::BTreeSet;
+
+use encours_domain::commands::{Command, CreateCustomer, CreateLedger, Time, UpdateCustomer};
+use encours_domain::limits::{MAX_ADVANCE_DAYS, MAX_TEXT_BYTES};
+use encours_domain::terms::Terms;
+use encours_domain::{Day, Id, Reason, Source};
+
+use super::Model;
+use super::facts::{Book, Customer, Invoice};
+
+/// The outcome of the rules for one command.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Rules that the command breaks; any of them may be named.
+    pub refusals: BTreeSet<Reason>,
+    /// The page is silent: refusing it is fine, accepting it makes these facts.
+    pub silent: bool,
+    /// The ledger, by place in the model.
+    pub book: usize,
+    /// What it makes a fact.
+    pub facts: Vec<Fact>,
+}
+
+/// Something that an accepted command adds.
+#[derive(Clone, Debug)]
+pub(super) enum Fact {
+    Ledger(Box<Book>, Option<super::facts::Clock>),
+    Target(usize, Day),
+    Customer(Customer),
+    CustomerDefaults(usize, Option<encours_domain::Currency>, Option<Terms>),
+    Invoice(Invoice),
+    Credit { id: Id, number: Option<String>, invoice: usize, amount: i64, date: Day },
+    Payment(super::facts::Payment),
+    Allocation { source: Source, invoice: usize, amount: i64, date: When },
+    Reversal { payment: usize, amount: i64, date: When },
+    Sent(usize, Day),
+    Disputed(usize, Day),
+    Resolved(usize, Day),
+}
+
+/// The date of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// On this day.
+    On(Day),
+    /// The page leaves it open which of several allocations is undone first: learnt from the event.
+    Between(Day, Day),
+}
+
+impl Plan {
+    pub(super) fn refused(reason: Reason) -> Self {
+        let mut plan = Self::default();
+        plan.refuse(reason);
+        plan
+    }
+
+    /// The plan with one more reason against it.
+    pub(super) fn and(mut self, reason: Reason) -> Self {
+        self.refuse(reason);
+        self
+    }
+
+    pub(super) fn refuse(&mut self, reason: Reason) {
+        self.refusals.insert(reason);
+    }
+
+    pub(super) fn refuse_if(&mut self, broken: bool, reason: Reason) {
+        if broken {
+            self.refuse(reason);
+        }
+    }
+
+    /// Whether an amount reaches the limits of 64 bits.
+    pub(super) fn is_huge(&self) -> bool {
+        self.facts.iter().any(|fact| match fact {
+            Fact::Invoice(row) => row.total > i64::MAX >> 10,
+            Fact::Payment(row) => row.amount > i64::MAX >> 10,
+            _ => false,
+        })
+    }
+
+    pub(super) fn check_text(&mut self, text: &str) {
+        self.refuse_if(text.len() > MAX_TEXT_BYTES, Reason::TooLarge);
+    }
+
+    pub(super) fn check_terms(&mut self, terms: Option<Terms>) {
+        if let Some(Terms::NetDays { days, grace_days }) = terms {
+            self.refuse_if(days > 366 || grace_days > 90, Reason::InvalidTerms);
+        }
+    }
+}
+
+impl Model {
+    /// What `command` would do now, were its id new.
+    pub(super) fn plan(&self, command: &Command) -> Plan {
+        let book = match command {
+            Command::CreateLedger(c) => return self.create_ledger(c),
+            // The engine's own commands about time: what they emit is audited, not planned.
+            Command::OpenDay(_) | Command::RunDay(_) => {
+                return Plan { silent: true, ..Plan::default() };
+            }
+            other => other.ledger_id().and_then(|id| self.book_no(id)),
+        };
+        let Some(book) = book else {
+            return Plan::refused(Reason::UnknownLedger);
+        };
+        let (rules, today) = (&self.books[book], self.today(book));
+        let mut plan = match command {
+            Command::CreateLedger(_) | Command::OpenDay(_) | Command::RunDay(_) => Plan::default(),
+            Command::AdvanceClock(c) => self.advance_clock(book, c.to),
+            Command::CreateCustomer(c) => create_customer(c),
+            Command::UpdateCustomer(c) => rules.update_customer(c),
+            Command::IssueInvoice(c) => rules.issue_invoice(c, today),
+            Command::MarkSent(c) => rules.about(&c.invoice_id, |no| {
+                rules.mark_sent(no, c.date.unwrap_or(today.max(rules.invoices[no].date)))
+            }),
+            Command::DisputeInvoice(c) => rules.about(&c.invoice_id, |no| {
+                rules.dispute(no, c.date.unwrap_or(today.max(rules.invoices[no].date)), &c.reason)
+            }),
+            Command::ResolveDispute(c) => {
+                rules.about(&c.invoice_id, |no| rules.resolve(no, c.date, today))
+            }
+            Command::CancelInvoice(c) => {
+                rules.about(&c.invoice_id, |no| rules.cancel_invoice(no, c, today))
+            }
+            Command::IssueCreditNote(c) => {
+                rules.about(&c.invoice_id, |no| rules.issue_credit_note(no, c, today))
+            }
+            Command::RecordPayment(c) => rules.record_payment(c, today),
+            Command::Allocate(c) => rules.about(&c.invoice_id, |no| rules.allocate(no, c, today)),
+            Command::Deallocate(c) => {
+                rules.about(&c.invoice_id, |no| rules.deallocate(no, c, today))
+            }
+            Command::ReversePayment(c) => rules.reverse_payment(c, today),
+        };
+        plan.book = book;
+        plan
+    }
+
+    fn create_ledger(&self, c: &CreateLedger) -> Plan {
+        let mut plan = Plan { book: self.books.len(), ..Plan::default() };
+        let Some(id) = c.ledger_id.clone() else {
+            return Plan::refused(Reason::MissingField);
+        };
+        plan.check_terms(c.terms);
+        plan.check_text(&c.name);
+        plan.refuse_if(!super::ZONES.contains(&c.time_zone.as_str()), Reason::InvalidTimeZone);
+        let (clock_id, start) = match &c.time {
+            Time::System => (format!("system:{}", c.time_zone), Some(self.zone_day)),
+            Time::Test { clock_id, start } => {
+                (clock_id.as_ref().unwrap_or(&id).to_string(), *start)
+            }
+        };
+        let test = matches!(c.time, Time::Test { .. });
+        let found = self.clocks.iter().position(|clock| clock.id == clock_id);
+        let mut new_clock = None;
+        match found {
+            Some(at) => {
+                let clock = &self.clocks[at];
+                let same_start = !test || start.is_none_or(|day| day == clock.today);
+                // Which rule names it is left open.
+                plan.silent |= clock.zone != c.time_zone || !same_start;
+            }
+            None => match start {
+                None => plan.silent = true,
+                Some(day) => {
+                    new_clock = Some(super::facts::Clock {
+                        id: clock_id,
+                        test,
+                        zone: c.time_zone.clone(),
+                        today: day,
+                        finished: day,
+                        target: day,
+                    });
+                }
+            },
+        }
+        let pattern = |given: &Option<String>, default: &str| {
+            given.clone().unwrap_or_else(|| default.to_owned())
+        };
+        let book = Book {
+            id,
+            clock: found.unwrap_or(self.clocks.len()),
+            currency: c.currency,
+            terms: c.terms.unwrap_or(Terms::NetDays { days: 30, grace_days: 0 }),
+            invoice_pattern: pattern(&c.invoice_pattern, "INV-{year}-{seq:5}"),
+            credit_pattern: pattern(&c.credit_note_pattern, "CN-{year}-{seq:5}"),
+            customers: vec![],
+            invoices: vec![],
+            credits: vec![],
+            payments: vec![],
+            allocations: vec![],
+            reversals: vec![],
+            sent: vec![],
+            disputes: vec![],
+            resolutions: vec![],
+        };
+        plan.facts.push(Fact::Ledger(Box::new(book), new_clock));
+        plan
+    }
+
+    fn advance_clock(&self, book: usize, to: Day) -> Plan {
+        let mut plan = Plan::default();
+        let at = self.books[book].clock;
+        let clock = &self.clocks[at];
+        if !clock.test {
+            return Plan::refused(Reason::NotATestClock);
+        }
+        plan.refuse_if(to < clock.today, Reason::DayBackwards);
+        plan.refuse_if(to.since(clock.today) > MAX_ADVANCE_DAYS, Reason::LimitReached);
+        // While days are still being opened, and for the day it is, the page is silent.
+        plan.silent = to <= clock.target;
+        plan.facts.push(Fact::Target(at, to.max(clock.target)));
+        plan
+    }
+}
+
+fn create_customer(c: &CreateCustomer) -> Plan {
+    let mut plan = Plan::default();
+    let Some(id) = c.customer_id.clone() else {
+        return Plan::refused(Reason::MissingField);
+    };
+    match &c.details.name {
+        Some(name) if !name.trim().is_empty() => plan.check_text(name),
+        _ => plan.refuse(Reason::MissingField),
+    }
+    plan.check_text(c.details.note.as_deref().unwrap_or_default());
+    plan.check_terms(c.terms);
+    plan.facts.push(Fact::Customer(Customer { id, currency: c.currency, terms: c.terms }));
+    plan
+}
+
+impl Book {
+    fn update_customer(&self, c: &UpdateCustomer) -> Plan {
+        let Some(customer) = self.customer_no(&c.customer_id) else {
+            return Plan::refused(Reason::UnknownCustomer);
+        };
+        let mut plan = Plan::default();
+        let d = &c.details;
+        let changes = c.currency.is_some()
+            || c.terms.is_some()
+            || d.name.is_some()
+            || d.address.is_some()
+            || d.contacts.is_some()
+            || d.note.is_some();
+        plan.silent = !changes;
+        plan.check_terms(c.terms);
+        if let Some(name) = &d.name {
+            plan.refuse_if(name.trim().is_empty(), Reason::MissingField);
+            plan.check_text(name);
+        }
+        plan.check_text(d.note.as_deref().unwrap_or_default());
+        plan.facts.push(Fact::CustomerDefaults(customer, c.currency, c.terms));
+        plan
+    }
+
+    fn about(&self, invoice: &Id, rules: impl FnOnce(usize) -> Plan) -> Plan {
+        self.invoice_no(invoice).map_or_else(|| Plan::refused(Reason::UnknownInvoice), rules)
+    }
+
+    fn mark_sent(&self, invoice: usize, date: Day) -> Plan {
+        // The first one stands: noting another one, or one before the issue date, is left open.
+        let again = self.sent.iter().any(|s| s.invoice == invoice);
+        let silent = again || date < self.invoices[invoice].date;
+        Plan { silent, facts: vec![Fact::Sent(invoice, date)], ..Plan::default() }
+    }
+
+    fn dispute(&self, invoice: usize, date: Day, reason: &str) -> Plan {
+        let mut plan = Plan::default();
+        let all = super::View::ALL;
+        plan.refuse_if(self.disputed(invoice, all), Reason::WrongState);
+        plan.check_text(reason);
+        let earlier = self.resolutions.iter().filter(|r| r.invoice == invoice).map(|r| r.date);
+        plan.silent = self.open(invoice, all) == 0
+            || date < self.invoices[invoice].date
+            || earlier.max().is_some_and(|resolved| date < resolved);
+        plan.facts.push(Fact::Disputed(invoice, date));
+        plan
+    }
+
+    fn resolve(&self, invoice: usize, date: Option<Day>, today: Day) -> Plan {
+        let mut plan = Plan::default();
+        plan.refuse_if(!self.disputed(invoice, super::View::ALL), Reason::WrongState);
+        let since = self.disputes.iter().rev().find(|d| d.invoice == invoice).map(|d| d.date);
+        let since = since.unwrap_or(today);
+        plan.refuse_if(date.is_some_and(|date| date < since), Reason::DatedBeforeFact);
+        plan.facts.push(Fact::Resolved(invoice, date.unwrap_or(today.max(since))));
+        plan
+    }
+}

@@ -1,0 +1,142 @@
+//! Turns a sensible command into one that breaks a rule, where it has a rule to break.
+
+use encours_domain::Day;
+use encours_domain::commands::{Command, CreditUse, Due, IssueInvoice, Put};
+use encours_domain::limits::MAX_TEXT_BYTES;
+use encours_domain::terms::Terms;
+
+use super::{Workload, currency, id};
+use crate::model::{Book, Model};
+
+/// An id that nothing has.
+const NOBODY: &str = "nobody";
+
+impl Workload {
+    pub(super) fn break_a_rule(&mut self, model: &Model, at: usize, command: Command) -> Command {
+        let (book, today) = (&model.books[at], model.today(at));
+        let which = self.rng.below(6);
+        let wrong = self.wrong_amount();
+        let mut command = command;
+        match &mut command {
+            Command::IssueInvoice(c) => self.break_invoice(c, book, today),
+            Command::RecordPayment(c) => match which {
+                0 => c.amount = Some(wrong),
+                1 => c.currency = Some(currency("USD")),
+                2 => c.customer_id = Some(self.other_customer(book)),
+                3 => match &mut c.put {
+                    Put::Explicit(list) => {
+                        for part in list.iter_mut().take(1) {
+                            part.amount = if self.rng.one_in(2) {
+                                wrong
+                            } else {
+                                part.amount.saturating_add(1)
+                            };
+                        }
+                    }
+                    _ => c.put = Put::Invoice(id(NOBODY)),
+                },
+                4 => {
+                    let taken = book.payments.first().map(|p| p.id.clone());
+                    c.payment_id = taken.or_else(|| c.payment_id.clone());
+                }
+                _ => c.amount = Some(i64::MAX),
+            },
+            Command::Allocate(c) => match which {
+                0 => c.amount = Some(wrong),
+                1 => c.currency = Some(currency("USD")),
+                2 | 3 => c.amount = Some(1_000_000_000),
+                _ => c.invoice_id = self.invoice_id(book),
+            },
+            Command::Deallocate(c) => match which {
+                0 => c.amount = Some(wrong),
+                1 => c.currency = Some(currency("USD")),
+                2 => c.amount = Some(1_000_000_000),
+                3 => c.date = today.plus(-300),
+                4 => c.credit_note_id = c.payment_id.clone(),
+                _ => {
+                    c.payment_id = None;
+                    c.credit_note_id = None;
+                }
+            },
+            Command::IssueCreditNote(c) => match which {
+                0 => c.amount = Some(wrong),
+                1 => c.currency = Some(currency("USD")),
+                2 => c.amount = Some(1_000_000_000),
+                3 => c.usage = CreditUse::Offset(1_000_000_000),
+                4 => c.number = self.taken_credit_number(book),
+                _ => c.issue_date = today.plus(3),
+            },
+            Command::ReversePayment(c) => c.date = today.plus(-500),
+            Command::CancelInvoice(c) => c.date = today.plus(2),
+            Command::AdvanceClock(c) => c.to = today.plus(-1).unwrap_or(today),
+            Command::CreateCustomer(c) => c.details.name = Some("  ".to_owned()),
+            Command::UpdateCustomer(c) => c.customer_id = id(NOBODY),
+            Command::MarkSent(c) => c.invoice_id = id(NOBODY),
+            Command::DisputeInvoice(c) => c.ledger_id = id(NOBODY),
+            Command::ResolveDispute(c) => c.date = today.plus(-400),
+            Command::CreateLedger(_) | Command::OpenDay(_) | Command::RunDay(_) => {}
+        }
+        command
+    }
+
+    fn break_invoice(&mut self, c: &mut IssueInvoice, book: &Book, today: Day) {
+        match self.rng.below(6) {
+            0 => c.customer_id = id(NOBODY),
+            1 => c.total = Some(-1),
+            2 => c.due = c.issue_date.unwrap_or(today).plus(-1).map(Due::Date),
+            3 => c.number = self.taken_number(book),
+            4 => {
+                c.number = None;
+                c.issue_date = today.plus(if self.rng.one_in(2) { 1 } else { -400 });
+            }
+            _ => match self.rng.below(6) {
+                0 => c.text = "x".repeat(MAX_TEXT_BYTES + 1),
+                1 => c.reference = Some("RF19 5390 0754 7034".to_owned()),
+                2 => {
+                    c.due = Some(Due::Terms(Terms::NetDays { days: 367, grace_days: 0 }));
+                }
+                3 => {
+                    c.lines = vec![];
+                    c.total = None;
+                }
+                4 => {
+                    c.lines = vec![];
+                    c.total = Some(i64::MAX);
+                }
+                _ => c.invoice_id = self.taken_id(book),
+            },
+        }
+    }
+
+    fn wrong_amount(&mut self) -> i64 {
+        if self.rng.one_in(2) { 0 } else { -5 }
+    }
+
+    fn other_customer(&mut self, book: &Book) -> encours_domain::Id {
+        let at = self.rng.index(book.customers.len());
+        book.customers.get(at).map_or_else(|| id(NOBODY), |row| row.id.clone())
+    }
+
+    fn taken_id(&mut self, book: &Book) -> Option<encours_domain::Id> {
+        book.invoices.first().map(|row| row.id.clone()).or_else(|| Some(self.new_id("i")))
+    }
+
+    /// A number that an invoice has, or one that only the series may allot.
+    fn taken_number(&mut self, book: &Book) -> Option<String> {
+        let at = self.rng.index(book.invoices.len());
+        let taken = book.invoices.get(at).map(|row| row.number.clone());
+        if self.rng.one_in(2) { Some(reserved(&book.invoice_pattern)) } else { taken }
+    }
+
+    fn taken_credit_number(&mut self, book: &Book) -> Option<String> {
+        let at = self.rng.index(book.credits.len());
+        let taken = book.credits.get(at).map(|row| row.number.clone());
+        if self.rng.one_in(2) { Some(reserved(&book.credit_pattern)) } else { taken }
+    }
+}
+
+/// A number far ahead in a series.
+fn reserved(pattern: &str) -> String {
+    let text = pattern.replace("{year}", "2031");
+    text.replace("{seq:5}", "98765").replace("{seq:3}", "987").replace("{seq}", "98765")
+}
