@@ -30,6 +30,15 @@ pub const MAX_METADATA_BYTES: u32 = 16 * 1024;
 pub const MAX_CONNECTIONS: usize = 1_024;
 /// The most calls at a time on one connection.
 pub const MAX_STREAMS_PER_CONNECTION: u32 = 256;
+/// Bytes that a call may have sent and the server not read yet.
+const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+/// The same for all calls of a connection.
+///
+/// WHY so much larger: h2 closes a connection (`too_many_data_frames`) once the unread frames below
+/// 256 bytes, each counted as what it lacks to 256, pass half of this. Clients in Python and others
+/// send every command of a stream as a frame of its own: a stream that waits holds up to 4,096 of 32
+/// bytes, which count as 0.9 MB. Half of this has room for 18 such streams.
+const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
 /// A silent connection is asked for a sign of life after this long,
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// and closed where none comes within this.
@@ -106,6 +115,8 @@ impl Api {
         let server = Server::builder()
             .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
             .http2_max_header_list_size(MAX_METADATA_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .add_service(health_service)

@@ -7,4 +7,5 @@ mod log;
 mod main_path;
 mod reads;
 mod server;
+mod small_frames;
 mod support;
