@@ -59,3 +59,38 @@ fn after_a_failed_sync_nothing_is_tried_again() {
     assert_eq!(engine.execute(by_ann(customer(Some("c1")))), Err(Denied::Stopping));
     assert_eq!(engine.failed().unwrap().code(), "sync_failed");
 }
+
+#[test]
+fn an_outcome_that_is_not_known_is_settled_by_reading_the_frame() {
+    let world = World::new();
+    let mut engine = world.open();
+    engine.execute(by_ann(ledger("acme"))).unwrap();
+    for (stored, name) in [(true, "c1"), (false, "c2")] {
+        let before = engine.reader().tail().number;
+        *world.gates.unknown.lock().unwrap() = Some(stored);
+        assert!(!engine.execute(by_ann(customer(Some(name)))).unwrap().repeated);
+        assert_eq!(engine.reader().tail().number, before.next(), "stored: {stored}");
+    }
+    let before = bytes(&engine);
+    drop(engine);
+    assert_eq!(bytes(&world.open()), before);
+}
+
+#[test]
+fn a_writer_that_was_replaced_cannot_append() {
+    let world = World::new();
+    let mut zombie = world.open();
+    zombie.execute(by_ann(ledger("acme"))).unwrap();
+    let mut leader = world.open();
+    let tail = leader.reader().tail();
+    assert_eq!(zombie.execute(by_ann(customer(Some("c1")))), Err(Denied::OutcomeUnknown));
+    assert!(zombie.failed().is_some() && zombie.rows().is_none());
+    assert_eq!(leader.reader().tail(), tail);
+    // Even where its frame would have been taken for ours by its number.
+    let mut zombie = world.open();
+    leader = world.open();
+    *world.gates.unknown.lock().unwrap() = Some(false);
+    zombie.execute(by_ann(customer(Some("c1")))).unwrap_err();
+    assert_eq!(zombie.failed().unwrap().code(), "log_superseded");
+    assert!(!leader.execute(by_ann(customer(Some("c1")))).unwrap().repeated);
+}

@@ -58,6 +58,8 @@ pub(super) struct Gates {
     pub(super) hides_full: AtomicBool,
     pub(super) fails: AtomicBool,
     pub(super) panics: AtomicBool,
+    /// The next append says that its outcome is not known: `Some(true)`, and stores the frame.
+    pub(super) unknown: Mutex<Option<bool>>,
 }
 
 impl Gates {
@@ -125,8 +127,20 @@ impl EventLog for GatedLog {
             let error = LogError::Full { segment_len: 1 };
             return Some((number, AppendOutcome::Rejected(error)));
         }
-        self.inner.submit(frame);
-        self.inner.settle()
+        let unknown = self.gates.unknown.lock().unwrap().take();
+        if unknown != Some(false) {
+            self.inner.submit(frame);
+            let settled = self.inner.settle();
+            if unknown.is_none() {
+                return settled;
+            }
+        }
+        let error = LogError::Io {
+            operation: "publish",
+            path: "stream".into(),
+            source: Arc::new(std::io::ErrorKind::TimedOut.into()),
+        };
+        Some((number, AppendOutcome::Unknown(error)))
     }
 
     fn maintain(&mut self) -> Result<(), LogError> {
