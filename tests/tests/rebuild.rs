@@ -1,4 +1,4 @@
-//! All but the log and the keys can be deleted: the next start makes the same of it.
+//! All but the log and the keys can be deleted, or damaged: the next start makes the same of it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,10 +10,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use encours_proto::v1;
-use encours_tests::{Client, Company, Server, copy, data_folder, eur, run};
+use encours_sim::Rng;
+use encours_tests::{Client, Company, Server, copy, data_folder, eur, every_file, flip_bit, run};
+use tempfile::TempDir;
 
 /// What is never deleted.
 const TRUTH: [&str; 2] = ["keys", "log"];
@@ -127,17 +129,23 @@ fn remove(path: &Path) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_the_log_can_be_deleted_and_comes_back_the_same() {
-    let original = data_folder();
-    let server = Server::start(original.path());
+/// A data folder of a played company, stopped cleanly; what was seen of it, and where the command
+/// of `repeat` stands.
+async fn played() -> (TempDir, Seen, u64) {
+    let folder = data_folder();
+    let server = Server::start(folder.path());
     let company = Company::create(Client::connect(&server.url()).await, "acme", "2024-01-01").await;
     play(&company).await;
     let (position, is_repeat) = repeat(&server).await;
     assert!(!is_repeat);
-    let before = look(&server).await;
+    let seen = look(&server).await;
     assert_eq!(server.stop().ran.code, Some(0));
+    (folder, seen, position)
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_the_log_can_be_deleted_and_comes_back_the_same() {
+    let (original, before, position) = played().await;
     let there = names(original.path());
     let derived: Vec<String> =
         there.iter().filter(|name| !TRUTH.contains(&name.as_str())).cloned().collect();
@@ -168,4 +176,45 @@ async fn what_is_not_the_log_can_be_deleted_and_comes_back_the_same() {
         before.outputs.len(),
         before.digest
     );
+}
+
+/// Flips per file.
+const FLIPS: u64 = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_the_log_can_be_damaged_and_is_made_again() {
+    let seed = 11;
+    let mut rng = Rng::new(seed);
+    let (original, before, position) = played().await;
+    let is_derived = |path: &&PathBuf| {
+        let name = path.strip_prefix(original.path()).unwrap();
+        let top = name.iter().next().unwrap().to_str().unwrap();
+        name.components().count() > 1 && !TRUTH.contains(&top)
+    };
+    let files: Vec<PathBuf> =
+        every_file(original.path()).iter().filter(is_derived).cloned().collect();
+    let mut noticed = 0;
+    for file in &files {
+        let name = file.strip_prefix(original.path()).unwrap();
+        let bits = file.metadata().unwrap().len() * 8;
+        for _ in 0..FLIPS.min(bits) {
+            let trial = data_folder();
+            copy(original.path(), trial.path());
+            let bit = rng.below(bits);
+            flip_bit(&trial.path().join(name), bit);
+            let server = Server::start(trial.path());
+            let what = format!("bit {bit} of {} flipped (seed {seed})", name.display());
+            assert_eq!(look(&server).await, before, "{what}");
+            assert_eq!(repeat(&server).await, (position, true), "{what}");
+            assert!(!server.said().contains("panicked"), "{what}: {}", server.said());
+            let is_noticed = server.said().contains("WARN");
+            noticed += u64::from(is_noticed);
+            println!(
+                "{what}: the same, {}",
+                if is_noticed { "with a warning" } else { "silently" }
+            );
+            assert_eq!(server.stop().ran.code, Some(0), "{what}");
+        }
+    }
+    println!("{} files damaged {FLIPS} times each, {noticed} times with a warning", files.len());
 }

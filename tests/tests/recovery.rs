@@ -1,0 +1,148 @@
+//! Starts that are interrupted, and a log that has lost its end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and meet the machine's own clock and files"
+)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use encours_sim::Rng;
+use encours_tests::{Client, Company, Server, data_folder, encours, every_file, run};
+use tempfile::TempDir;
+
+const ROUNDS: u64 = 30;
+const SECTOR: usize = 512;
+const DAMAGED: i32 = 5;
+
+/// A company of some hundred events in a folder.
+async fn company(folder: &TempDir) -> u64 {
+    let server = Server::start(folder.path());
+    let company = Company::create(Client::connect(&server.url()).await, "acme", "2024-01-01").await;
+    company.customer("c1", "One").await;
+    for n in 0..100 {
+        company.issue(&format!("i{n}"), "c1", "10.00", "2024-02-01").await;
+    }
+    assert_eq!(server.stop().ran.code, Some(0));
+    company.position()
+}
+
+fn newest_segment(data: &Path) -> PathBuf {
+    let files = every_file(&data.join("log")).into_iter();
+    let is_segment = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with('0') && name.ends_with(".seg")
+    };
+    files.filter(is_segment).next_back().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_can_be_killed_at_any_moment() {
+    let seed = 5;
+    let mut rng = Rng::new(seed);
+    let folder = data_folder();
+    let position = company(&folder).await;
+    let mut was_ready = 0;
+    for round in 0..ROUNDS {
+        // Not through `Server`, which waits until it is ready.
+        let mut child = Command::new(encours())
+            .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "1", "--data"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let delay = Duration::from_micros(rng.below(60_000));
+        tokio::time::sleep(delay).await;
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        was_ready += u64::from(!output.stdout.is_empty());
+        let ran = run(["log", "verify", "--data", folder.path().to_str().unwrap()]);
+        assert_eq!(ran.code, Some(0), "round {round} (seed {seed}), after {delay:?}: {ran}");
+    }
+    let server = Server::start(folder.path());
+    let client = Client::connect(&server.url()).await;
+    let events = client.events_after(0).await;
+    assert!(events.iter().zip(1..).all(|(event, position)| event.position == position));
+    let invoices = events.iter().filter(|event| event.event == "invoice.issued").count();
+    assert_eq!(invoices, 100);
+    let head = client.head().await;
+    assert!(head.position >= position);
+    let left: Vec<_> = every_file(folder.path())
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tmp"))
+        .filter(|path| !path.ends_with("spare.tmp"))
+        .collect();
+    assert!(left.is_empty(), "what was left half made is cleaned up: {left:?}");
+    println!(
+        "{ROUNDS} starts killed within 60 ms, {was_ready} of them ready; epoch {}, {} events",
+        head.epoch,
+        events.len()
+    );
+}
+
+/// Frames of a cleanly stopped log are anchored: without them it must not start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_has_lost_its_end_is_refused() {
+    let folder = data_folder();
+    company(&folder).await;
+    let segment = newest_segment(folder.path());
+    let whole = fs::read(&segment).unwrap();
+    // The last byte that is not zero belongs to the last frame; padding follows it.
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let mut said = Vec::new();
+    for lost in [1, SECTOR, 3 * SECTOR] {
+        for is_cut in [true, false] {
+            // Either the file is shorter, or zeros stand where frames were.
+            if is_cut {
+                let file = File::options().write(true).open(&segment).unwrap();
+                file.set_len((end - lost) as u64).unwrap();
+            } else {
+                let mut bytes = whole.clone();
+                bytes[end - lost..end].fill(0);
+                fs::write(&segment, bytes).unwrap();
+            }
+            let before = fs::read(&segment).unwrap();
+            let ran = run(["log", "verify", "--data", folder.path().to_str().unwrap()]);
+            let ran = ran.fails(DAMAGED);
+            let refused = match Server::try_start(folder.path()) {
+                Ok(_) => panic!("a server started on a log without its last {lost} bytes"),
+                Err(ran) => ran.fails(DAMAGED),
+            };
+            assert!(refused.stderr.contains("backup"), "it says what to do: {refused}");
+            assert!(fs::read(&segment).unwrap() == before, "what is left is left alone");
+            said.push(ran.stderr.lines().next().unwrap_or_default().to_owned());
+            fs::write(&segment, &whole).unwrap();
+        }
+    }
+    drop(Server::start(folder.path()));
+    println!("{}", said.join("\n"));
+}
+
+/// Without its keys nobody can read the customers: a folder that has lost them is not served as if
+/// nothing were amiss.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_without_its_keys_is_refused() {
+    let folder = data_folder();
+    company(&folder).await;
+    fs::rename(folder.path().join("keys"), folder.path().join("aside")).unwrap();
+    let ran = match Server::try_start(folder.path()) {
+        Ok(_) => panic!("a server started without the keys"),
+        Err(ran) => ran,
+    };
+    assert_ne!(ran.code, Some(0), "{ran}");
+    assert!(ran.stderr.contains("key"), "{ran}");
+    println!("{}", ran.stderr.trim());
+    if folder.path().join("keys").exists() {
+        fs::remove_dir_all(folder.path().join("keys")).unwrap();
+    }
+    fs::rename(folder.path().join("aside"), folder.path().join("keys")).unwrap();
+    drop(Server::start(folder.path()));
+}
