@@ -98,6 +98,9 @@ impl Api {
             Ok(Ok(clocks)) => {
                 let clock = clocks.iter().find(|clock| clock.id.as_str() == clock_id);
                 ledger.clock = clock.map(|clock| clock_message(&shown(clock)));
+                // WHY the tail: the clocks are those of a durable frame, so it lies behind the day.
+                let tail = self.reader.tail().next_position.0.saturating_sub(1);
+                outcome.position = outcome.position.max(tail);
                 Ok(())
             }
             Ok(Err(_)) => Err(Failure::stopping()),
