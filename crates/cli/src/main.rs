@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod demo;
 mod failure;
 mod import;
 mod node;
@@ -36,6 +37,7 @@ fn run(command: &Command) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
+            Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Ledger(verb) => verbs::ledger::run(verb).await,

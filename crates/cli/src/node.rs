@@ -65,15 +65,7 @@ impl Node {
         info!(data = %data.display(), known = known.len(), "opening");
         let journal_options =
             JournalOptions { segment_len, create, known, ..JournalOptions::default() };
-        let (journal, recovery) =
-            Journal::open(Arc::clone(&disk), &log_dir(&data), journal_options)?;
-        if recovery.torn_bytes > 0 || !recovery.cleaned.is_empty() {
-            tracing::warn!(
-                torn_bytes = recovery.torn_bytes,
-                cleaned = recovery.cleaned.join(" "),
-                "an unfinished write was cleaned up; nothing acknowledged was in it"
-            );
-        }
+        let (journal, _) = Journal::open(Arc::clone(&disk), &log_dir(&data), journal_options)?;
         let reader = journal.reader();
         let options = EngineOptions::new(Box::new(journal), disk, Arc::clone(&clock));
         let engine = Engine::open(options, &data)?;

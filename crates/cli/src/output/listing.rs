@@ -22,6 +22,8 @@ pub(crate) enum Cell {
     Money(Money),
     /// A status, coloured by what it means.
     Status(String),
+    /// A status under a label of its own.
+    Labelled(&'static str, String),
 }
 
 impl Cell {
@@ -34,6 +36,7 @@ impl Cell {
         match self {
             Self::Empty => String::new(),
             Self::Text(text) | Self::Status(text) => text.clone(),
+            Self::Labelled(label, _) => (*label).to_owned(),
             Self::Count(count) => count.to_string(),
             Self::Money(money) => money.number(),
         }
@@ -45,7 +48,7 @@ impl Cell {
             Self::Money(money) => grouped(&money.number()),
             Self::Count(count) => grouped(&count.to_string()),
             // WHY: a control character in a name must not move the cursor of whoever lists it.
-            Self::Text(_) | Self::Status(_) | Self::Empty => {
+            Self::Text(_) | Self::Status(_) | Self::Labelled(..) | Self::Empty => {
                 self.plain().chars().map(|c| if c.is_control() { '·' } else { c }).collect()
             }
         }
@@ -53,7 +56,7 @@ impl Cell {
 
     pub(super) fn paint(&self) -> Paint {
         match self {
-            Self::Status(status) => match status.as_str() {
+            Self::Status(status) | Self::Labelled(_, status) => match status.as_str() {
                 "OVERDUE" => Paint::Bad,
                 "AWAITING_PAYMENT" | "PARTIALLY_PAID" => Paint::Warn,
                 "PAID" | "UP_TO_DATE" | "OK" => Paint::Good,
@@ -89,6 +92,7 @@ impl Serialize for Cell {
         match self {
             Self::Empty => serializer.serialize_none(),
             Self::Text(text) | Self::Status(text) => serializer.serialize_str(text),
+            Self::Labelled(label, _) => serializer.serialize_str(label),
             Self::Count(count) => serializer.serialize_u64(*count),
             Self::Money(money) => {
                 let mut map = serializer.serialize_map(Some(2))?;

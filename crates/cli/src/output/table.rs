@@ -40,7 +40,7 @@ impl Paint {
 
     /// The text in this colour.
     pub(crate) fn on(self, text: &str) -> String {
-        if self == Self::Plain {
+        if self == Self::Plain || text.is_empty() {
             return text.to_owned();
         }
         let style = self.style();

@@ -7,7 +7,7 @@ use encours_proto::v1::public_event::Body;
 use crate::failure::Outcome;
 use crate::output::{self, Cell, Column};
 
-pub(super) const COLUMNS: [Column; 7] = [
+pub(crate) const COLUMNS: [Column; 7] = [
     Column::right("position"),
     Column::left("date"),
     Column::left("event"),
@@ -18,7 +18,7 @@ pub(super) const COLUMNS: [Column; 7] = [
 ];
 
 /// An event as a row.
-pub(super) fn row(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
+pub(crate) fn row(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
     let (date, amount, mut detail) = event.body.as_ref().map_or((None, None, String::new()), told);
     if !event.reason.is_empty() {
         let gap = if detail.is_empty() { "" } else { ": " };

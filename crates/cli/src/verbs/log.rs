@@ -85,7 +85,9 @@ fn files(args: &LogArgs) -> Outcome {
         progress.set_position(at.frames);
     });
     progress.finish_and_clear();
-    let VerifyReport { log_id, frames, events, bytes, tail, .. } = report?;
+    let report = report?;
+    remark(&report);
+    let VerifyReport { log_id, frames, events, bytes, tail, .. } = report;
     print(
         args,
         vec![
@@ -103,6 +105,23 @@ fn files(args: &LogArgs) -> Outcome {
             moment(tail.recorded_at.0),
         ],
     )
+}
+
+/// Tells of damage that no frame of the log is in: a crash leaves the same behind.
+fn remark(report: &VerifyReport) {
+    let VerifyReport { unfinished_bytes, damaged_anchor_slots, .. } = report;
+    let warning = output::Paint::Warn.on("warning:");
+    if *unfinished_bytes > 0 {
+        anstream::eprintln!(
+            "{warning} {unfinished_bytes} bytes after the last frame are not zero: an unfinished \
+             write, or damage to space that holds nothing"
+        );
+    }
+    if *damaged_anchor_slots > 0 {
+        anstream::eprintln!(
+            "{warning} a slot of the anchor is damaged, the other one is intact and was used"
+        );
+    }
 }
 
 /// Has the server check.

@@ -1,6 +1,6 @@
 //! The client verbs: one file per thing they are about. All of them ask a server over gRPC.
 
-mod activity;
+pub(crate) mod activity;
 pub(crate) mod ageing;
 pub(crate) mod customer;
 pub(crate) mod invoice;
