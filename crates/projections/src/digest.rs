@@ -188,3 +188,45 @@ impl Ledger {
         lines.line(format_args!("totals\t{totals:?}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use encours_domain::event::WriterOpened;
+    use encours_domain::number::{PaymentNo, Source};
+
+    use crate::testing::Book;
+
+    fn book() -> Book {
+        let mut book = Book::new();
+        book.customer();
+        book.invoice(0, 100, 0, 10);
+        book.payment(0, 500, 2);
+        book.allocate(Source::Payment(PaymentNo(0)), 0, 100, 2);
+        book.credit_note("EUR", 0, 0, 30, 0);
+        book.open_day(11);
+        book.overdue(0, 11);
+        book
+    }
+
+    /// A change of this value is a change of the digest's version.
+    #[test]
+    fn the_digest_of_a_known_book_stays() {
+        assert_eq!(
+            book().model().digest().to_string(),
+            "encours-digest-v1:bcbf63e333ae464ec012159f6cb0837ce3dc38f9ec270ee3cfc6b63403b03410"
+        );
+    }
+
+    #[test]
+    fn every_fact_changes_it_and_the_log_does_not() {
+        let digest = book().model().digest();
+        let mut later = book();
+        later.push(WriterOpened { epoch: 2 });
+        assert_eq!(later.model().digest(), digest);
+        for events in 1..book().events.len() {
+            let mut shorter = book();
+            shorter.events.truncate(events);
+            assert_ne!(shorter.model().digest(), digest, "{events} events");
+        }
+    }
+}

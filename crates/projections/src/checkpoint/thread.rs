@@ -150,3 +150,36 @@ impl Writer {
         self.shared.health().checkpoint_failed = Some(error.to_string());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_due_by_events_or_by_time() {
+        let (sender, due) = sync_channel(1);
+        let mut trigger = Trigger { sender, position: Position(50), at: Duration::ZERO };
+        let seconds = Duration::from_secs;
+        let mut is_due = |position, now| {
+            trigger.folded(Position(position), now);
+            due.try_recv().is_ok()
+        };
+        assert!(!is_due(50, seconds(599)));
+        assert!(!is_due(50, seconds(700)), "nothing has happened");
+        assert!(is_due(51, seconds(701)), "and then something has");
+        assert!(!is_due(60, seconds(702)));
+        assert!(is_due(1_000_051, seconds(703)));
+        assert!(!is_due(2_000_050, seconds(704)));
+        assert!(is_due(2_000_050, seconds(1_303)));
+    }
+
+    #[test]
+    fn a_checkpoint_that_waits_is_not_asked_for_twice() {
+        let (sender, due) = sync_channel(1);
+        let mut trigger = Trigger { sender, position: Position(0), at: Duration::ZERO };
+        for round in 1..5 {
+            trigger.folded(Position(round * EVERY_EVENTS), Duration::ZERO);
+        }
+        assert_eq!(due.try_iter().count(), 1);
+    }
+}

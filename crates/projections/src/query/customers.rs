@@ -4,7 +4,7 @@ use encours_domain::number::{CustomerNo, LedgerNo};
 use encours_domain::status::CustomerStatus;
 use encours_domain::{Position, resource};
 
-use super::{AsOf, Items, Page, View, numbers, page};
+use super::{AsOf, Items, MAX_PAST_SCAN, MAX_SCAN, Page, View, numbers, page_within};
 use crate::fold::read_details;
 use crate::model::{Ledger, Model};
 use crate::query::past::Past;
@@ -52,7 +52,9 @@ impl ReadModel {
         self.view_ledger(ledger, |model, found| {
             let past = Past::of(model, found, as_of);
             let wanted = |status| filter.statuses.is_empty() || filter.statuses.contains(&status);
-            page(which, numbers(which.after, found.tables.customers.len()), |no| {
+            let scan = if past.is_some() { MAX_PAST_SCAN } else { MAX_SCAN };
+            let all = numbers(which.after, found.tables.customers.len());
+            page_within(scan, which, all, |no| {
                 // WHY before the resource is made: a filter that few meet costs no texts.
                 let first = found.tables.customers.get(no)?.balance;
                 if past.is_none() && !wanted(found.tables.status(first)) {

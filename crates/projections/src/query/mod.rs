@@ -31,6 +31,9 @@ pub const MAX_PAGE: usize = 1_000;
 /// on.
 pub const MAX_SCAN: usize = 10_000;
 
+/// The most customers that one call looks at for a page of the past: each has a history to walk.
+const MAX_PAST_SCAN: usize = 1_000;
+
 /// An answer and the position it reflects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View<T> {
@@ -112,13 +115,23 @@ impl<T> Default for Items<T> {
 fn page<T>(
     page: Page,
     candidates: impl Iterator<Item = u32>,
+    make: impl FnMut(u32) -> Option<T>,
+) -> Items<T> {
+    page_within(MAX_SCAN, page, candidates, make)
+}
+
+/// As [`page`], looking at `scan` candidates at most.
+fn page_within<T>(
+    scan: usize,
+    page: Page,
+    candidates: impl Iterator<Item = u32>,
     mut make: impl FnMut(u32) -> Option<T>,
 ) -> Items<T> {
     let limit = page.limit.clamp(1, MAX_PAGE);
     let mut items = Vec::new();
     let mut last = page.after;
     for (scanned, no) in candidates.enumerate() {
-        if items.len() == limit || scanned == MAX_SCAN {
+        if items.len() == limit || scanned == scan {
             return Items { items, next: last };
         }
         items.extend(make(no));
