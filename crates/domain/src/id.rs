@@ -55,6 +55,11 @@ impl Id {
         Self(format!("system:{}", zone.replace('+', ":")).into())
     }
 
+    /// The id as a text to share.
+    pub(crate) const fn shared(&self) -> &Arc<str> {
+        &self.0
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,8 +1,7 @@
 //! Indexes of the state: made of rows, never stored, built anew with a snapshot.
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use crate::number::{ClockNo, CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, Paym
 use crate::position::Day;
 
 /// What a name names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Kind {
     Clock,
@@ -44,15 +43,31 @@ type Free = (LedgerNo, CustomerNo, Currency, bool, Day, u32);
 /// The indexes.
 #[derive(Debug)]
 pub struct Indexes {
-    names: Vec<BTreeMap<Name, u32>>,
+    names: Vec<BTreeMap<(u64, u32), Named>>,
     open_by_due: BTreeSet<OpenByDue>,
     open_by_amount: BTreeSet<OpenByAmount>,
     free: BTreeSet<Free>,
     timers: BTreeSet<(ClockNo, Day, Timer, LedgerNo, InvoiceNo)>,
 }
 
-/// WHY: trees grow a node at a time, where a hash map that doubles would stop the writer; split by
-/// a hash of the name they stay shallow, and a caller who picks ids that collide gains nothing.
+/// What a name stands for. Names with the same hash stand one after the other.
+#[derive(Debug)]
+struct Named {
+    kind: Kind,
+    ledger: LedgerNo,
+    text: Arc<str>,
+    number: u32,
+}
+
+impl Named {
+    fn is(&self, kind: Kind, ledger: LedgerNo, text: &str) -> bool {
+        self.kind == kind && self.ledger == ledger && *self.text == *text
+    }
+}
+
+/// WHY: trees grow a node at a time, where a hash map that doubles would stop the writer; keyed by
+/// a hash they are searched without touching the texts, and split they stay shallow. Names are
+/// compared in the end, so a collision costs time only, and `SipHash` makes many of them infeasible.
 const SHARDS: usize = 1_024;
 
 impl Default for Indexes {
@@ -73,12 +88,12 @@ impl Indexes {
     pub fn of(rows: &Rows) -> Self {
         let mut indexes = Self::default();
         for (no, clock) in (0..).zip(rows.clocks.iter()) {
-            indexes.name(Kind::Clock, LedgerNo(0), clock.id.as_str(), no);
+            indexes.name(Kind::Clock, LedgerNo(0), clock.id.shared(), no);
         }
         for ledger in rows.ledgers.iter() {
-            indexes.name(Kind::Ledger, LedgerNo(0), ledger.id.as_str(), ledger.no.0);
+            indexes.name(Kind::Ledger, LedgerNo(0), ledger.id.shared(), ledger.no.0);
             for (no, row) in (0..).zip(ledger.customers.iter()) {
-                indexes.name(Kind::Customer, ledger.no, row.id.as_str(), no);
+                indexes.name(Kind::Customer, ledger.no, row.id.shared(), no);
             }
             for no in (0..ledger.invoices.len()).map(InvoiceNo) {
                 indexes.invoice_names(ledger, no);
@@ -99,8 +114,9 @@ impl Indexes {
     /// The number of what is named; clocks and ledgers are named in ledger 0.
     #[must_use]
     pub fn find(&self, kind: Kind, ledger: LedgerNo, text: &str) -> Option<u32> {
-        let name: &dyn AsName = &(kind, ledger, text);
-        self.names[shard(kind, ledger, text)].get(name).copied()
+        let (shard, hash) = place(kind, ledger, text);
+        let same_hash = self.names[shard].range((hash, 0)..=(hash, u32::MAX));
+        same_hash.map(|(_, named)| named).find(|n| n.is(kind, ledger, text)).map(|n| n.number)
     }
 
     /// The open invoices of a customer in a currency, oldest due date first, then by number.
@@ -170,13 +186,13 @@ impl Indexes {
     pub(super) fn after(&mut self, rows: &Rows, event: &Event) {
         match event {
             Event::ClockCreated(e) => {
-                self.name(Kind::Clock, LedgerNo(0), e.id.as_str(), e.clock.0);
+                self.name(Kind::Clock, LedgerNo(0), e.id.shared(), e.clock.0);
             }
             Event::LedgerCreated(e) => {
-                self.name(Kind::Ledger, LedgerNo(0), e.id.as_str(), e.ledger.0);
+                self.name(Kind::Ledger, LedgerNo(0), e.id.shared(), e.ledger.0);
             }
             Event::CustomerCreated(e) => {
-                self.name(Kind::Customer, e.ledger, e.id.as_str(), e.customer.0);
+                self.name(Kind::Customer, e.ledger, e.id.shared(), e.customer.0);
             }
             _ => {}
         }
@@ -252,27 +268,33 @@ impl Indexes {
 
     fn invoice_names(&mut self, ledger: &Ledger, no: InvoiceNo) {
         let Some(row) = ledger.invoices.get(no.0) else { return };
-        self.name(Kind::Invoice, ledger.no, row.id.as_str(), no.0);
+        self.name(Kind::Invoice, ledger.no, row.id.shared(), no.0);
         self.name(Kind::InvoiceNumber, ledger.no, &row.number, no.0);
         self.name(Kind::Reference, ledger.no, &row.reference, no.0);
     }
 
     fn payment_name(&mut self, ledger: &Ledger, no: PaymentNo) {
         if let Some(row) = ledger.payments.get(no.0) {
-            self.name(Kind::Payment, ledger.no, row.id.as_str(), no.0);
+            self.name(Kind::Payment, ledger.no, row.id.shared(), no.0);
         }
     }
 
     fn credit_note_names(&mut self, ledger: &Ledger, no: CreditNoteNo) {
         if let Some(row) = ledger.credit_notes.get(no.0) {
-            self.name(Kind::CreditNote, ledger.no, row.id.as_str(), no.0);
+            self.name(Kind::CreditNote, ledger.no, row.id.shared(), no.0);
             self.name(Kind::CreditNoteNumber, ledger.no, &row.number, no.0);
         }
     }
 
-    fn name(&mut self, kind: Kind, ledger: LedgerNo, text: &str, number: u32) {
-        let name = Name { kind, ledger, text: text.into() };
-        self.names[shard(kind, ledger, text)].entry(name).or_insert(number);
+    fn name(&mut self, kind: Kind, ledger: LedgerNo, text: &Arc<str>, number: u32) {
+        if self.find(kind, ledger, text).is_some() {
+            return;
+        }
+        let (shard, hash) = place(kind, ledger, text);
+        let names = &mut self.names[shard];
+        let last = names.range((hash, 0)..=(hash, u32::MAX)).next_back();
+        let nth = last.map_or(0, |((_, nth), _)| nth + 1);
+        names.insert((hash, nth), Named { kind, ledger, text: text.clone(), number });
     }
 }
 
@@ -290,75 +312,9 @@ fn change<T: Ord>(set: &mut BTreeSet<T>, key: T, insert: bool) {
     }
 }
 
-fn shard(kind: Kind, ledger: LedgerNo, text: &str) -> usize {
-    // FNV-1a; see SHARDS for what it has to withstand.
-    let start = 0xcbf2_9ce4_8422_2325 ^ (u64::from(ledger.0) << 8) ^ (kind as u64);
-    let hash = text
-        .bytes()
-        .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    usize::try_from(hash % SHARDS as u64).unwrap_or_default()
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Name {
-    kind: Kind,
-    ledger: LedgerNo,
-    text: Arc<str>,
-}
-
-/// WHY: lets a tree with owned keys be searched by a borrowed text.
-trait AsName {
-    fn as_name(&self) -> (Kind, LedgerNo, &str);
-}
-
-// === impl AsName ===
-
-impl AsName for Name {
-    fn as_name(&self) -> (Kind, LedgerNo, &str) {
-        (self.kind, self.ledger, &self.text)
-    }
-}
-
-impl AsName for (Kind, LedgerNo, &str) {
-    fn as_name(&self) -> (Kind, LedgerNo, &str) {
-        *self
-    }
-}
-
-impl PartialEq for dyn AsName + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_name() == other.as_name()
-    }
-}
-
-impl Eq for dyn AsName + '_ {}
-
-impl PartialOrd for dyn AsName + '_ {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for dyn AsName + '_ {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_name().cmp(&other.as_name())
-    }
-}
-
-impl PartialOrd for Name {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Name {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_name().cmp(&other.as_name())
-    }
-}
-
-impl<'a> Borrow<dyn AsName + 'a> for Name {
-    fn borrow(&self) -> &(dyn AsName + 'a) {
-        self
-    }
+fn place(kind: Kind, ledger: LedgerNo, text: &str) -> (usize, u64) {
+    let mut hasher = DefaultHasher::new();
+    (kind, ledger, text).hash(&mut hasher);
+    let hash = hasher.finish();
+    (usize::try_from(hash % SHARDS as u64).unwrap_or_default(), hash)
 }
