@@ -202,6 +202,30 @@ async fn the_command_finds_flipped_bits_and_writes_nothing() {
     println!("{SAMPLE} of {bits} bits (seed {seed}), such as: {}", said[0].trim());
 }
 
+/// Where no frame is lost, the log is in order, and what is damaged is told: a crash can leave the
+/// same behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_tells_of_damage_that_loses_nothing() {
+    let folder = small_company().await;
+    let mut rng = Rng::new(3);
+    let anchor = folder.path().join("log/anchor");
+    let segment = segments(&folder.path().join("log")).remove(0);
+    let (stored, len) = (stored_len(&segment) as u64, segment.metadata().unwrap().len());
+    assert!(verify_command(folder.path()).ok().stderr.is_empty());
+    for _ in 0..8 {
+        let in_anchor = rng.below(anchor.metadata().unwrap().len() * 8);
+        let in_space = stored * 8 + rng.below((len - stored) * 8);
+        for (path, bit, word) in [(&anchor, in_anchor, "anchor"), (&segment, in_space, "not zero")]
+        {
+            flip_bit(path, bit);
+            let ran = verify_command(folder.path()).ok();
+            assert!(ran.stderr.contains(word), "bit {bit} of {}: {ran}", path.display());
+            flip_bit(path, bit);
+        }
+    }
+    assert!(verify_command(folder.path()).ok().stderr.is_empty(), "every bit is back");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_does_not_start_on_a_damaged_log() {
     let folder = small_company().await;

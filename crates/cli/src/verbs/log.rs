@@ -13,7 +13,7 @@ use super::VerbArgs;
 use crate::client::Client;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::log_dir;
-use crate::output::{Cell, Column, Format, Printer, fields, print_text};
+use crate::output::{Cell, Column, Format, Paint, Printer, fields, print_text};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum LogVerb {
@@ -110,7 +110,7 @@ fn files(args: &LogArgs) -> Outcome {
 /// Tells of damage that no frame of the log is in: a crash leaves the same behind.
 fn remark(report: &VerifyReport) {
     let VerifyReport { unfinished_bytes, damaged_anchor_slots, .. } = report;
-    let warning = output::Paint::Warn.on("warning:");
+    let warning = Paint::Warn.on("warning:");
     if *unfinished_bytes > 0 {
         anstream::eprintln!(
             "{warning} {unfinished_bytes} bytes after the last frame are not zero: an unfinished \
