@@ -1,7 +1,7 @@
 //! Pages: sizes, opaque tokens bound to the list they were given for, answers of bounded size.
 
 use encours_projections::{Items, MAX_PAGE, Page};
-use prost::Message;
+use encours_proto::Message;
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::{Failure, INVALID_PAGE_SIZE, INVALID_PAGE_TOKEN};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use encours_domain::{ClockNo, Event, Id, LedgerNo, Position, Reason, Refusal};
 use encours_log::{CommandRecord, EventRef, Frame, LogReader};
 use encours_projections::ReadModel;
+use encours_proto::Message as _;
 use encours_proto::command::optional_id;
 use encours_proto::events::{EVENT_NAMES, Envelope, entity_of, event_name, public_event};
 use encours_proto::v1;
-use prost::Message as _;
 
 use crate::api::{Api, unknown};
 use crate::customers::unknown_customer;

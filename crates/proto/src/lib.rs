@@ -16,6 +16,9 @@ pub mod ledger;
 pub mod money;
 pub mod payment;
 
+/// What every message can do: tell its size and write its bytes.
+pub use prost::Message;
+
 /// Messages, clients and servers of package `encours.v1`, as generated.
 #[allow(
     missing_docs,

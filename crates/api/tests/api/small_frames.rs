@@ -3,10 +3,10 @@
 //! WHY by hand over h2: tonic's client puts small messages together, others do not.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use encours_proto::Message as _;
 use encours_proto::v1;
 use encours_proto::v1::command::Command as C;
 use h2::client::{SendRequest, handshake};
-use prost::Message as _;
 use tokio::net::TcpStream;
 
 use crate::support::{acme, soon};
