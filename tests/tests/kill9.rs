@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 const ROUNDS: u64 = 20;
 const CLIENTS: u64 = 4;
 const LEDGER: &str = "acme";
+/// Commands that the first client sends on one call; the others send one at a time.
+const BATCH: u64 = 25;
 /// Acknowledged commands of earlier rounds that are sent again in each round.
 const SAMPLE: usize = 40;
 
@@ -32,11 +34,11 @@ struct Sent {
     command: Command,
 }
 
-/// What a client got before the server died: acknowledged commands and one that was not.
+/// What a client got before the server died: acknowledged commands, and those it had sent besides.
 #[derive(Debug, Default)]
 struct Heard {
     acknowledged: Vec<(Sent, u64)>,
-    in_flight: Option<Sent>,
+    in_flight: Vec<Sent>,
 }
 
 fn seed() -> u64 {
@@ -98,24 +100,42 @@ async fn send(client: &mut Client, sent: &Sent) -> Result<(u64, bool), tonic::St
     }
 }
 
+/// Sends commands on one call; their positions, and whether they had been done before.
+async fn send_batch(client: &mut Client, sent: &[Sent]) -> Result<Vec<(u64, bool)>, tonic::Status> {
+    let wrap = |sent: &Sent| v1::Command { command: Some(sent.command.clone()) };
+    let request = v1::ExecuteRequest { commands: sent.iter().map(wrap).collect() };
+    let answer = client.batch.execute(request).await?.into_inner();
+    let outcome = |result: v1::CommandResult| match result.result.unwrap() {
+        v1::command_result::Result::Outcome(outcome) => (outcome.position, outcome.repeat),
+        v1::command_result::Result::Error(error) => panic!("refused: {error:?}"),
+    };
+    Ok(answer.results.into_iter().map(outcome).collect())
+}
+
 /// One client, until the server is gone.
-async fn stream(url: String, stem: String, mut rng: Rng) -> Heard {
+async fn stream(url: String, stem: String, mut rng: Rng, batch: u64) -> Heard {
     let mut client = Client::connect(&url).await;
     let mut heard = Heard::default();
-    for n in 0.. {
-        let sent = command(&stem, n, &mut rng);
-        match send(&mut client, &sent).await {
-            Ok((position, repeat)) => {
-                assert!(!repeat, "{sent:?} was never sent before");
-                heard.acknowledged.push((sent, position));
+    for first in (0..).step_by(usize::try_from(batch).unwrap()) {
+        let sent: Vec<_> = (first..first + batch).map(|n| command(&stem, n, &mut rng)).collect();
+        let done = match &sent[..] {
+            [one] => send(&mut client, one).await.map(|done| vec![done]),
+            many => send_batch(&mut client, many).await,
+        };
+        match done {
+            Ok(done) => {
+                for (sent, (position, repeat)) in sent.into_iter().zip(done) {
+                    assert!(!repeat, "{sent:?} was never sent before");
+                    heard.acknowledged.push((sent, position));
+                }
             }
             Err(status) => {
                 let gone = matches!(
                     status.code(),
                     tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Cancelled
                 );
-                assert!(gone, "{sent:?} was refused: {status:?}");
-                heard.in_flight = Some(sent);
+                assert!(gone, "{} was refused: {status:?}", sent[0].request_id);
+                heard.in_flight = sent;
                 break;
             }
         }
@@ -167,7 +187,9 @@ async fn twenty_kills_lose_nothing_that_was_acknowledged() {
     for round in 0..ROUNDS {
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {
-            clients.spawn(stream(server.url(), format!("r{round}-{client}"), rng.split()));
+            let batch = if client == 0 { BATCH } else { 1 };
+            let stem = format!("r{round}-{client}");
+            clients.spawn(stream(server.url(), stem, rng.split(), batch));
         }
         tokio::time::sleep(Duration::from_millis(20 + rng.below(400))).await;
         server.kill9();
@@ -184,7 +206,7 @@ async fn twenty_kills_lose_nothing_that_was_acknowledged() {
             all.insert(sent.request_id.clone(), *position);
             commands.push(sent.clone());
         }
-        for sent in heard.iter().filter_map(|heard| heard.in_flight.as_ref()) {
+        for sent in heard.iter().flat_map(|heard| &heard.in_flight) {
             let (position, repeat) = send(&mut client, sent).await.unwrap();
             unsure += 1;
             unsure_done += u64::from(repeat);

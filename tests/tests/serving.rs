@@ -152,7 +152,7 @@ async fn a_watcher_catches_up_and_then_hears_at_once() {
             entities: vec!["invoice".to_owned(), "payment".to_owned()],
             ..Default::default()
         }),
-        after_position: 0,
+        ..Default::default()
     };
     let mut stream = company.client.log.clone().watch_events(watch).await.unwrap().into_inner();
     let heard = async {
