@@ -143,6 +143,8 @@ impl From<LogError> for Failure {
                 .hint("frames are missing at the end: restore the folder from a backup"),
             LogError::TooNew { .. } => Self::new(Exit::Failure, message)
                 .hint("use the version of encours that wrote it, or a later one"),
+            LogError::SyncFailed { .. } => Self::new(Exit::Failure, message)
+                .hint("look after the disk, then start again: what was acknowledged is there"),
             _ if error.is_corruption() || matches!(error, LogError::WrongLog { .. }) => {
                 Self::new(Exit::Damaged, message)
                     .hint("keep the folder as it is, and restore it from a backup")

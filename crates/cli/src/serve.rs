@@ -49,10 +49,15 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     // Opening reads the whole log; nothing else runs yet that it could hold up.
     let node = tokio::task::block_in_place(|| Node::open(options))?;
     node.caught_up().await?;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::new(Exit::Failure, format!("cannot listen on {address}: {error}"))
-            .hint("give another address with --listen, or port 0 for a free one")
-    })?;
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            node.stop().await?;
+            let message = format!("cannot listen on {address}: {error}");
+            return Err(Failure::new(Exit::Failure, message)
+                .hint("give another address with --listen, or port 0 for a free one"));
+        }
+    };
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = node.api().serve(listener, async move {

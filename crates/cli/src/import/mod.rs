@@ -47,7 +47,7 @@ pub(crate) struct ImportArgs {
     /// Which column holds what: key=COLUMN pairs with commas between. Keys: customer_id,
     /// invoice_id, issue_date, due_date, total, disputed, paid_on, customer_name, currency, number,
     /// reference. A key that is not named stands in the column of its own name
-    #[arg(long, value_name = "KEY=COLUMN,...", default_value = "")]
+    #[arg(long, value_name = "KEY=COLUMN,...", default_value = "", hide_default_value = true)]
     columns: String,
 
     /// What stands between fields

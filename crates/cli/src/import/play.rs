@@ -21,10 +21,10 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::output;
 use crate::status::Told;
 
-/// Commands of one call: the most that the protocol takes.
-const BATCH: usize = 1_000;
-/// The most days that a clock is moved at once.
-const ADVANCE_DAYS: i32 = 3_660;
+/// Commands of one call: with the longest texts they fit the largest message that a server takes.
+const BATCH: usize = 200;
+/// The most days that a clock is moved at once: a call answers when the last of them is finished.
+const ADVANCE_DAYS: i32 = 366;
 /// How often a command that met a full queue is sent again.
 const ATTEMPTS: u32 = 20;
 const RETRY_AFTER: Duration = Duration::from_millis(100);

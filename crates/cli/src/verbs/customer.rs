@@ -66,16 +66,16 @@ pub(crate) struct CreateArgs {
     #[command(flatten)]
     target: LedgerArgs,
     /// Id of the new customer; assigned where left out
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     customer: String,
     /// Its name
     #[arg(long, value_name = "TEXT")]
     name: String,
     /// Its postal address
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     address: String,
     /// ISO 4217 currency of its documents that name none
-    #[arg(long, value_name = "CUR", default_value = "")]
+    #[arg(long, value_name = "CUR", default_value = "", hide_default_value = true)]
     currency: String,
     /// Days from issue to due date of its invoices that say nothing else
     #[arg(long, value_name = "DAYS")]

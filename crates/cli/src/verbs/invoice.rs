@@ -24,7 +24,7 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     target: LedgerArgs,
     /// Only those of this customer
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     customer: String,
     /// Only those of this status
     #[arg(long, value_enum)]
@@ -76,10 +76,10 @@ pub(crate) struct IssueArgs {
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     total: String,
     /// Id of the new invoice; assigned where left out
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     invoice: String,
     /// Its number; allotted by the ledger's series where left out
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     number: String,
     /// The issue date; the ledger's today where left out
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]

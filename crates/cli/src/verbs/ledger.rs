@@ -30,7 +30,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "ZONE", default_value = "Europe/Paris")]
     time_zone: String,
     /// Name of the selling entity
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     name: String,
     /// Puts it on a test clock that starts on this day, instead of the system's time
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]

@@ -43,7 +43,7 @@ pub(crate) struct LedgerArgs {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WriteArgs {
     /// Makes a repeat of this command recognisable
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     request_id: String,
 
     /// Answers as if it were done, and appends nothing
@@ -51,7 +51,7 @@ pub(crate) struct WriteArgs {
     validate_only: bool,
 
     /// Why; kept with the fact
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 

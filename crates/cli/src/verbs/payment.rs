@@ -22,7 +22,7 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     target: LedgerArgs,
     /// Only those of this customer
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     customer: String,
     /// Only those with something unapplied
     #[arg(long)]
@@ -35,7 +35,13 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     target: LedgerArgs,
     /// Who paid; the customer of --invoice where left out
-    #[arg(long, value_name = "ID", default_value = "", required_unless_present = "invoice")]
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "invoice"
+    )]
     customer: String,
     /// What was received, such as 450.00 or "450.00 USD"; what is open on --invoice where left out
     #[arg(
@@ -53,10 +59,10 @@ pub(crate) struct RecordArgs {
     #[arg(long)]
     auto: bool,
     /// Id of the new payment; assigned where left out
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     payment: String,
     /// The payer's reference
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reference: String,
     /// The day it was received; the ledger's today where left out
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
