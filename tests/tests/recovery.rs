@@ -34,12 +34,12 @@ async fn company(folder: &TempDir) -> u64 {
 }
 
 fn newest_segment(data: &Path) -> PathBuf {
-    let files = every_file(&data.join("log")).into_iter();
+    let mut files = every_file(&data.join("log")).into_iter();
     let is_segment = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
         name.starts_with('0') && name.ends_with(".seg")
     };
-    files.filter(is_segment).next_back().unwrap()
+    files.rfind(is_segment).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,9 +133,8 @@ async fn a_folder_without_its_keys_is_refused() {
     let folder = data_folder();
     company(&folder).await;
     fs::rename(folder.path().join("keys"), folder.path().join("aside")).unwrap();
-    let ran = match Server::try_start(folder.path()) {
-        Ok(_) => panic!("a server started without the keys"),
-        Err(ran) => ran,
+    let Err(ran) = Server::try_start(folder.path()) else {
+        panic!("a server started without the keys");
     };
     assert_ne!(ran.code, Some(0), "{ran}");
     assert!(ran.stderr.contains("key"), "{ran}");

@@ -168,6 +168,22 @@ pub(crate) fn reverse(payment_id: &str, kind: i32) -> Ask {
     })))
 }
 
+pub(crate) fn cancel(invoice_id: &str) -> Ask {
+    Ask::Do(Box::new(Command::CancelInvoice(v1::CancelInvoiceRequest {
+        ledger_id: LEDGER.to_owned(),
+        invoice_id: invoice_id.to_owned(),
+        ..Default::default()
+    })))
+}
+
+pub(crate) fn resolve(invoice_id: &str) -> Ask {
+    Ask::Do(Box::new(Command::ResolveDispute(v1::ResolveDisputeRequest {
+        ledger_id: LEDGER.to_owned(),
+        invoice_id: invoice_id.to_owned(),
+        ..Default::default()
+    })))
+}
+
 pub(crate) fn sent(invoice_id: &str, day: &str) -> Ask {
     Ask::Do(Box::new(Command::MarkSent(v1::MarkSentRequest {
         ledger_id: LEDGER.to_owned(),

@@ -1,10 +1,12 @@
-//! Ids, numbers and request ids that are unknown, malformed or taken.
+//! Ids, numbers and request ids that are unknown, malformed or taken, and documents in another state.
 
 use encours_proto::v1;
 use encours_tests::eur;
 
 use crate::LEDGER;
-use crate::ask::{Ask, customer, explicit, invoice, ledger, payment, reverse, sent, update};
+use crate::ask::{
+    Ask, cancel, customer, explicit, invoice, ledger, payment, resolve, reverse, sent, update,
+};
 use crate::case::{Case, exists, invalid, refused, unknown};
 
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -147,5 +149,8 @@ pub(crate) fn ids() -> Vec<Case> {
             invoice(|r| r.number = "INV-2024-00009".into()),
             "NUMBER_RESERVED",
         ),
+        refused("an invoice cancelled before", cancel("cancelled"), "WRONG_STATE"),
+        refused("an invoice with money on it", cancel("i1"), "MONEY_ALLOCATED"),
+        refused("a dispute that is none", resolve("i1"), "WRONG_STATE"),
     ]
 }

@@ -16,7 +16,7 @@ mod dates;
 mod ids;
 mod values;
 
-use ask::{Ask, call, customer, explicit, invoice, ledger, payment, reverse};
+use ask::{Ask, call, cancel, customer, explicit, invoice, ledger, payment, reverse};
 use case::Case;
 use encours_proto::v1;
 use encours_tests::{Client, Company, Server, Told, data_folder, eur};
@@ -25,7 +25,8 @@ use tonic::{Code, Request, Status};
 const LEDGER: &str = "acme";
 const TEXT_MAX: usize = 4_096;
 
-/// Two customers; Ada's invoice of 100 with 40 paid by `p1` of 45; a reversed payment.
+/// Two customers; Ada's invoice of 100 with 40 paid by `p1` of 45; a reversed payment, a cancelled
+/// invoice, a ledger on a system clock.
 async fn prepare(client: Client) -> Company {
     let company = Company::create(client, LEDGER, "2024-01-05").await;
     company.customer("ada", "Ada").await;
@@ -56,7 +57,8 @@ async fn prepare(client: Client) -> Company {
         r.ledger_id = "system".into();
         r.test_clock = None;
     });
-    for ask in [reverse("p-reversed", 1), given, system] {
+    let lost = invoice(|r| r.invoice_id = "cancelled".into());
+    for ask in [reverse("p-reversed", 1), given, lost, cancel("cancelled"), system] {
         call(&company.client, ask).await.unwrap();
     }
     company.advance("2024-01-10").await;
