@@ -67,7 +67,9 @@ impl CancelInvoice {
             }
         }
         let creditable = row.total - row.credit_noted;
-        let mut date = self.date.unwrap_or(lookup::today(state, ledger)?);
+        // Credits take the place of what came off, from that day on and not before.
+        let date = self.date.unwrap_or(lookup::today(state, ledger)?);
+        let mut date = date.max(book.changed_on(invoice)?);
         if creditable > 0 {
             let asked = NewCreditNote {
                 id,
@@ -79,8 +81,7 @@ impl CancelInvoice {
                 reason: &self.reason,
             };
             let (source, issued) = asked.issue(state, ledger, &mut book)?;
-            // The credit takes the place of what came off, from that day on and not before.
-            date = issued.max(book.changed_on(invoice)?);
+            date = date.max(issued);
             book.allocate(source, invoice, creditable, date)?;
         }
         self.use_kept_credits((invoice, row), &mut book, date)?;
