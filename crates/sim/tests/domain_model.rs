@@ -13,9 +13,9 @@ use encours_domain::resource::{self, Resource};
 use encours_domain::{
     CreditNoteNo, CustomerNo, Day, InvoiceNo, LedgerNo, PaymentNo, Position, Source, State, Subject,
 };
-use encours_sim::model::{Allocation, Book, Figures, View};
+use encours_sim::model::{Figures, View};
 use encours_sim::workload::Workload;
-use support::Bench;
+use support::{Bench, steady};
 
 fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
@@ -196,26 +196,6 @@ fn check_past(bench: &Bench) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Whether nothing was put in place, or taken back, on a day before the one on which an earlier
-/// command had made room for it. Then the rules let the past show less than nothing: an allocation
-/// counts from the latest of its own date and both documents' dates, whatever was there before.
-fn steady(book: &Book, concerns: impl Fn(&Allocation) -> bool) -> bool {
-    let mut freed: Vec<(Day, Position)> = Vec::new();
-    let mut filled: Vec<(Day, Position)> = Vec::new();
-    for a in book.allocations.iter().filter(|a| concerns(a)) {
-        let list = if a.amount < 0 { &mut freed } else { &mut filled };
-        list.push((a.date, a.known));
-        if let Source::Payment(PaymentNo(no)) = a.source {
-            let back = book.reversals.iter().filter(|r| r.payment == no as usize);
-            filled.extend(back.map(|r| (r.date, r.known)));
-        }
-    }
-    let early = |(day, known): &(Day, Position)| {
-        freed.iter().any(|(free_from, at)| at < known && free_from > day)
-    };
-    !filled.iter().any(early)
 }
 
 /// The events alone give the same state, and so do the rows of a snapshot.

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use encours_domain::commands::{Command, Context, Decision, Digest, OpenDay, RunDay};
 use encours_domain::content::Content;
 use encours_domain::details::{Detail, Secret};
-use encours_domain::{ClockNo, Day, Event, Position, State};
+use encours_domain::event::LogCreated;
+use encours_domain::{ClockNo, Day, Event, PaymentNo, Position, Source, State};
 use encours_schema::{decode, encode};
 use encours_sim::Rng;
-use encours_sim::model::{Audit, Model, Verdict, ZONES};
+use encours_sim::model::{Allocation, Audit, Book, Model, Verdict, ZONES};
+
+/// The id of the log that the events make.
+pub(crate) const LOG_ID: [u8; 16] = *b"reference model!";
 
 /// The domain and the model, fed with the same commands.
 pub(crate) struct Bench {
@@ -17,6 +21,8 @@ pub(crate) struct Bench {
     pub(crate) audit: Audit,
     /// Every event that was applied, with the digest of its command.
     pub(crate) log: Vec<(Digest, Event)>,
+    /// The last position of every command that yielded events.
+    pub(crate) boundaries: Vec<Position>,
     /// Commands by outcome.
     pub(crate) outcomes: BTreeMap<String, u32>,
     zone_day: Day,
@@ -70,11 +76,15 @@ fn seal(event: &mut Event) {
 
 impl Bench {
     pub(crate) fn new(seed: u64, zone_day: Day) -> Self {
+        let created: Event = LogCreated { log_id: LOG_ID }.into();
+        let mut state = State::default();
+        state.apply(Position(1), [0; 16], &created);
         Self {
-            state: State::default(),
+            state,
             model: Model::new(zone_day),
             audit: Audit::default(),
-            log: Vec::new(),
+            log: vec![([0; 16], created)],
+            boundaries: vec![Position(1)],
             outcomes: BTreeMap::new(),
             zone_day,
             rng: Rng::new(!seed),
@@ -144,6 +154,7 @@ impl Bench {
             stored.push(event);
         }
         let last = self.last();
+        self.boundaries.push(last);
         self.model.record(command, &stored, last)?;
         let audited = self.audit.check(&self.model, &stored);
         audited.map_err(|told| format!("{told}\ndecided {stored:?}"))
@@ -206,4 +217,24 @@ impl Bench {
         }
         Err(format!("RunDay of {day}, which is finished, yields {:?}", &self.log[before..]))
     }
+}
+
+/// Whether nothing was put in place, or taken back, on a day before the one on which an earlier
+/// command had made room for it. Then the rules let the past show less than nothing: an allocation
+/// counts from the latest of its own date and both documents' dates, whatever was there before.
+pub(crate) fn steady(book: &Book, concerns: impl Fn(&Allocation) -> bool) -> bool {
+    let mut freed: Vec<(Day, Position)> = Vec::new();
+    let mut filled: Vec<(Day, Position)> = Vec::new();
+    for a in book.allocations.iter().filter(|a| concerns(a)) {
+        let list = if a.amount < 0 { &mut freed } else { &mut filled };
+        list.push((a.date, a.known));
+        if let Source::Payment(PaymentNo(no)) = a.source {
+            let back = book.reversals.iter().filter(|r| r.payment == no as usize);
+            filled.extend(back.map(|r| (r.date, r.known)));
+        }
+    }
+    let early = |(day, known): &(Day, Position)| {
+        freed.iter().any(|(free_from, at)| at < known && free_from > day)
+    };
+    !filled.iter().any(early)
 }
