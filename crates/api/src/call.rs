@@ -42,15 +42,15 @@ pub(crate) fn actor(metadata: &MetadataMap) -> Result<String, Failure> {
         })
 }
 
-/// How long to wait before the call's own deadline cuts it off: a tenth of the time (at most 100
-/// ms) is left to tell the caller why.
+/// How long to wait before the call's own deadline cuts it off: a tenth of the time (at most half
+/// a second) is left to tell the caller why.
 pub(crate) fn patience(metadata: &MetadataMap) -> Duration {
     let given = metadata
         .get("grpc-timeout")
         .and_then(|value| value.to_str().ok())
         .and_then(parse_timeout)
         .unwrap_or(MAX_WAIT);
-    (given - (given / 10).min(Duration::from_millis(100))).min(MAX_WAIT)
+    (given - (given / 10).min(Duration::from_millis(500))).min(MAX_WAIT)
 }
 
 /// At most eight digits and a unit, as gRPC writes it.
@@ -91,11 +91,11 @@ mod tests {
     #[test]
     fn the_deadline_of_the_call_leaves_time_for_an_answer() {
         let patience = |text| patience(&with("grpc-timeout", text));
-        assert_eq!(patience("10S"), Duration::from_millis(9_900));
+        assert_eq!(patience("10S"), Duration::from_millis(9_500));
         assert_eq!(patience("100m"), Duration::from_millis(90));
         assert_eq!(patience("1H"), MAX_WAIT);
         assert_eq!(patience("99999999H"), MAX_WAIT);
-        assert_eq!(patience("soon"), MAX_WAIT - Duration::from_millis(100));
-        assert_eq!(patience("123456789S"), MAX_WAIT - Duration::from_millis(100));
+        assert_eq!(patience("soon"), MAX_WAIT - Duration::from_millis(500));
+        assert_eq!(patience("123456789S"), MAX_WAIT - Duration::from_millis(500));
     }
 }

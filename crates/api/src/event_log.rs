@@ -58,7 +58,7 @@ impl EventLogService for Api {
         request: Request<v1::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let (metadata, _, request) = request.into_parts();
-        self.ready(&metadata, 0).await?;
+        self.ready(&metadata, request.min_position).await?;
         let filter = self.event_filter(request.filter)?;
         let (to, stream) = mpsc::channel(WATCH_QUEUE);
         let api = self.clone();

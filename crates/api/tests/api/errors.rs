@@ -187,6 +187,7 @@ async fn what_this_version_does_not_know_is_refused() {
     let list = v1::ListInvoicesRequest {
         ledger_id: "acme".into(),
         filter: Some(v1::InvoiceFilter { statuses: vec![2, 42], ..Default::default() }),
+        min_position: client.head().await,
         ..Default::default()
     };
     let status = client.invoices.list_invoices(list).await.unwrap_err();

@@ -116,7 +116,9 @@ async fn a_watcher_catches_up_and_then_hears_what_comes() {
     let (_server, mut client) = acme().await;
     client.customer("ada").await;
     client.invoice("F1", "ada", 100).await;
+    let min_position = client.head().await;
     let request = v1::WatchEventsRequest {
+        min_position,
         filter: Some(v1::EventFilter {
             ledger_id: "acme".into(),
             entities: vec!["invoice".into()],

@@ -14,7 +14,7 @@ async fn a_position_that_does_not_come_ends_with_both_positions() {
     let position = client.head().await;
     let mut request =
         Request::new(v1::GetLedgerRequest { ledger_id: "acme".into(), min_position: position + 1 });
-    request.set_timeout(Duration::from_millis(300));
+    request.set_timeout(Duration::from_secs(3));
     let status = soon("the deadline", client.ledgers.get_ledger(request)).await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     assert_eq!(reason(&status), "POSITION_NOT_REACHED");
@@ -45,7 +45,7 @@ async fn a_day_that_is_not_finished_in_time_is_told() {
         to: Some(date(2026, 1, 9)),
         ..Default::default()
     });
-    request.set_timeout(Duration::from_millis(300));
+    request.set_timeout(Duration::from_secs(3));
     let status = soon("the deadline", client.ledgers.advance_clock(request)).await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     assert_eq!(reason(&status), "DAY_NOT_REACHED");
@@ -70,7 +70,7 @@ async fn what_was_known_later_than_the_read_model_is_waited_for() {
         as_known_at: Some(v1::AsKnownAt { at: Some(v1::as_known_at::At::Position(position + 1)) }),
         ..Default::default()
     });
-    request.set_timeout(Duration::from_millis(200));
+    request.set_timeout(Duration::from_secs(3));
     let status = client.reports.get_ageing(request).await.unwrap_err();
     assert_eq!(reason(&status), "POSITION_NOT_REACHED");
     let time = prost_types::Timestamp { seconds: 0, nanos: 0 };
