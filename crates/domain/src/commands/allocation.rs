@@ -13,7 +13,7 @@ use crate::money::Money;
 use crate::number::{CreditNoteNo, InvoiceNo, LedgerNo, Source};
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
-use crate::state::{Invoice, InvoiceAllocation, Ledger, State};
+use crate::state::{Invoice, InvoiceAllocation, Ledger, Spell, State, spells};
 use crate::terms::DueTerms;
 
 /// A working copy of what a decision touches.
@@ -34,12 +34,14 @@ struct Account {
 }
 
 /// A payment or credit note being used.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Free {
+    amount: i64,
     unapplied: i64,
     date: Day,
-    /// On how many invoices it has something.
-    invoices: usize,
+    /// The invoices it has something on.
+    invoices: Vec<InvoiceNo>,
+    spells: Vec<Spell>,
 }
 
 impl<'a> Book<'a> {
@@ -60,7 +62,9 @@ impl<'a> Book<'a> {
 
     /// Adds a payment or credit note that this decision creates.
     pub(super) fn add_source(&mut self, source: Source, amount: i64, date: Day) {
-        self.sources.insert(source, Free { unapplied: amount, date, invoices: 0 });
+        let (invoices, spells) = (Vec::new(), Vec::new());
+        let free = Free { amount, unapplied: amount, date, invoices, spells };
+        self.sources.insert(source, free);
     }
 
     /// Notes that a credit note is issued against an invoice.
@@ -72,11 +76,6 @@ impl<'a> Book<'a> {
     /// What is open on an invoice now.
     pub(super) fn open_on(&mut self, invoice: InvoiceNo) -> Result<i64, Refusal> {
         self.account(invoice).map(|account| account.row.open)
-    }
-
-    /// The day of the last change made here to an invoice; its issue date where there is none.
-    pub(super) fn changed_on(&mut self, invoice: InvoiceNo) -> Result<Day, Refusal> {
-        self.account(invoice).map(|account| account.changed)
     }
 
     /// What is unapplied of a source now.
@@ -91,11 +90,12 @@ impl<'a> Book<'a> {
 
     /// Whether a source may be put on another invoice.
     pub(super) fn may_take_another(&mut self, source: Source) -> Result<bool, Refusal> {
-        self.free(source).map(|free| free.invoices < MAX_ALLOCATIONS)
+        self.free(source).map(|free| free.invoices.len() < MAX_ALLOCATIONS)
     }
 
     /// Puts `amount` of a source on an invoice. `date` is the allocation's own date; it counts
-    /// from the latest of it and both documents' dates.
+    /// from the latest of it, both documents' dates, and the day from which there is room for it
+    /// beside what had been allocated for a time.
     pub(super) fn allocate(
         &mut self,
         source: Source,
@@ -114,25 +114,67 @@ impl<'a> Book<'a> {
         if amount > free.unapplied {
             return Err(over("unapplied amount", money(free.unapplied), money(amount), row));
         }
-        let known = row.allocations.iter().any(|allocation| allocation.source == source);
         if row.allocations.len() >= MAX_ALLOCATIONS {
             return Err(full("invoice", &row.id));
         }
-        if !known && free.invoices >= MAX_ALLOCATIONS {
+        let known = free.invoices.contains(&invoice);
+        if !known && free.invoices.len() >= MAX_ALLOCATIONS {
             return Err(full("source", &ledger.id));
         }
         let date = date.max(row.issue_date).max(free.date);
+        let date = self.first_fit(source, &free, invoice, amount, date)?;
+        let account = self.account(invoice)?;
+        let row = &mut account.row;
         row.open -= amount;
         row.allocations.push(InvoiceAllocation { source, amount, date });
         let open_after = row.open;
         account.changed = account.changed.max(date);
         free.unapplied -= amount;
-        free.invoices += usize::from(!known);
+        if !known {
+            free.invoices.push(invoice);
+        }
         let unapplied_after = free.unapplied;
         self.sources.insert(source, free);
         let ledger = ledger.no;
         self.push(Allocated { ledger, source, invoice, amount, date, open_after, unapplied_after });
         Ok(())
+    }
+
+    /// The first day from `date` on from which both sides have room for `amount`, ever after.
+    fn first_fit(
+        &mut self,
+        source: Source,
+        free: &Free,
+        invoice: InvoiceNo,
+        amount: i64,
+        mut date: Day,
+    ) -> Result<Day, Refusal> {
+        loop {
+            let start = date;
+            let row = &self.account(invoice)?.row;
+            if row.spells.iter().any(|spell| spell.to > date) {
+                let live: Vec<_> = row.allocations.iter().map(|a| (a.date, a.amount)).collect();
+                date = spells::first_fit(date, amount, row.total, &live, &row.spells);
+            }
+            if free.spells.iter().any(|spell| spell.to > date) {
+                let live = self.live_of(source, free)?;
+                date = spells::first_fit(date, amount, free.amount, &live, &free.spells);
+            }
+            if date == start {
+                return Ok(date);
+            }
+        }
+    }
+
+    /// What a source has on invoices: day and amount.
+    fn live_of(&mut self, source: Source, free: &Free) -> Result<Vec<(Day, i64)>, Refusal> {
+        let mut live = Vec::new();
+        for invoice in &free.invoices {
+            let row = &self.account(*invoice)?.row;
+            let own = row.allocations.iter().filter(|allocation| allocation.source == source);
+            live.extend(own.map(|allocation| (allocation.date, allocation.amount)));
+        }
+        Ok(live)
     }
 
     /// Takes `amount` of a source (all of it where `None`) off an invoice, the newest allocations
@@ -161,13 +203,19 @@ impl<'a> Book<'a> {
         if amount > has {
             return Err(over("allocated amount", money(has), money(amount), row));
         }
-        let (last, gone) = row.take_off_dated(source, amount);
+        let last = row.last_of(source, amount);
         let date = lookup::not_before(date, today, last, "the allocation")?;
+        let off = row.take_off(source, amount, date);
         row.open += amount;
         let open_after = row.open;
         account.changed = account.changed.max(date);
         free.unapplied += amount;
-        free.invoices -= usize::from(gone);
+        if off.gone {
+            free.invoices.retain(|known| *known != invoice);
+        }
+        for (from, amount) in off.parts {
+            spells::note(&mut free.spells, from, date, amount);
+        }
         let unapplied_after = free.unapplied;
         self.sources.insert(source, free);
         self.push(Deallocated {
@@ -223,18 +271,22 @@ impl<'a> Book<'a> {
 
     fn free(&mut self, source: Source) -> Result<Free, Refusal> {
         if let Some(free) = self.sources.get(&source) {
-            return Ok(*free);
+            return Ok(free.clone());
         }
         let free = match source {
             Source::Payment(no) => self.ledger.payments.get(no.0).map(|row| Free {
+                amount: row.amount,
                 unapplied: row.unapplied,
                 date: row.received_on,
-                invoices: row.invoices.len(),
+                invoices: row.invoices.clone(),
+                spells: row.spells.clone(),
             }),
             Source::CreditNote(no) => self.ledger.credit_notes.get(no.0).map(|row| Free {
+                amount: row.amount,
                 unapplied: row.unapplied,
                 date: row.issue_date,
-                invoices: row.invoices.len(),
+                invoices: row.invoices.clone(),
+                spells: row.spells.clone(),
             }),
         };
         free.ok_or_else(|| {
@@ -283,22 +335,45 @@ impl Invoice {
         self.allocations.iter().filter(|a| a.source == source).map(|a| a.amount).sum()
     }
 
-    /// Takes `amount` of a source off, the newest allocations first; tells the latest day of what
-    /// was taken off, and whether nothing of the source is left.
-    pub(crate) fn take_off_dated(&mut self, source: Source, amount: i64) -> (Day, bool) {
-        let (mut left, mut last) = (amount, self.issue_date);
+    /// The latest day of the allocations that taking `amount` of a source off would touch.
+    fn last_of(&self, source: Source, amount: i64) -> Day {
+        let own = self.allocations.iter().rev().filter(|a| a.source == source);
+        let touched = own.scan(amount, |left, allocation| {
+            let touched = (*left > 0).then_some(allocation.date);
+            *left -= allocation.amount;
+            touched
+        });
+        touched.max().unwrap_or(self.issue_date)
+    }
+
+    /// Takes `amount` of a source off on a day, the newest allocations first.
+    pub(crate) fn take_off(&mut self, source: Source, amount: i64, date: Day) -> TakenOff {
+        let mut left = amount;
+        let mut parts = Vec::new();
         for allocation in self.allocations.iter_mut().rev() {
             if allocation.source == source && left > 0 {
                 let part = allocation.amount.min(left);
                 allocation.amount -= part;
                 left -= part;
-                last = last.max(allocation.date);
+                parts.push((allocation.date, part));
             }
         }
         assert_eq!(left, 0, "what is taken off was allocated");
+        for (from, amount) in &parts {
+            spells::note(&mut self.spells, *from, date, *amount);
+        }
         self.allocations.retain(|allocation| allocation.amount > 0);
-        (last, !self.allocations.iter().any(|allocation| allocation.source == source))
+        let gone = !self.allocations.iter().any(|allocation| allocation.source == source);
+        TakenOff { parts, gone }
     }
+}
+
+/// What came off an invoice.
+pub(crate) struct TakenOff {
+    /// The days from which it had counted, and the amounts.
+    pub(crate) parts: Vec<(Day, i64)>,
+    /// Whether nothing of the source is left on the invoice.
+    pub(crate) gone: bool,
 }
 
 fn over(what: &str, limit: Money, asked: Money, row: &Invoice) -> Refusal {

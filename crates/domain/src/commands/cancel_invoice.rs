@@ -67,9 +67,7 @@ impl CancelInvoice {
             }
         }
         let creditable = row.total - row.credit_noted;
-        // Credits take the place of what came off, from that day on and not before.
-        let date = self.date.unwrap_or(lookup::today(state, ledger)?);
-        let mut date = date.max(book.changed_on(invoice)?);
+        let mut date = self.date.unwrap_or(lookup::today(state, ledger)?);
         if creditable > 0 {
             let asked = NewCreditNote {
                 id,

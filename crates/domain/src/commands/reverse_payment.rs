@@ -54,8 +54,11 @@ impl ReversePayment {
             .flat_map(|invoice| &invoice.allocations)
             .filter(|allocation| allocation.source == source)
             .map(|allocation| allocation.date)
+            // What was elsewhere for a time cannot have been taken back in that time.
+            .chain(row.spells.iter().map(|spell| spell.to))
+            .chain([row.received_on])
             .max()
-            .map_or(row.received_on, |last| last.max(row.received_on));
+            .unwrap_or(row.received_on);
         let today = lookup::today(state, ledger)?;
         let date = lookup::not_before(self.date, today, last, "the payment or its allocations")?;
         let mut book = Book::open(state, ledger)?;

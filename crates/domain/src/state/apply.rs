@@ -12,8 +12,10 @@ use crate::event::{
 use crate::number::{CustomerNo, InvoiceNo, LedgerNo, Source};
 use crate::position::Position;
 use crate::state::rows::{
-    Clock, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger, Payment, Rows, Series,
+    Clock, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger, Payment, Rows,
+    Series, Spell,
 };
+use crate::state::spells;
 
 /// Where an event stands: its position and the digest of its command.
 #[derive(Clone, Copy)]
@@ -219,6 +221,7 @@ impl Ledger {
             overdue: false,
             cancelled: false,
             allocations: Vec::new(),
+            spells: Vec::new(),
             created: at.position,
             version: at.position,
             digest: at.digest,
@@ -263,6 +266,7 @@ impl Ledger {
             received_on: e.received_on,
             reference: e.reference.clone(),
             invoices: Vec::new(),
+            spells: Vec::new(),
             created: at.position,
             version: at.position,
             digest: at.digest,
@@ -300,6 +304,7 @@ impl Ledger {
             unapplied: e.amount,
             issue_date: e.issue_date,
             invoices: Vec::new(),
+            spells: Vec::new(),
             created: at.position,
             version: at.position,
             digest: at.digest,
@@ -331,7 +336,7 @@ impl Ledger {
         });
         let overdue = if row.overdue { e.amount } else { 0 };
         let (customer, currency) = (row.customer, row.currency);
-        let (unapplied, owner, invoices) = self.source(e.source, at);
+        let (unapplied, owner, invoices, _) = self.source(e.source, at);
         assert_eq!(owner, (customer, currency), "customer and currency of both sides agree");
         *unapplied -= e.amount;
         assert!(*unapplied >= 0, "an allocation fits what is unapplied");
@@ -348,16 +353,19 @@ impl Ledger {
 
     fn deallocate(&mut self, e: &Deallocated, at: At) {
         let row = self.invoice(e.invoice, at);
-        let (_, gone) = row.take_off_dated(e.source, e.amount);
+        let off = row.take_off(e.source, e.amount, e.date);
         row.open += e.amount;
         assert_eq!(row.open, e.open_after, "the event tells what is open");
         let overdue = if row.overdue { e.amount } else { 0 };
         let (customer, currency) = (row.customer, row.currency);
-        let (unapplied, _, invoices) = self.source(e.source, at);
+        let (unapplied, _, invoices, noted) = self.source(e.source, at);
         *unapplied += e.amount;
         assert_eq!(*unapplied, e.unapplied_after, "the event tells what is unapplied");
-        if gone {
+        if off.gone {
             invoices.retain(|invoice| *invoice != e.invoice);
+        }
+        for (from, amount) in off.parts {
+            spells::note(noted, from, e.date, amount);
         }
         self.balance(customer, currency, at, |balance| {
             balance.outstanding += e.amount;
@@ -366,22 +374,24 @@ impl Ledger {
         });
     }
 
-    /// What a source has unapplied, whose it is, and the invoices it has something on.
+    /// What a source has unapplied, whose it is, the invoices it has something on, its spells.
     fn source(
         &mut self,
         source: Source,
         at: At,
-    ) -> (&mut i64, (CustomerNo, Currency), &mut Vec<InvoiceNo>) {
+    ) -> (&mut i64, (CustomerNo, Currency), &mut Vec<InvoiceNo>, &mut Vec<Spell>) {
         match source {
             Source::Payment(no) => {
                 let row = must(self.payments.get_mut(no.0), "payment", at);
                 row.version = at.position;
-                (&mut row.unapplied, (row.customer, row.currency), &mut row.invoices)
+                let owner = (row.customer, row.currency);
+                (&mut row.unapplied, owner, &mut row.invoices, &mut row.spells)
             }
             Source::CreditNote(no) => {
                 let row = must(self.credit_notes.get_mut(no.0), "credit note", at);
                 row.version = at.position;
-                (&mut row.unapplied, (row.customer, row.currency), &mut row.invoices)
+                let owner = (row.customer, row.currency);
+                (&mut row.unapplied, owner, &mut row.invoices, &mut row.spells)
             }
         }
     }

@@ -5,10 +5,12 @@ mod apply;
 mod indexes;
 mod resources;
 mod rows;
+pub(crate) mod spells;
 
 pub use indexes::{Indexes, Kind, Timer};
 pub use rows::{
-    Clock, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger, Payment, Rows, Series,
+    Clock, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger, Payment, Rows,
+    Series, Spell,
 };
 
 use crate::commands::Digest;

@@ -118,6 +118,8 @@ pub struct Invoice {
     pub cancelled: bool,
     /// In the order they were made.
     pub allocations: Vec<InvoiceAllocation>,
+    /// What was allocated for a time: later allocations must not overlap it.
+    pub spells: Vec<Spell>,
     pub created: Position,
     pub version: Position,
     pub digest: Digest,
@@ -141,6 +143,17 @@ pub struct InvoiceAllocation {
     pub date: Day,
 }
 
+/// Money that was allocated for a time and taken off again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spell {
+    /// The day from which it counted.
+    pub from: Day,
+    /// The day on which it came off.
+    pub to: Day,
+    /// Minor units; above 0.
+    pub amount: i64,
+}
+
 /// A payment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the event that creates it")]
@@ -158,6 +171,8 @@ pub struct Payment {
     pub reference: Arc<str>,
     /// The invoices it has something on, by number.
     pub invoices: Vec<InvoiceNo>,
+    /// What was on an invoice for a time: later allocations must not overlap it.
+    pub spells: Vec<Spell>,
     pub created: Position,
     pub version: Position,
     pub digest: Digest,
@@ -177,6 +192,8 @@ pub struct CreditNote {
     pub issue_date: Day,
     /// The invoices it has something on, by number.
     pub invoices: Vec<InvoiceNo>,
+    /// What was on an invoice for a time: later allocations must not overlap it.
+    pub spells: Vec<Spell>,
     pub created: Position,
     pub version: Position,
     pub digest: Digest,

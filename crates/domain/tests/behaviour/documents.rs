@@ -376,9 +376,8 @@ fn an_expected_version_that_is_old_is_refused() {
     assert!(command.decide(&s.state, &context).is_ok());
 }
 
-/// Else the invoice would have less than nothing open in between.
 #[test]
-fn a_cancelling_credit_counts_from_the_day_the_money_came_off() {
+fn a_cancelling_credit_counts_at_once_where_the_money_was_still_to_come() {
     let mut s = Scenario::new();
     s.accept(invoice("a", 10_000));
     let paid_on = day("2026-01-08");
@@ -393,5 +392,23 @@ fn a_cancelling_credit_counts_from_the_day_the_money_came_off() {
         Event::Allocated(e) => Some(e.date),
         _ => None,
     });
-    assert_eq!(dates.collect::<Vec<_>>(), [paid_on, paid_on]);
+    assert_eq!(dates.collect::<Vec<_>>(), [paid_on, day("2026-01-01")]);
+}
+
+/// Else the invoice would have less than nothing open in between.
+#[test]
+fn a_cancelling_credit_counts_from_the_day_the_money_came_off() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", 10_000));
+    s.accept(payment("p", 4_000, Put::Invoice(id("a"))));
+    s.advance("2026-01-10");
+    let mut off = cancel("a", true);
+    off.date = Some(day("2026-01-05"));
+    let dates = s.accept(off).into_iter().filter_map(|event| match event {
+        Event::Deallocated(e) => Some((e.date, e.amount)),
+        Event::Allocated(e) => Some((e.date, e.amount)),
+        _ => None,
+    });
+    let day = day("2026-01-05");
+    assert_eq!(dates.collect::<Vec<_>>(), [(day, 4_000), (day, 10_000)]);
 }

@@ -236,3 +236,60 @@ fn figures_that_would_not_fit_are_refused() {
     s.accept(reverse("p"));
     s.accept(payment("q", 1, Put::Nothing));
 }
+
+/// The days and amounts of what was put on invoices.
+fn allocated(events: &[encours_domain::Event]) -> Vec<(String, i64)> {
+    let allocated = |event: &encours_domain::Event| match event {
+        encours_domain::Event::Allocated(e) => Some((e.date.to_string(), e.amount)),
+        _ => None,
+    };
+    events.iter().filter_map(allocated).collect()
+}
+
+#[test]
+fn money_received_while_an_invoice_was_settled_counts_from_the_day_that_it_reopened() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", 1_000));
+    s.advance("2026-01-05");
+    s.accept(payment("p", 900, Put::Invoice(id("a"))));
+    s.advance("2026-01-20");
+    s.accept(reverse("p"));
+    // 100 fit beside the 900 that were there from the 5th to the 20th, 101 do not.
+    let mut early = payment("q", 100, Put::Invoice(id("a")));
+    early.received_on = Some(day("2026-01-10"));
+    assert_eq!(allocated(&s.accept(early.clone())), [("2026-01-10".to_owned(), 100)]);
+    (early.payment_id, early.amount) = (Some(id("r")), Some(101));
+    assert_eq!(allocated(&s.accept(early.clone())), [("2026-01-20".to_owned(), 101)]);
+    assert_eq!(s.payment("r").received_on, day("2026-01-10"), "the receipt keeps its date");
+    // What came before fits where it does not reach into the time that is taken.
+    (early.payment_id, early.received_on) = (Some(id("t")), Some(day("2026-01-02")));
+    assert_eq!(allocated(&s.accept(early)), [("2026-01-20".to_owned(), 101)]);
+}
+
+#[test]
+fn money_that_was_elsewhere_counts_from_the_day_that_it_came_off() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", 1_000));
+    s.accept(invoice("b", 1_000));
+    s.accept(payment("p", 700, Put::Invoice(id("a"))));
+    s.advance("2026-01-20");
+    s.accept(deallocate_payment("a", "p", Some(500)));
+    let mut command = allocate("b", From::Payment(id("p")), Some(500));
+    command.date = Some(day("2026-01-10"));
+    assert_eq!(allocated(&s.accept(command)), [("2026-01-20".to_owned(), 500)]);
+}
+
+#[test]
+fn a_payment_is_not_taken_back_in_the_time_that_it_was_on_an_invoice() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", 1_000));
+    s.advance("2026-01-05");
+    s.accept(payment("p", 700, Put::Invoice(id("a"))));
+    s.advance("2026-01-20");
+    s.accept(deallocate_payment("a", "p", None));
+    let mut command = reverse("p");
+    command.date = Some(day("2026-01-19"));
+    assert_eq!(s.reason(command.clone()), Reason::DatedBeforeFact);
+    command.date = Some(day("2026-01-20"));
+    s.accept(command);
+}

@@ -131,6 +131,6 @@ fn the_shape_of_the_state_is_the_one_that_its_name_says() {
         format!("{} {}", crate::snapshot::STATE_SCHEMA, encours_log::Hash::of(&bytes(&engine)));
     assert_eq!(
         shape,
-        "encours state 1 0280b8091cf192c84792bbfedac079c2e3799eeec2e48550ea0e532430e5a9df"
+        "encours state 2 646859850fe24dfd7e513d0c1b02ec79c206466765cf37c175ce1f1b9d3f4b92"
     );
 }
