@@ -1,5 +1,7 @@
 //! A server of the real binary on a real socket.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -54,8 +56,21 @@ impl Server {
     /// # Panics
     /// Where it does neither within a minute.
     pub fn try_start(data: &Path) -> Result<Self, Ran> {
+        Self::try_start_under(&[], data)
+    }
+
+    /// As [`try_start`](Self::try_start), under another program, such as `strace -f`.
+    ///
+    /// # Errors
+    /// What the process left, where it ended.
+    ///
+    /// # Panics
+    /// Where it does neither within a minute.
+    pub fn try_start_under(prefix: &[&str], data: &Path) -> Result<Self, Ran> {
         let begun = Instant::now();
-        let mut child = Command::new(encours())
+        let mut words = prefix.iter().map(OsStr::new).chain([encours().as_os_str()]);
+        let mut child = Command::new(words.next().expect("at least the binary"))
+            .args(words)
             .arg("serve")
             .arg("--data")
             .arg(data)
@@ -69,14 +84,9 @@ impl Server {
             .expect("encours can be started");
         let (stdout, lines) = follow(child.stdout.take());
         let (stderr, _) = follow(child.stderr.take());
-        let mut server = Self {
-            child,
-            data: data.to_owned(),
-            address: String::new(),
-            stdout,
-            stderr,
-            start_took: Duration::ZERO,
-        };
+        let data = data.to_owned();
+        let (address, start_took) = (String::new(), Duration::ZERO);
+        let mut server = Self { child, data, address, stdout, stderr, start_took };
         loop {
             let left = START_LIMIT.saturating_sub(begun.elapsed());
             match lines.recv_timeout(left.min(Duration::from_millis(100))) {
@@ -109,7 +119,11 @@ impl Server {
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let started = self.child.id();
+        // Under another program it is that one's child.
+        let children = fs::read_to_string(format!("/proc/{started}/task/{started}/children"));
+        let first = children.ok().and_then(|pids| pids.split(' ').next()?.parse().ok());
+        first.unwrap_or(started)
     }
 
     /// Its data folder.
@@ -150,7 +164,21 @@ impl Server {
         assert!(status.expect("kill can be run").success(), "kill -s {name} {}", self.pid());
     }
 
+    /// Waits for an end that the server comes to by itself.
+    ///
+    /// # Panics
+    /// Where it does not within a minute.
+    #[must_use]
+    pub fn end(mut self) -> Ran {
+        let status = wait(&mut self.child, STOP_LIMIT);
+        self.left(status.code())
+    }
+
     fn kill_now(&mut self) {
+        let is_over = self.child.try_wait().is_ok_and(|status| status.is_some());
+        if !is_over && self.pid() != self.child.id() {
+            self.signal("KILL");
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }
