@@ -256,3 +256,34 @@ fn a_reader_that_leaves_early_is_no_failure() {
         assert_eq!(code, Some(0), "{format}");
     }
 }
+
+#[test]
+fn a_server_is_not_reached_from_other_machines_by_mistake() {
+    let folder = data_folder();
+    let data = folder.path().join("data");
+    for listen in ["0.0.0.0:0", "[::]:0"] {
+        let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", listen];
+        let ran = run(arguments).fails(USAGE);
+        assert!(ran.stderr.contains("--insecure"), "{ran}");
+    }
+    assert!(!data.exists(), "nothing is made before the arguments are sound");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_tools_answer_alike_with_and_without_a_server() {
+    let desk = Desk::open();
+    let _ = desk.import(&desk.file("good.csv", GOOD), COLUMNS).ok();
+    let asked = desk.run("log verify --output json").ok();
+    let data = desk.folder.path().join("data");
+    let read = run(["log", "verify", "--output", "json", "--data", data.to_str().unwrap()]).ok();
+    let parse = |ran: &Ran| -> serde_json::Value { serde_json::from_str(&ran.stdout).unwrap() };
+    let (asked, read) = (parse(&asked), parse(&read));
+    for field in ["result", "log_id", "frames", "events", "bytes", "tail_hash"] {
+        assert_eq!(asked["log"][0][field], read["log"][0][field], "{field}: {asked} {read}");
+        assert!(!asked["log"][0][field].is_null(), "{field}: {asked}");
+    }
+    let nothing = desk.folder.path().join("nothing");
+    let ran = run(["log", "verify", "--data", nothing.to_str().unwrap()]).fails(USAGE);
+    assert!(ran.stderr.contains("nothing"), "{ran}");
+    assert!(!nothing.exists(), "an audit makes no folder");
+}

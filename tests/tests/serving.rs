@@ -8,11 +8,14 @@
     reason = "tests fail by panicking, and meet the machine's own clock and files"
 )]
 
+use std::path::Path;
 use std::time::Duration;
 
 use encours_proto::v1;
 use encours_proto::v1::command::Command;
-use encours_tests::{Client, Company, Server, Told, amount, data_folder, date, eur};
+use encours_tests::{
+    Client, Company, Server, Told, amount, data_folder, date, day, eur, run_program,
+};
 use tempfile::TempDir;
 
 const LEDGER: &str = "acme";
@@ -234,4 +237,39 @@ async fn ledgers_share_a_clock_and_nothing_else() {
     };
     let status = company.client.customers.clone().get_customer(request).await.unwrap_err();
     assert_eq!(Told::from(&status).reason, "UNKNOWN_CUSTOMER");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_without_a_test_clock_lives_today() {
+    let (_folder, _server, company) = company().await;
+    let request = v1::CreateLedgerRequest {
+        ledger_id: "live".to_owned(),
+        currency_code: "EUR".to_owned(),
+        time_zone: "UTC".to_owned(),
+        ..Default::default()
+    };
+    let ran = || run_program(Path::new("date"), ["-u", "+%Y-%m-%d"]).ok().stdout;
+    let before = ran();
+    let answer = company.client.ledgers.clone().create_ledger(request).await.unwrap().into_inner();
+    let clock = answer.ledger.unwrap().clock.unwrap();
+    // Midnight may come in between.
+    let today = day(clock.today.as_ref());
+    assert!([before.trim(), ran().trim()].contains(&today.as_str()), "{clock:?}");
+    assert_eq!((clock.clock_id.as_str(), clock.test), ("system:UTC", false));
+    assert_eq!(clock.finished, clock.today);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_told_per_service() {
+    let (_folder, server, _company) = company().await;
+    let channel = tonic::transport::Endpoint::from_shared(server.url()).unwrap().connect().await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel.unwrap());
+    for service in ["", "encours.v1.LedgerService", "encours.v1.EventLogService"] {
+        let request = tonic_health::pb::HealthCheckRequest { service: service.to_owned() };
+        let answer = health.check(request).await.unwrap().into_inner();
+        let serving = tonic_health::pb::health_check_response::ServingStatus::Serving;
+        assert_eq!(answer.status(), serving, "{service:?}");
+    }
+    let request = tonic_health::pb::HealthCheckRequest { service: "no.such".to_owned() };
+    assert_eq!(health.check(request).await.unwrap_err().code(), tonic::Code::NotFound);
 }

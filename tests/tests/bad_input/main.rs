@@ -190,3 +190,44 @@ async fn what_is_no_grpc_does_no_harm() {
     company.customer("eve", "The server still answers").await;
     assert!(!server.said().contains("panicked"), "{}", server.said());
 }
+
+/// The most that a process has held of memory so far, in KiB.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_unpacks_to_more_than_the_limit_is_refused_unread() {
+    use tonic::codec::CompressionEncoding::Gzip;
+    let folder = data_folder();
+    let server = Server::start(folder.path());
+    let company = prepare(Client::connect(&server.url()).await).await;
+    let head = company.client.head().await.position;
+    let peak = peak_kib(server.pid());
+    let mut packing = company.client.customers.clone().send_compressed(Gzip);
+    let bomb = v1::CreateCustomerRequest {
+        ledger_id: LEDGER.into(),
+        name: "New".into(),
+        note: "x".repeat(64 << 20),
+        ..Default::default()
+    };
+    let status = packing.create_customer(bomb).await.unwrap_err();
+    assert!(
+        matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted | Code::InvalidArgument),
+        "{status:?}"
+    );
+    let grown = peak_kib(server.pid()).saturating_sub(peak);
+    assert!(grown < 16 << 10, "64 MiB, packed: the server took {grown} KiB more");
+    assert_eq!(company.client.head().await.position, head);
+    // What is packed and within the limits is fine.
+    let small = v1::CreateCustomerRequest {
+        ledger_id: LEDGER.into(),
+        name: "New".into(),
+        note: "x".repeat(TEXT_MAX),
+        ..Default::default()
+    };
+    packing.create_customer(small).await.unwrap();
+    println!("64 MiB, packed: {:?}, {grown} KiB more at the peak", status.code());
+}
