@@ -188,19 +188,13 @@ impl Book {
             let (id, number) = (c.credit_note_id.clone(), c.number.clone());
             self.push_credit(&mut plan, id, number, invoice, amount, date);
         }
-        // The credit takes the place of what came off, from that day on. Credits of this invoice
-        // that were kept close it too; one that was used elsewhere stands in the way.
-        let latest = came_off.iter().map(|fact| match fact {
-            Fact::Allocation { date: When::On(day) | When::Between(_, day), .. } => *day,
-            _ => date,
-        });
-        let from = latest.fold(date, Day::max);
         plan.facts.extend(came_off);
-        self.push_offset(&mut plan, invoice, amount, from);
+        // Credits of this invoice that were kept close it too; one that was used elsewhere stands
+        // in the way.
+        self.push_offset(&mut plan, invoice, amount, date);
         let mut closed = amount;
         for (source, amount) in kept {
-            let date = from.max(self.source_date(source)).max(self.invoices[invoice].date);
-            plan.facts.push(Fact::Allocation { source, invoice, amount, date: When::On(date) });
+            plan.facts.push(Fact::Allocation { source, invoice, amount, date: When::From(date) });
             closed += amount;
         }
         plan.refuse_if(closed < open, Reason::WrongState);
@@ -240,7 +234,7 @@ impl Book {
                 source: Source::CreditNote(CreditNoteNo(number)),
                 invoice,
                 amount,
-                date: When::On(date.max(self.invoices[invoice].date)),
+                date: When::From(date),
             });
         }
     }

@@ -208,7 +208,10 @@ impl Book {
                     }
                     _ => None,
                 });
-                let date = settle(date, told)?;
+                let date = match date {
+                    When::From(base) => self.room(source, invoice, amount, base),
+                    other => settle(other, told)?,
+                };
                 self.allocations.push(Allocation { source, invoice, amount, date, known });
             }
             Fact::Reversal { payment, amount, date } => {
@@ -230,7 +233,7 @@ impl Book {
 /// The date that was told, where the rules leave it open within bounds.
 fn settle(date: When, told: Option<Day>) -> Result<Day, String> {
     match (date, told) {
-        (When::On(day), _) => Ok(day),
+        (When::On(day) | When::From(day), _) => Ok(day),
         (When::Between(first, last), Some(day)) if (first..=last).contains(&day) => Ok(day),
         (When::Between(first, last), told) => {
             Err(format!("a date from {first} to {last} was expected, got {told:?}"))

@@ -4,7 +4,7 @@ use encours_domain::commands::{Allocate, Deallocate, From, Put, RecordPayment, R
 use encours_domain::{CreditNoteNo, Currency, Day, Id, PaymentNo, Position, Reason, Source};
 
 use super::View;
-use super::facts::{Book, Payment};
+use super::facts::{Allocation, Book, Payment};
 use super::plan::{Fact, Plan, When};
 
 pub(super) fn minor(amount: i128) -> i64 {
@@ -87,8 +87,7 @@ impl Book {
         let known = Position::START;
         plan.facts.push(Fact::Payment(Payment { id, customer, currency, amount, date, known }));
         for (invoice, amount) in put.into_iter().filter(|(_, amount)| *amount > 0) {
-            let date = When::On(date.max(self.invoices[invoice].date));
-            let source = Source::Payment(no);
+            let (source, date) = (Source::Payment(no), When::From(date));
             plan.facts.push(Fact::Allocation { source, invoice, amount, date });
         }
         plan
@@ -186,9 +185,7 @@ impl Book {
             let amount = free(source).min(rest);
             rest -= amount;
             if amount > 0 {
-                let date = c.date.unwrap_or(today).max(row.date).max(self.source_date(source));
-                plan.silent |= self.crosses(source, invoice, date);
-                let date = When::On(date);
+                let date = When::From(c.date.unwrap_or(today));
                 plan.facts.push(Fact::Allocation { source, invoice, amount, date });
             }
         }
@@ -207,12 +204,22 @@ impl Book {
         sources
     }
 
-    /// Whether something was taken off the source or the invoice after `date`: what was free or
-    /// open before that day differs from what is free or open now, and the page is silent.
-    fn crosses(&self, source: Source, invoice: usize, date: Day) -> bool {
-        self.allocations
-            .iter()
-            .any(|a| a.amount < 0 && a.date > date && (a.source == source || a.invoice == invoice))
+    /// The first day from `base` and both documents' dates on, from which both sides have room for
+    /// `amount`, that day and ever after: what was there for a time keeps its place in the past.
+    pub(super) fn room(&self, source: Source, invoice: usize, amount: i64, base: Day) -> Day {
+        let base = base.max(self.invoices[invoice].date).max(self.source_date(source));
+        let touches = |a: &&Allocation| a.source == source || a.invoice == invoice;
+        let mut days: Vec<Day> = self.allocations.iter().filter(touches).map(|a| a.date).collect();
+        days.extend(self.reversals.iter().map(|r| r.date));
+        days.retain(|day| *day > base);
+        days.push(base);
+        days.sort();
+        let fits = |day: &Day| {
+            let (view, amount) = (View::as_of(*day), i128::from(amount));
+            self.open(invoice, view) >= amount && self.unapplied(source, view) >= amount
+        };
+        let tight = days.iter().rposition(|day| !fits(day));
+        tight.map_or(base, |at| days.get(at + 1).copied().unwrap_or(Day::MAX))
     }
 
     /// The date on which a source comes off an invoice.
@@ -284,7 +291,7 @@ impl Book {
             let there = self.on_invoice(source, invoice);
             if there != 0 {
                 match self.undo_date(source, invoice, c.date, today, &mut plan) {
-                    When::On(_) => {}
+                    When::On(_) | When::From(_) => {}
                     When::Between(from, to) => (first, last) = (first.max(from), last.max(to)),
                 }
                 undone.push((invoice, -there));

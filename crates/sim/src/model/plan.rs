@@ -45,6 +45,8 @@ pub(super) enum Fact {
 pub(super) enum When {
     /// On this day.
     On(Day),
+    /// From this day, both documents' dates, and the day on which there is room for it for good.
+    From(Day),
     /// The page leaves it open which of several allocations is undone first: learnt from the event.
     Between(Day, Day),
 }

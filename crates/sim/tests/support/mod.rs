@@ -6,10 +6,10 @@ use encours_domain::commands::{Command, Context, Decision, Digest, OpenDay, RunD
 use encours_domain::content::Content;
 use encours_domain::details::{Detail, Secret};
 use encours_domain::event::LogCreated;
-use encours_domain::{ClockNo, Day, Event, PaymentNo, Position, Source, State};
+use encours_domain::{ClockNo, Day, Event, Position, State};
 use encours_schema::{decode, encode};
 use encours_sim::Rng;
-use encours_sim::model::{Allocation, Audit, Book, Model, Verdict, ZONES};
+use encours_sim::model::{Audit, Model, Verdict, ZONES};
 
 /// The id of the log that the events make.
 pub(crate) const LOG_ID: [u8; 16] = *b"reference model!";
@@ -217,24 +217,4 @@ impl Bench {
         }
         Err(format!("RunDay of {day}, which is finished, yields {:?}", &self.log[before..]))
     }
-}
-
-/// Whether nothing was put in place, or taken back, on a day before the one on which an earlier
-/// command had made room for it. Then the rules let the past show less than nothing: an allocation
-/// counts from the latest of its own date and both documents' dates, whatever was there before.
-pub(crate) fn steady(book: &Book, concerns: impl Fn(&Allocation) -> bool) -> bool {
-    let mut freed: Vec<(Day, Position)> = Vec::new();
-    let mut filled: Vec<(Day, Position)> = Vec::new();
-    for a in book.allocations.iter().filter(|a| concerns(a)) {
-        let list = if a.amount < 0 { &mut freed } else { &mut filled };
-        list.push((a.date, a.known));
-        if let Source::Payment(PaymentNo(no)) = a.source {
-            let back = book.reversals.iter().filter(|r| r.payment == no as usize);
-            filled.extend(back.map(|r| (r.date, r.known)));
-        }
-    }
-    let early = |(day, known): &(Day, Position)| {
-        freed.iter().any(|(free_from, at)| at < known && free_from > day)
-    };
-    !filled.iter().any(early)
 }
