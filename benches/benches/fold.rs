@@ -221,7 +221,7 @@ fn main() {
         [("ageing today, rows of history", AsOf::default()), ("ageing of day 5", past)]
     {
         let ageing = Took::of(events, || {
-            black_box(model.ageing(LEDGER, as_of).value.unwrap());
+            black_box(model.ageing(LEDGER, as_of, false).value.unwrap());
         });
         line(what, ageing, memory);
     }

@@ -44,14 +44,16 @@ impl ReportService for Api {
             ledger_id: request.ledger_id,
             as_of_date: request.as_of_date,
             as_known_at: request.as_known_at,
+            include_settled: request.include_settled,
             ..Default::default()
         };
         let list = List::of("GetAgeing", &scope);
+        let settled = request.include_settled;
         let limit = page_size(request.page_size)?;
         let after = list.place(&request.page_token)?;
         let model = self.model.clone();
         let response = blocking(move || {
-            let view = model.ageing(ledger, as_of);
+            let view = model.ageing(ledger, as_of, settled);
             // The ledger was found, and ledgers stay; only a rebuilt model has none.
             let Some(ageing) = view.value else {
                 return Err(crate::failure::Failure::internal("the ledger has no tables"));

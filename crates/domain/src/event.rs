@@ -333,7 +333,8 @@ events! {
         invoice: InvoiceNo,
         /// How much; above 0.
         amount: i64,
-        /// The latest of the allocation's own date and both documents' dates.
+        /// The latest of the allocation's own date, both documents' dates, and the day from which
+        /// there is room for it beside what was allocated for a time.
         date: Day,
         /// What is open on the invoice after it, all facts counted.
         open_after: i64,

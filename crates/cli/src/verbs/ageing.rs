@@ -6,7 +6,7 @@ use encours_proto::v1;
 use super::{LedgerArgs, PastArgs};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
-use crate::output::{self, Cell, Column, Printer};
+use crate::output::{self, Cell, Column, Format, Printer};
 
 #[derive(Args, Debug)]
 pub(crate) struct AgeingArgs {
@@ -14,6 +14,9 @@ pub(crate) struct AgeingArgs {
     target: LedgerArgs,
     #[command(flatten)]
     past: PastArgs,
+    /// Show customers with nothing open and nothing left too; CSV and JSON always do
+    #[arg(long)]
+    all: bool,
 }
 
 const COLUMNS: [Column; 10] = [
@@ -56,6 +59,7 @@ pub(crate) async fn run(args: &AgeingArgs) -> Outcome {
         min_position: client.head().await?.position,
         as_of_date: args.past.date(),
         as_known_at: args.past.known(),
+        include_settled: args.all || common.output != Format::Table,
     };
     let mut printer = Printer::start(common.output, "ageing", &COLUMNS)?;
     loop {

@@ -57,13 +57,14 @@ pub struct Ageing {
     pub date: Day,
     /// The position up to which facts are counted.
     pub known: Position,
-    /// Customers with anything open or unapplied, in order of creation, then by currency code.
+    /// Customers with anything open or unapplied, or all of them, in order of creation, then by
+    /// currency code.
     pub rows: Vec<AgeingRow>,
     /// The sum of the rows of each currency, by code.
     pub totals: Vec<(Currency, AgeingFigures)>,
     /// Invoices with something open.
     pub open_items: u32,
-    /// Customers by status; those without a row are up to date.
+    /// Customers by status.
     pub customers: CustomerCounts,
 }
 
@@ -91,6 +92,8 @@ struct Entry {
 /// The tables that ageing reads, taken under the lock.
 struct Source {
     past: Past,
+    /// The currency of customers that have none, where settled ones are wanted too.
+    settled: Option<Currency>,
     heap: Heap,
     customers: Customers,
     invoices: Invoices,
@@ -101,22 +104,26 @@ struct Source {
 
 impl ReadModel {
     /// Ageing of a ledger by due date. Days of grace do not matter for it, but do for the statuses.
-    /// `None` where there is no such ledger.
+    /// With `settled`, a customer with nothing open and nothing left has a row of zeros in its default
+    /// currency. `None` where there is no such ledger.
     #[must_use]
-    pub fn ageing(&self, ledger: LedgerNo, as_of: AsOf) -> View<Option<Ageing>> {
+    pub fn ageing(&self, ledger: LedgerNo, as_of: AsOf, settled: bool) -> View<Option<Ageing>> {
         let source = self.view(|model| {
             let found = model.ledger(ledger.0)?;
-            Some(Source::of(found, Past::at(model, found, as_of)))
+            let currency = model.root.ledgers.get(ledger.0)?.currency;
+            let settled = settled.then_some(currency);
+            Some(Source::of(found, Past::at(model, found, as_of), settled))
         });
         View { position: source.position, value: source.value.and_then(|source| source.ageing()) }
     }
 }
 
 impl Source {
-    fn of(ledger: &Ledger, past: Past) -> Self {
+    fn of(ledger: &Ledger, past: Past, settled: Option<Currency>) -> Self {
         let tables = &ledger.tables;
         Self {
             past,
+            settled,
             heap: tables.heap.clone(),
             customers: tables.customers.clone(),
             invoices: tables.invoices.clone(),
@@ -193,15 +200,20 @@ impl Source {
             of_customer.sort_unstable_by_key(|entry| entry.currency);
             let figures = of_customer.iter().map(|entry| entry.sums.status_figures());
             *ageing.customers.of(CustomerStatus::of(figures)) += 1;
-            for entry in of_customer.iter().filter(|entry| !entry.sums.is_zero()) {
+            let open = of_customer.iter().filter(|entry| !entry.sums.is_zero());
+            let mut shown: Vec<_> = open.map(|entry| (entry.currency, entry.sums)).collect();
+            if let Some(currency) = self.settled.filter(|_| shown.is_empty()) {
+                shown.push((row.currency.unwrap_or(currency), Sums::default()));
+            }
+            for (currency, sums) in shown {
                 let id = self.heap.text(row.texts, 0)?;
                 ageing.rows.push(AgeingRow {
                     customer: CustomerNo(no),
                     customer_id: Id::parse("customer_id", &id).ok()?,
-                    currency: entry.currency,
-                    figures: entry.sums.figures(),
+                    currency,
+                    figures: sums.figures(),
                 });
-                *totals.entry(entry.currency).or_default() += entry.sums;
+                *totals.entry(currency).or_default() += sums;
             }
         }
         ageing.totals =

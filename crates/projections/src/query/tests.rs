@@ -94,7 +94,7 @@ fn a_past_report_does_not_change() {
     let read = book.read();
     let balance = |as_of| read.customer(LEDGER, "C0", as_of).value.unwrap().balances[0];
     let row = |as_of| {
-        let ageing = read.ageing(LEDGER, as_of).value.unwrap();
+        let ageing = read.ageing(LEDGER, as_of, false).value.unwrap();
         ageing.rows.first().map_or(AgeingFigures::default(), |row| row.figures)
     };
     assert_eq!((balance(as_of(4)).outstanding, row(as_of(4)).not_due), (100, 100));
@@ -109,8 +109,26 @@ fn a_past_report_does_not_change() {
     assert_eq!(read.position_at(Micros(0)).unwrap(), Position::START);
     let unknown = AsOf { date: None, known: Some(Position(2)) };
     assert_eq!(read.customer(LEDGER, "C0", unknown).value, None);
-    assert_eq!(read.ageing(LEDGER, unknown).value.unwrap().customers.up_to_date, 0);
-    assert_eq!(read.ageing(LedgerNo(5), NOW).value, None);
+    assert_eq!(read.ageing(LEDGER, unknown, false).value.unwrap().customers.up_to_date, 0);
+    assert_eq!(read.ageing(LedgerNo(5), NOW, false).value, None);
+    read.stop();
+}
+
+#[test]
+fn ageing_shows_settled_customers_where_asked() {
+    let mut book = Book::new();
+    book.customer();
+    book.customer();
+    book.invoice_in("EUR", 1, 100, 0, 30, 0);
+    book.commit();
+    let read = book.read();
+    let rows = |settled| read.ageing(LEDGER, NOW, settled).value.unwrap().rows;
+    assert_eq!(rows(false).len(), 1);
+    let all = rows(true);
+    let shown: Vec<_> =
+        all.iter().map(|row| (row.customer_id.as_str(), row.figures.balance)).collect();
+    assert_eq!(shown, [("C0", 0), ("C1", 100)]);
+    assert_eq!(all[0].currency, all[1].currency);
     read.stop();
 }
 
@@ -125,7 +143,7 @@ fn ageing_has_the_bounds_of_the_books() {
     book.payment(0, 7, 0);
     book.open_day(130);
     let read = book.read();
-    let ageing = read.ageing(LEDGER, NOW).value.unwrap();
+    let ageing = read.ageing(LEDGER, NOW, false).value.unwrap();
     let sum = |late: &[i32]| late.iter().map(|late| 1_i64 << (late % 16)).sum::<i64>();
     let wanted = AgeingFigures {
         not_due: sum(&[0]),
@@ -379,7 +397,7 @@ fn compare(read: &ReadModel, book: &Book, at: AsOf, repeat: &str) {
         assert_eq!(one.as_ref(), Some(customer), "{repeat}");
     }
 
-    let ageing = read.ageing(LEDGER, at).value.unwrap();
+    let ageing = read.ageing(LEDGER, at, false).value.unwrap();
     assert_eq!(ageing.date, date, "{repeat}");
     let open = oracle.invoices.values().filter(|invoice| invoice.4 > 0).count();
     assert_eq!(ageing.open_items as usize, open, "{repeat}: {at:?}");
@@ -428,7 +446,7 @@ fn any_past_is_what_the_events_add_up_to() {
         }
         let explicit = AsOf { date: Some(day(book.today)), known: Some(read.position()) };
         let totals = read.totals(LEDGER).value;
-        let ageing = read.ageing(LEDGER, explicit).value.unwrap();
+        let ageing = read.ageing(LEDGER, explicit, false).value.unwrap();
         assert_eq!(totals.customers, ageing.customers, "{repeat}");
         assert_eq!(totals.open_items, ageing.open_items, "{repeat}");
         for balance in &totals.balances {
