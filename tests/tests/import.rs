@@ -91,6 +91,7 @@ async fn the_histories_give_the_figures_they_must() {
     let ageing = rows(&ageing);
     let expected = "TOTAL,USD,4284.29,835.56,0.00,0.00,0.00,0.00,0.00,5119.85";
     assert_eq!(ageing.last().unwrap().join(","), expected);
+    assert_eq!(ageing.len(), 102, "a header, a row per customer, a total");
     let customers = verb("customer list --ledger ibm --output csv");
     let customers = rows(&customers);
     assert_eq!(customers.len(), 101);
