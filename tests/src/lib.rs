@@ -1,9 +1,15 @@
 //! What the black-box tests share: the binary, a server over a real socket, a client, data folders.
 //!
-//! Nothing here knows how Encours works inside. The binary is `ENCOURS_BIN`, or the one beside the
-//! test's own executable, which is built where it is missing or older than the sources. A server
-//! listens on loopback, on a port of its own, and ends with its test, also with a failing one. Every
-//! wait has an end.
+//! Nothing here knows how Encours works inside. A server listens on loopback, on a port of its own,
+//! and ends with its test, also with a failing one. Every wait has an end. What a test needs and the
+//! machine lacks (`strace`, namespaces, Python, the file of real invoices) is skipped, and says so.
+//!
+//! | variable | what | where it is not set |
+//! | --- | --- | --- |
+//! | `ENCOURS_BIN` | the binary under test | the one beside the test, built where it is stale |
+//! | `ENCOURS_TEST_SEED` | seed of the `kill -9` test | always the same one |
+//! | `ENCOURS_TEST_PYTHON` | interpreter with `tests/python/requirements.txt` | a virtual environment under `target` |
+//! | `ENCOURS_TEST_DATA` | folder with the file of real invoices | `../shared/data` |
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -34,7 +34,7 @@ fn interpreter() -> Result<PathBuf, String> {
     run(Path::new("python3"), &["-m", "venv", folder.to_str().unwrap()])
         .map_err(|why| format!("no python3 that makes a virtual environment: {why}"))?;
     let requirements = requirements.to_str().unwrap();
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    let install = ["-m", "pip", "install", "--quiet", "--timeout", "20", "--retries", "1", "-r"];
     run(&python, &[&install[..], &[requirements]].concat())
         .map_err(|why| format!("grpcio cannot be installed: {why}"))?;
     Ok(python)
