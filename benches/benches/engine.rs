@@ -21,13 +21,13 @@ const INVOICES: u64 = 100_000;
 /// Callers that wait for their answers, as a batch stream with this window does.
 const CALLERS: u64 = 2_048;
 
-fn id(text: String) -> Id {
-    Id::parse("id", &text).unwrap()
+fn id(text: &str) -> Id {
+    Id::parse("id", text).unwrap()
 }
 
 fn set_up() -> Vec<Command> {
     let ledger = CreateLedger {
-        ledger_id: Some(id("bench".into())),
+        ledger_id: Some(id("bench")),
         name: String::new(),
         currency: Currency::parse("currency", "EUR").unwrap(),
         time_zone: "Europe/Paris".into(),
@@ -37,8 +37,8 @@ fn set_up() -> Vec<Command> {
         credit_note_pattern: None,
     };
     let customer = |n| CreateCustomer {
-        ledger_id: id("bench".into()),
-        customer_id: Some(id(format!("c{n}"))),
+        ledger_id: id("bench"),
+        customer_id: Some(id(&format!("c{n}"))),
         currency: None,
         terms: None,
         details: CustomerDetails { name: Some(format!("Customer {n}")), ..Default::default() },
@@ -49,11 +49,11 @@ fn set_up() -> Vec<Command> {
 /// An invoice and its payment, in turn.
 fn work(n: u64) -> Command {
     let invoice = n / 2;
-    let customer = id(format!("c{}", invoice % CUSTOMERS));
+    let customer = id(&format!("c{}", invoice % CUSTOMERS));
     if n.is_multiple_of(2) {
         return IssueInvoice {
-            ledger_id: id("bench".into()),
-            invoice_id: Some(id(format!("i{invoice}"))),
+            ledger_id: id("bench"),
+            invoice_id: Some(id(&format!("i{invoice}"))),
             customer_id: customer,
             number: None,
             issue_date: None,
@@ -70,15 +70,15 @@ fn work(n: u64) -> Command {
         .into();
     }
     RecordPayment {
-        ledger_id: id("bench".into()),
-        payment_id: Some(id(format!("p{invoice}"))),
+        ledger_id: id("bench"),
+        payment_id: Some(id(&format!("p{invoice}"))),
         customer_id: Some(customer),
         amount: Some(12_000),
         currency: None,
         method: Method::Transfer,
         received_on: None,
         reference: String::new(),
-        put: Put::Invoice(id(format!("i{invoice}"))),
+        put: Put::Invoice(id(&format!("i{invoice}"))),
     }
     .into()
 }

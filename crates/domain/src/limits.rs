@@ -18,3 +18,6 @@ pub const MAX_ADVANCE_DAYS: i32 = 3_660;
 pub const MAX_RUN_DAY_ITEMS: u32 = 1_000;
 /// The most bytes of events one command yields.
 pub const MAX_COMMAND_BYTES: usize = 256 * 1024;
+/// The most that the invoices, payments and credit notes of a ledger in one currency may add up to,
+/// in minor units, whatever became of them: a quarter of 64 bits, 23 quadrillion euros.
+pub const MAX_VOLUME: i64 = i64::MAX / 4;

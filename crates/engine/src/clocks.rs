@@ -28,6 +28,33 @@ pub struct ClockInfo {
     pub target: Day,
 }
 
+/// How far a clock is behind the time, or the day that it was told to reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// Days that have begun and are not finished.
+    pub days: u32,
+    /// Seconds since the first of them began; 0 for test clocks, which time does not move.
+    pub seconds: u64,
+}
+
+impl ClockInfo {
+    /// How far it is behind at `now`. A zone that is not known counts as standing still.
+    #[must_use]
+    pub fn behind(&self, now: Micros) -> Behind {
+        let zone = if self.test { None } else { self.zone.parse::<Tz>().ok() };
+        let local = zone.and_then(|zone| day_in(zone, now));
+        let wanted = self.today.max(self.target).max(local.unwrap_or(self.today));
+        let days = u32::try_from(wanted.since(self.finished)).unwrap_or(0);
+        let begun = zone.zip(self.finished.plus(1)).and_then(|(zone, day)| {
+            let midnight = day.date().and_time(NaiveTime::MIN);
+            midnight_at(zone, midnight, DateTime::from_timestamp_micros(now.0)?)
+        });
+        let micros = begun.map_or(0, |begun| now.0.saturating_sub(begun.timestamp_micros()));
+        let seconds = if days == 0 { 0 } else { u64::try_from(micros / 1_000_000).unwrap_or(0) };
+        Behind { days, seconds }
+    }
+}
+
 /// The clocks in these rows.
 pub(crate) fn clock_infos(rows: &Rows) -> Arc<[ClockInfo]> {
     (0..)
@@ -146,6 +173,27 @@ mod tests {
             Some(day("2026-01-31"))
         );
         assert_eq!(local_day("Nowhere/Land", at("2026-02-01T03:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_clock_tells_how_far_it_is_behind() {
+        let clock = |test, finished: &str, today: &str| ClockInfo {
+            no: ClockNo(0),
+            id: Id::parse("clock_id", "c").unwrap(),
+            test,
+            zone: "Europe/Paris".into(),
+            today: day(today),
+            finished: day(finished),
+            target: day(today),
+        };
+        let now = at("2026-02-03T00:30:00Z");
+        let behind = |days, seconds| Behind { days, seconds };
+        assert_eq!(clock(false, "2026-02-03", "2026-02-03").behind(now), behind(0, 0));
+        assert_eq!(clock(false, "2026-02-02", "2026-02-03").behind(now), behind(1, 5_400));
+        // The days that nobody has opened yet count too.
+        assert_eq!(clock(false, "2026-02-01", "2026-02-01").behind(now), behind(2, 91_800));
+        assert_eq!(clock(true, "2026-01-01", "2026-01-11").behind(now), behind(10, 0));
+        assert_eq!(clock(true, "2027-01-01", "2027-01-01").behind(now), behind(0, 0));
     }
 
     #[test]

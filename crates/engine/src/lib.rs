@@ -71,12 +71,12 @@ mod tests;
 mod writer;
 
 pub use crate::core::Fault;
-pub use clocks::{ClockInfo, local_day};
+pub use clocks::{Behind, ClockInfo, local_day};
 pub use driver::{Engine, EngineHandle};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use error::EngineError;
 pub use keys::{KeyError, KeyFileError, KeyStore};
-pub use metrics::{Figures, SYNC_BUCKETS_US};
+pub use metrics::{BUCKETS_US, Figures, Outcome, Timing};
 pub use recover::RecoveryReport;
 pub use requests::IdFileError;
 pub use snapshot::SnapshotError;

@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use encours_domain::balance::Balance;
-use encours_domain::commands::Command;
-use encours_domain::status::{CustomerStatus, Headline};
+use encours_domain::status::CustomerStatus;
 use encours_domain::{Currency, Day, Event, Id, LedgerNo, Micros, PaymentNo, Position, Source};
 use encours_log::{
     CommandRecord, Epoch, EventLog, EventRecord, FrameDraft, LogId, MemoryLog, SealWith,
@@ -111,15 +110,6 @@ fn in_use(f: &Figures) -> bool {
     [f.invoiced, f.credited, f.collected, f.outstanding, f.unapplied] != [0; 5]
 }
 
-const SETTLED: [Headline; 2] = [Headline::Paid, Headline::Cancelled];
-
-/// Whether an earlier fact about an invoice takes effect after a later one. Then the read model
-/// learns on the earlier one's day what had been told of it, and may show as paid what is cancelled.
-fn out_of_order(book: &Book, invoice: usize) -> bool {
-    let its = book.allocations.iter().filter(|a| a.invoice == invoice);
-    !its.map(|a| a.date).is_sorted()
-}
-
 /// One ledger today.
 fn compare_today(read: &ReadModel, bench: &Bench, at: usize) -> Result<(), String> {
     let (book, today) = (&bench.model.books[at], bench.model.today(at));
@@ -145,11 +135,8 @@ fn compare_today(read: &ReadModel, bench: &Bench, at: usize) -> Result<(), Strin
         differ(&what("open amount"), &i128::from(shown.open), &book.open(no, view))?;
         let noted = book.credit_noted(no, view);
         differ(&what("credit noted"), &i128::from(shown.credit_noted), &noted)?;
-        let (told, headline) = (shown.facets.headline(), book.headline(no, view, today));
-        let nothing_open = [told, headline].iter().all(|h| SETTLED.contains(h));
-        if !(nothing_open && out_of_order(book, no)) {
-            differ(&what("headline"), &told, &headline)?;
-        }
+        let headline = book.headline(no, view, today);
+        differ(&what("headline"), &shown.facets.headline(), &headline)?;
         differ(&what("dispute"), &shown.facets.disputed, &book.disputed(no, view))?;
     }
     for (no, row) in (0..).zip(&book.payments) {
@@ -227,16 +214,6 @@ fn compare_past(
     Ok(())
 }
 
-/// The writer bounds what one customer comes to at present; the past and all customers together
-/// may come to more, and are then shown at the limit of 64 bits. Such amounts are left out here.
-fn is_huge(command: &Command) -> bool {
-    match command {
-        Command::IssueInvoice(c) => c.total == Some(i64::MAX),
-        Command::RecordPayment(c) => c.amount == Some(i64::MAX),
-        _ => false,
-    }
-}
-
 fn run(seed: u64, commands: u64) -> Result<(), String> {
     let mut bench = Bench::new(seed, start());
     let mut workload = Workload::new(seed);
@@ -245,9 +222,6 @@ fn run(seed: u64, commands: u64) -> Result<(), String> {
     }
     for step in 0..commands {
         let command = workload.next_command(&bench.model);
-        if is_huge(&command) {
-            continue;
-        }
         bench.submit(&command).map_err(|e| format!("command {step}: {command:?}\n{e}"))?;
         bench.run_days()?;
         if step % 10 == 0 {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::RecordPayment;
 use crate::currency::Currency;
+use crate::limits::MAX_ALLOCATIONS;
 use crate::number::{CustomerNo, InvoiceNo};
 use crate::reference;
 use crate::state::{Indexes, Kind, Ledger, State};
@@ -24,8 +25,7 @@ pub(super) fn targets<'a>(
     payment: &RecordPayment,
 ) -> Box<dyn Iterator<Item = InvoiceNo> + 'a> {
     let indexes = state.indexes();
-    let named = named(indexes, ledger, (customer, currency), &payment.reference);
-    if !named.is_empty() {
+    if let Some(named) = named(indexes, ledger, (customer, currency), &payment.reference) {
         return Box::new(named.into_iter());
     }
     let exact = payment
@@ -37,30 +37,25 @@ pub(super) fn targets<'a>(
     Box::new(indexes.open_invoices(ledger.no, customer, currency))
 }
 
-/// The customer's invoices in the currency that a text names, oldest due date first.
+/// The customer's open invoices in the currency that a text names by number or reference, oldest due
+/// date first; `None` where it names none, open or settled.
 fn named(
     indexes: &Indexes,
     ledger: &Ledger,
     sides: (CustomerNo, Currency),
     text: &str,
-) -> Vec<InvoiceNo> {
-    let separator = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '"');
-    let words: Vec<&str> =
-        text.split(separator).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
-    let mut found = BTreeSet::new();
-    let mut look = |kind, text: &str| found.extend(indexes.find(kind, ledger.no, text));
-    look(Kind::InvoiceNumber, text.trim());
-    for (at, word) in words.iter().enumerate() {
-        look(Kind::InvoiceNumber, word);
-        // A reference is often printed in groups of four: RF18 5390 0754 7034.
-        let mut joined = String::new();
-        for part in words.iter().skip(at) {
-            joined.push_str(&reference::normalise(part));
-            if !joined.starts_with("RF") || joined.len() > MAX_REFERENCE {
-                break;
-            }
-            look(Kind::Reference, &joined);
-        }
+) -> Option<Vec<InvoiceNo>> {
+    let (customer, currency) = sides;
+    let (numbers, references) = names(text);
+    let by_number =
+        numbers.iter().filter_map(|text| indexes.find(Kind::InvoiceNumber, ledger.no, text));
+    let kind = Kind::Reference(customer);
+    let by_reference = references.iter().filter_map(|text| indexes.find(kind, ledger.no, text));
+    let mut found: BTreeSet<u32> = by_number.chain(by_reference).collect();
+    for reference in &references {
+        // Several invoices of a customer may carry the same reference.
+        let open = indexes.open_with_reference(ledger.no, customer, currency, reference);
+        found.extend(open.take(MAX_ALLOCATIONS).map(|no| no.0));
     }
     let mut named: Vec<_> = found
         .into_iter()
@@ -68,5 +63,26 @@ fn named(
         .filter(|(_, row)| (row.customer, row.currency) == sides)
         .collect();
     named.sort_by(|(_, a), (_, b)| (a.due.date, &a.number).cmp(&(b.due.date, &b.number)));
-    named.into_iter().map(|(no, _)| no).collect()
+    (!named.is_empty()).then(|| named.into_iter().map(|(no, _)| no).collect())
+}
+
+/// What may be document numbers, and what may be references, in a payer's text.
+fn names(text: &str) -> (BTreeSet<&str>, BTreeSet<String>) {
+    let separator = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '"');
+    let words: Vec<&str> =
+        text.split(separator).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
+    let numbers = words.iter().copied().chain([text.trim()]).collect();
+    let mut references = BTreeSet::new();
+    for at in 0..words.len() {
+        // A reference is often printed in groups of four: RF18 5390 0754 7034.
+        let mut joined = String::new();
+        for part in words.iter().skip(at) {
+            joined.push_str(&reference::normalise(part));
+            if !joined.starts_with("RF") || joined.len() > MAX_REFERENCE {
+                break;
+            }
+            references.insert(joined.clone());
+        }
+    }
+    (numbers, references)
 }

@@ -160,8 +160,8 @@ impl NewCreditNote<'_> {
         book: &mut Book<'_>,
     ) -> Result<(Source, Day), Refusal> {
         text::check("reason", self.reason)?;
-        let fits = (0, self.amount);
-        lookup::check_fits(ledger, self.row.customer, self.row.currency, fits)?;
+        let amount = Money::new(self.amount, self.row.currency);
+        lookup::check_fits("amount", ledger, amount)?;
         let today = lookup::today(state, ledger)?;
         let date = lookup::not_before(self.date, today, self.row.issue_date, "the invoice")?;
         let (number, allotted) = self.number(state, ledger, date, today)?;

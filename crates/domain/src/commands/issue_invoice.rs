@@ -139,7 +139,7 @@ impl IssueInvoice {
         let due = self.due(issue_date, customer_row, ledger)?;
         let currency = self.currency.or(customer_row.currency).unwrap_or(ledger.currency);
         let (content, total) = self.carried(currency)?;
-        lookup::check_fits(ledger, customer, currency, (total, 0))?;
+        lookup::check_fits("total", ledger, Money::new(total, currency))?;
         let (number, allotted) = self.number(state, ledger, issue_date, today)?;
         let reference = match &self.reference {
             Some(given) => reference::check(given)?,

@@ -3,7 +3,8 @@
 use super::Context;
 use crate::currency::Currency;
 use crate::id::Id;
-use crate::money::{self, Money};
+use crate::limits::MAX_VOLUME;
+use crate::money::Money;
 use crate::number::{CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo};
 use crate::position::{Day, Position};
 use crate::refusal::{Reason, Refusal};
@@ -172,20 +173,29 @@ pub(super) fn positive(field: &str, amount: Money) -> Result<i64, Refusal> {
         .with("amount", amount))
 }
 
-/// What is `invoiced` to a customer, and what is `received` from it in money or credit, must go on
-/// fitting 64 bits. Every other figure lies between the two sums, so that applying the events
-/// never overflows.
-pub(super) fn check_fits(
-    ledger: &Ledger,
-    customer: CustomerNo,
-    currency: Currency,
-    (invoiced, received): (i64, i64),
-) -> Result<(), Refusal> {
-    let row = ledger.customers.get(customer.0);
-    let balance = row.and_then(|row| row.balances.iter().find(|b| b.currency == currency));
-    if let Some(b) = balance {
-        money::add("total", b.invoiced, invoiced)?;
-        money::sum("amount", [b.collected, b.credited, received])?;
+/// A document's amount must leave the ledger's volume in its currency under its limit.
+///
+/// WHY: every figure of every customer, of the ledger, of any day, adds up amounts of documents. With
+/// all of them together under a quarter of 64 bits, no sum that a reader makes can overflow.
+pub(super) fn check_fits(field: &str, ledger: &Ledger, amount: Money) -> Result<(), Refusal> {
+    let volume = ledger.volume_in(amount.currency);
+    match volume.checked_add(amount.minor) {
+        Some(sum) if sum <= MAX_VOLUME => Ok(()),
+        _ => {
+            let currency = amount.currency;
+            let (volume, limit) = (Money::new(volume, currency), Money::new(MAX_VOLUME, currency));
+            Err(Refusal::new(
+                Reason::AmountOverflow,
+                field,
+                format!(
+                    "{field} is {amount}: with the {volume} of the documents that are there, ledger \
+                     {} would pass {limit}",
+                    ledger.id
+                ),
+            )
+            .with("amount", amount)
+            .with("volume", volume)
+            .with("limit", limit))
+        }
     }
-    Ok(())
 }

@@ -117,7 +117,7 @@ impl RecordPayment {
             check_sides(&aim.field, (customer, currency), aim.row)?;
         }
         let amount = self.amount(currency, &aimed)?;
-        lookup::check_fits(ledger, customer, currency, (0, amount))?;
+        lookup::check_fits("amount", ledger, Money::new(amount, currency))?;
         let received_on = self.received_on.unwrap_or(lookup::today(state, ledger)?);
         let payment = PaymentNo(lookup::next_number(ledger.payments.len(), "payment_id")?);
         let source = Source::Payment(payment);

@@ -9,6 +9,7 @@ use crate::event::{
     Allocated, CreditNoteIssued, CustomerCreated, CustomerUpdated, Deallocated, Event,
     InvoiceIssued, LedgerCreated, PaymentRecorded, PaymentReversed,
 };
+use crate::limits::MAX_VOLUME;
 use crate::number::{CustomerNo, InvoiceNo, LedgerNo, Source};
 use crate::position::Position;
 use crate::state::rows::{
@@ -90,6 +91,7 @@ impl Rows {
             terms: e.terms,
             invoice_series: Series::new(e.invoice_pattern.clone()),
             credit_note_series: Series::new(e.credit_note_pattern.clone()),
+            volume: Vec::new(),
             customers: crate::table::Table::default(),
             invoices: crate::table::Table::default(),
             payments: crate::table::Table::default(),
@@ -163,6 +165,15 @@ impl Ledger {
         assert!(balance.balances(), "books balance at {}: {balance:?}", at.position);
     }
 
+    /// Adds a document's amount to the volume of its currency.
+    fn add_volume(&mut self, currency: Currency, amount: i64) {
+        match self.volume.iter_mut().find(|(known, _)| *known == currency) {
+            Some((_, volume)) => *volume += amount,
+            None => self.volume.push((currency, amount)),
+        }
+        assert!(self.volume_in(currency) <= MAX_VOLUME, "the volume of a ledger is limited");
+    }
+
     fn create_customer(&mut self, e: &CustomerCreated, at: At) {
         let no = self.customers.push(Customer {
             id: e.id.clone(),
@@ -228,6 +239,7 @@ impl Ledger {
         });
         assert_eq!(InvoiceNo(no), e.invoice, "invoice numbers are dense");
         assert!(e.total >= 0, "an invoice claims 0 or more");
+        self.add_volume(e.currency, e.total);
         if e.allotted {
             self.invoice_series.advance(e.issue_date);
         }
@@ -273,6 +285,7 @@ impl Ledger {
         });
         assert_eq!(no, e.payment.0, "payment numbers are dense");
         assert!(e.amount > 0, "a payment is above 0");
+        self.add_volume(e.currency, e.amount);
         self.balance(e.customer, e.currency, at, |balance| {
             balance.collected += e.amount;
             balance.unapplied += e.amount;
@@ -311,6 +324,7 @@ impl Ledger {
         });
         assert_eq!(no, e.credit_note.0, "credit-note numbers are dense");
         assert!(e.amount > 0, "a credit note is above 0");
+        self.add_volume(e.currency, e.amount);
         if e.allotted {
             self.credit_note_series.advance(e.issue_date);
         }

@@ -23,8 +23,8 @@ pub enum Kind {
     CreditNote,
     InvoiceNumber,
     CreditNoteNumber,
-    /// The reference of an invoice; where two invoices make the same, the first.
-    Reference,
+    /// The reference of an invoice of this customer; where several have the same, the first.
+    Reference(CustomerNo),
 }
 
 /// What is to be emitted on a day.
@@ -37,6 +37,7 @@ pub enum Timer {
 }
 
 type OpenByDue = (LedgerNo, CustomerNo, Currency, Day, Arc<str>, InvoiceNo);
+type OpenByReference = (LedgerNo, CustomerNo, Currency, Arc<str>, Day, Arc<str>, InvoiceNo);
 type OpenByAmount = (LedgerNo, CustomerNo, Currency, i64, Day, InvoiceNo);
 type Free = (LedgerNo, CustomerNo, Currency, bool, Day, u32);
 
@@ -45,6 +46,7 @@ type Free = (LedgerNo, CustomerNo, Currency, bool, Day, u32);
 pub struct Indexes {
     names: Vec<BTreeMap<(u64, u32), Named>>,
     open_by_due: BTreeSet<OpenByDue>,
+    open_by_reference: BTreeSet<OpenByReference>,
     open_by_amount: BTreeSet<OpenByAmount>,
     free: BTreeSet<Free>,
     timers: BTreeSet<(ClockNo, Day, Timer, LedgerNo, InvoiceNo)>,
@@ -75,6 +77,7 @@ impl Default for Indexes {
         Self {
             names: (0..SHARDS).map(|_| BTreeMap::new()).collect(),
             open_by_due: BTreeSet::new(),
+            open_by_reference: BTreeSet::new(),
             open_by_amount: BTreeSet::new(),
             free: BTreeSet::new(),
             timers: BTreeSet::new(),
@@ -131,6 +134,25 @@ impl Indexes {
             .range(from..)
             .take_while(move |key| (key.0, key.1, key.2) == (ledger, customer, currency))
             .map(|key| key.5)
+    }
+
+    /// The open invoices of a customer with this reference, oldest due date first, then by number.
+    pub fn open_with_reference(
+        &self,
+        ledger: LedgerNo,
+        customer: CustomerNo,
+        currency: Currency,
+        reference: &str,
+    ) -> impl Iterator<Item = InvoiceNo> {
+        let reference: Arc<str> = reference.into();
+        let text = Arc::clone(&reference);
+        let from = (ledger, customer, currency, reference, Day::MIN, Arc::from(""), InvoiceNo(0));
+        self.open_by_reference
+            .range(from..)
+            .take_while(move |key| {
+                (key.0, key.1, key.2) == (ledger, customer, currency) && key.3 == text
+            })
+            .map(|key| key.6)
     }
 
     /// The invoice of a customer whose open amount is exactly this, the oldest due first.
@@ -239,6 +261,10 @@ impl Indexes {
         }
         let by_due = (ledger.no, row.customer, row.currency, row.due.date, row.number.clone(), no);
         change(&mut self.open_by_due, by_due, insert);
+        let (no_of, customer, currency) = (ledger.no, row.customer, row.currency);
+        let (reference, number) = (row.reference.clone(), row.number.clone());
+        let by_reference = (no_of, customer, currency, reference, row.due.date, number, no);
+        change(&mut self.open_by_reference, by_reference, insert);
         let by_amount = (ledger.no, row.customer, row.currency, row.open, row.due.date, no);
         change(&mut self.open_by_amount, by_amount, insert);
         for (timer, day) in timers(row) {
@@ -270,7 +296,7 @@ impl Indexes {
         let Some(row) = ledger.invoices.get(no.0) else { return };
         self.name(Kind::Invoice, ledger.no, row.id.shared(), no.0);
         self.name(Kind::InvoiceNumber, ledger.no, &row.number, no.0);
-        self.name(Kind::Reference, ledger.no, &row.reference, no.0);
+        self.name(Kind::Reference(row.customer), ledger.no, &row.reference, no.0);
     }
 
     fn payment_name(&mut self, ledger: &Ledger, no: PaymentNo) {

@@ -53,6 +53,8 @@ pub struct Ledger {
     pub terms: Terms,
     pub invoice_series: Series,
     pub credit_note_series: Series,
+    /// By currency: what all documents add up to, whatever became of them.
+    pub volume: Vec<(Currency, i64)>,
     pub customers: Table<Customer>,
     pub invoices: Table<Invoice>,
     pub payments: Table<Payment>,
@@ -208,6 +210,12 @@ impl Rows {
 }
 
 impl Ledger {
+    /// What all documents in a currency add up to, whatever became of them.
+    #[must_use]
+    pub fn volume_in(&self, currency: Currency) -> i64 {
+        self.volume.iter().find(|(known, _)| *known == currency).map_or(0, |(_, sum)| *sum)
+    }
+
     /// The credit note with this number.
     #[must_use]
     pub fn credit_note(&self, number: CreditNoteNo) -> Option<&CreditNote> {

@@ -165,7 +165,7 @@ fn an_invoice_takes_credits_first_then_payments_oldest_first() {
     early.received_on = Some(day("2025-12-01"));
     s.accept(early);
     s.accept(invoice("a", 700));
-    s.accept(credit("c", "a", 700, encours_domain::commands::CreditUse::Keep));
+    s.accept(credit("c", "a", 700, CreditUse::Keep));
     s.accept(invoice("b", 2_000));
     s.accept(allocate("b", From::Anything, None));
     assert_eq!(s.credit_note("c").unapplied, 0);
@@ -220,21 +220,6 @@ fn a_repeat_by_id_does_nothing_and_other_content_is_refused() {
     assert_eq!(s.reason(invoice("a", 1_001)), Reason::IdExists);
     assert_eq!(s.accept(create_customer("dupont")), []);
     assert_eq!(s.invoice("a").open, 600);
-}
-
-/// A sum that does not fit 64 bits must be refused: applying it would stop the writer.
-#[test]
-fn figures_that_would_not_fit_are_refused() {
-    let mut s = Scenario::new();
-    s.accept(invoice("a", i64::MAX));
-    assert_eq!(s.reason(invoice("b", 1)), Reason::AmountOverflow);
-    s.accept(payment("p", i64::MAX, Put::Nothing));
-    assert_eq!(s.reason(payment("q", 1, Put::Nothing)), Reason::AmountOverflow);
-    assert_eq!(s.reason(payment("q", 1, Put::Invoice(id("a")))), Reason::AmountOverflow);
-    let refusal = s.refuse(credit("n", "a", 1, CreditUse::Keep));
-    assert_eq!(refusal.reason, Reason::AmountOverflow);
-    s.accept(reverse("p"));
-    s.accept(payment("q", 1, Put::Nothing));
 }
 
 /// The days and amounts of what was put on invoices.
@@ -292,4 +277,47 @@ fn a_payment_is_not_taken_back_in_the_time_that_it_was_on_an_invoice() {
     assert_eq!(s.reason(command.clone()), Reason::DatedBeforeFact);
     command.date = Some(day("2026-01-20"));
     s.accept(command);
+}
+
+#[test]
+fn a_reference_that_several_invoices_share_names_the_open_ones_oldest_first() {
+    let mut s = Scenario::new();
+    for (name, total) in [("a", 1_000), ("b", 2_000), ("c", 3_000)] {
+        let mut command = invoice(name, total);
+        command.reference = Some("RF18539007547034".into());
+        s.accept(command);
+    }
+    s.accept(invoice("other", 2_500));
+    let mut command = payment("p", 1_000, Put::Auto);
+    command.reference = "RF18 5390 0754 7034".into();
+    s.accept(command.clone());
+    (command.payment_id, command.amount) = (Some(id("q")), Some(2_500));
+    s.accept(command.clone());
+    assert_eq!(["a", "b", "c", "other"].map(|name| s.invoice(name).open), [0, 0, 2_500, 2_500]);
+    (command.payment_id, command.amount) = (Some(id("r")), Some(9_000));
+    s.accept(command);
+    assert_eq!((s.invoice("other").open, s.payment("r").unapplied), (2_500, 6_500));
+}
+
+#[test]
+fn the_documents_of_a_ledger_together_never_reach_what_a_sum_could_not_hold() {
+    let mut s = Scenario::new();
+    let most = encours_domain::limits::MAX_VOLUME;
+    let refusal = s.refuse(payment("p", most + 1, Put::Nothing));
+    assert_eq!((refusal.reason, refusal.field.as_str()), (Reason::AmountOverflow, "amount"));
+    s.accept(payment("p", most - 10, Put::Nothing));
+    let mut back = reverse("p");
+    back.date = Some(day("2026-06-01"));
+    s.accept(back);
+    assert_eq!(
+        s.reason(payment("q", 11, Put::Nothing)),
+        Reason::AmountOverflow,
+        "taken back or not"
+    );
+    assert_eq!(s.reason(invoice("a", 11)), Reason::AmountOverflow);
+    s.accept(invoice("a", 5));
+    assert_eq!(s.reason(credit("c", "a", 6, CreditUse::Keep)), Reason::OverCredit);
+    let mut dollars = payment("d", most, Put::Nothing);
+    dollars.currency = Some(currency("USD"));
+    s.accept(dollars);
 }

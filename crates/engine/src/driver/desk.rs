@@ -9,11 +9,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use encours_log::Clock;
-use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::Shared;
-use super::inbox::{Note, Waiting};
+use super::inbox::{Caller, Note, Waiting};
 use super::log_thread::ToLog;
 use crate::core::{Answer, Settled, Ticket};
 use crate::error::EngineError;
@@ -40,7 +39,7 @@ pub(super) struct Desk {
     /// Taken from the queue, not decided.
     taken: VecDeque<Waiting>,
     /// Decided, not durable.
-    waiting: HashMap<Ticket, oneshot::Sender<Answer>>,
+    waiting: HashMap<Ticket, Caller>,
     tickets: u64,
     repairing: bool,
 }
@@ -87,9 +86,9 @@ impl Desk {
         self.late_failure();
         let figures = self.shared.counters.figures(0, false);
         info!(
-            accepted = figures.accepted,
-            repeated = figures.repeated,
-            refused = figures.refused,
+            accepted = figures.count(crate::Outcome::Accepted),
+            repeated = figures.count(crate::Outcome::Repeated),
+            refused = figures.count(crate::Outcome::Refused),
             frames = figures.frames,
             "the engine has stopped"
         );
@@ -133,23 +132,23 @@ impl Desk {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let mut now = self.clock.now();
         while !writer.open_days(now)? && writer.core.has_room() {
-            let Some(Waiting { submission, answer }) = self.taken.pop_front() else { break };
+            let Some(Waiting { submission, caller }) = self.taken.pop_front() else { break };
             if self.shared.is_full.load(Ordering::Relaxed) {
-                reply(&self.shared, answer, Err(Denied::LogFull));
+                reply(&self.shared, caller, Err(Denied::LogFull));
                 continue;
             }
             self.tickets += 1;
             let ticket = Ticket(self.tickets);
             match writer.offer(ticket, submission, now)? {
                 None => {
-                    self.waiting.insert(ticket, answer);
+                    self.waiting.insert(ticket, caller);
                 }
                 Some(decided) => {
                     if matches!(decided, Err(Denied::Unavailable { .. })) && !self.repairing {
                         self.repairing = true;
                         job(self.to_keeper.as_ref(), Job::Repair);
                     }
-                    reply(&self.shared, answer, decided);
+                    reply(&self.shared, caller, decided);
                 }
             }
             now = self.clock.now();
@@ -264,7 +263,7 @@ impl Desk {
         self.shared.failed.send_replace(Some(Arc::new(error)));
         let unsent = self.shared.inbox.drain();
         for waiting in self.taken.drain(..).chain(unsent) {
-            reply(&self.shared, waiting.answer, Err(Denied::Stopping));
+            reply(&self.shared, waiting.caller, Err(Denied::Stopping));
         }
         let abandoned = self.writer.take().map(|writer| writer.core.abandon());
         for ticket in abandoned.into_iter().flat_map(|abandoned| abandoned.drafted) {
@@ -292,10 +291,11 @@ impl Desk {
     }
 }
 
-fn reply(shared: &Shared, to: oneshot::Sender<Answer>, answer: Answer) {
-    shared.counters.answered(&answer);
+fn reply(shared: &Shared, to: Caller, answer: Answer) {
+    let took = shared.clock.monotonic().saturating_sub(to.since);
+    shared.counters.answered(&answer, took);
     // Nobody need wait any more: see `EngineHandle::execute`.
-    let _ = to.send(answer);
+    let _ = to.answer.send(answer);
 }
 
 fn job(to_keeper: Option<&Sender<Job>>, job: Job) {

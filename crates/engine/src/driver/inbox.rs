@@ -14,7 +14,14 @@ use crate::submission::{Denied, Submission};
 /// A command and where its answer goes.
 pub(super) struct Waiting {
     pub(super) submission: Submission,
+    pub(super) caller: Caller,
+}
+
+/// Where an answer goes.
+pub(super) struct Caller {
     pub(super) answer: oneshot::Sender<Answer>,
+    /// When the command came, by the clock's monotonic time.
+    pub(super) since: Duration,
 }
 
 /// News from another thread.

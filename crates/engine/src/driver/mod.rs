@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
-use encours_log::LogReader;
+use encours_log::{Clock, LogReader};
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
@@ -27,12 +27,14 @@ use crate::recover::RecoveryReport;
 use crate::submission::{Denied, Reply, Submission};
 use crate::writer::{EngineOptions, Opened, Writer};
 use desk::Desk;
-use inbox::{Inbox, Note, Waiting};
+use inbox::{Caller, Inbox, Note, Waiting};
 
 /// What the threads and the handles share.
 struct Shared {
     inbox: Inbox,
     counters: Counters,
+    /// For how long commands take.
+    clock: Arc<dyn Clock>,
     is_full: AtomicBool,
     /// A snapshot waits to be written; another would only be in its way.
     snapshot_waits: AtomicBool,
@@ -80,6 +82,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             inbox: Inbox::new(limits.queue),
             counters: Counters::default(),
+            clock: Arc::clone(&clock),
             is_full: AtomicBool::new(is_full),
             snapshot_waits: AtomicBool::new(false),
             keys,
@@ -166,9 +169,12 @@ impl EngineHandle {
     /// [`Denied`] says whether a rule refused, or whether trying again makes sense.
     pub async fn execute(&self, submission: Submission) -> Result<Reply, Denied> {
         let (sender, answer) = oneshot::channel();
-        if let Err(denied) = self.shared.inbox.push(Waiting { submission, answer: sender }) {
+        let since = self.shared.clock.monotonic();
+        let caller = Caller { answer: sender, since };
+        if let Err(denied) = self.shared.inbox.push(Waiting { submission, caller }) {
             let answer = Err(denied);
-            self.shared.counters.answered(&answer);
+            let took = self.shared.clock.monotonic().saturating_sub(since);
+            self.shared.counters.answered(&answer, took);
             return answer;
         }
         // The sender is dropped without an answer only where the deciding thread has died.

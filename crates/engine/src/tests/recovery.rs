@@ -131,6 +131,6 @@ fn the_shape_of_the_state_is_the_one_that_its_name_says() {
         format!("{} {}", crate::snapshot::STATE_SCHEMA, encours_log::Hash::of(&bytes(&engine)));
     assert_eq!(
         shape,
-        "encours state 2 646859850fe24dfd7e513d0c1b02ec79c206466765cf37c175ce1f1b9d3f4b92"
+        "encours state 3 7b318f725a56f3b2dbfe3114071f414e2aaf61000004b718cc10003835ed1762"
     );
 }

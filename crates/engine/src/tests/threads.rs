@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::support::*;
-use crate::{Denied, Engine, EngineHandle, Limits};
+use crate::{Denied, Engine, EngineHandle, Limits, Outcome, Timing};
 
 fn open(world: &World) -> EngineHandle {
     let engine = Engine::open(world.options(), world.dir()).unwrap();
@@ -99,8 +99,10 @@ async fn a_group_commit_takes_far_fewer_frames_than_commands() {
     let frames = engine.reader().tail().number.0 - before;
     assert!(frames <= 20, "{frames} frames for 1000 commands");
     let figures = engine.metrics();
-    assert_eq!((figures.accepted, figures.queue_depth), (1_002, 0));
-    assert_eq!(figures.sync_buckets.iter().sum::<u64>(), figures.frames);
+    assert_eq!((figures.count(Outcome::Accepted), figures.queue_depth), (1_002, 0));
+    let timed: u64 = figures.commands.iter().map(Timing::count).sum();
+    assert_eq!(timed, 1_002, "every command is timed once");
+    assert_eq!(figures.sync.count(), figures.frames);
     soon(engine.stop()).await.unwrap();
 }
 

@@ -94,7 +94,11 @@ impl Ledger {
             ChangeKind::DisputeResolved => self.flag(change.item, InvoiceFlags::DISPUTED, false),
             ChangeKind::InvoiceOverdue => self.flag(change.item, InvoiceFlags::EVER_OVERDUE, true),
             ChangeKind::InvoiceCancelled => self.flag(change.item, InvoiceFlags::CANCELLED, true),
-            ChangeKind::InvoiceReopened => self.flag(change.item, InvoiceFlags::CANCELLED, false),
+            // WHY: a reopening dated later than a cancellation recorded after it takes effect when
+            // nothing is open any more.
+            ChangeKind::InvoiceReopened => self.change_invoice(change.item, |row| {
+                row.flags.set(InvoiceFlags::CANCELLED, row.open == 0 && row.flags.has(InvoiceFlags::CANCELLED));
+            }),
             ChangeKind::PaymentRecorded => {
                 let row = known(self.tables.payments.get(change.item), "payment", change.item)?;
                 let (customer, zero) = (row.customer, Balance::zero(row.currency));

@@ -16,7 +16,8 @@ mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 
 use encours_domain::commands::Command;
-use encours_domain::{Day, Event, Id, Position, Reason};
+use encours_domain::limits::MAX_VOLUME;
+use encours_domain::{Currency, Day, Event, Id, Position, Reason};
 
 pub use audit::Audit;
 pub use facts::{Allocation, Book, Clock, Credit, Customer, Dated, Invoice, Payment, Reversal};
@@ -76,11 +77,7 @@ impl Model {
     #[must_use]
     pub fn judge(&self, command: &Command) -> Verdict {
         let mut plan = self.plan(command);
-        if self.near_overflow(&plan) || plan.is_huge() {
-            plan.silent = true;
-            let broken = !plan.refusals.is_empty();
-            plan.refuse_if(broken || self.overflows(&plan), Reason::AmountOverflow);
-        }
+        plan.refuse_if(self.passes_volume(&plan), Reason::AmountOverflow);
         if let Some(first) = creates(command).and_then(|key| self.creators.get(&key)) {
             if first == command {
                 return Verdict::Repeat;
@@ -93,26 +90,29 @@ impl Model {
         if plan.silent { Verdict::Silent } else { Verdict::Accept }
     }
 
-    /// Whether a figure of a customer would not fit 64 bits.
-    fn overflows(&self, plan: &Plan) -> bool {
+    /// Whether the documents of a ledger in one currency would add up to more than they may.
+    fn passes_volume(&self, plan: &Plan) -> bool {
         let Some(book) = self.books.get(plan.book) else { return false };
-        let mut after = book.clone();
-        for fact in &plan.facts {
-            // A date that is left open plays no part in it.
-            if let Err(_open) = after.add(fact.clone(), &[], Position::START) {}
+        let mut sums = BTreeMap::new();
+        let mut add = |currency: Currency, amount: i64| {
+            let sum: &mut i128 = sums.entry(currency).or_default();
+            *sum += i128::from(amount.max(0));
+            *sum > i128::from(MAX_VOLUME)
+        };
+        for row in &book.invoices {
+            add(row.currency, row.total);
         }
-        (0..after.customers.len())
-            .flat_map(|no| after.figures(no, View::ALL, Day::MIN))
-            .any(|figures| !figures.fits())
-    }
-
-    /// Whether amounts are about that reach the limits of 64 bits, where the page does not say
-    /// which sum is refused first.
-    fn near_overflow(&self, plan: &Plan) -> bool {
-        self.books.get(plan.book).is_some_and(|book| {
-            let invoiced = book.invoices.iter().map(|i| i.total);
-            let paid = book.payments.iter().map(|p| p.amount);
-            invoiced.chain(paid).any(|amount| amount > i64::MAX >> 10)
+        for row in &book.payments {
+            add(row.currency, row.amount);
+        }
+        for row in &book.credits {
+            add(book.invoices[row.invoice].currency, row.amount);
+        }
+        plan.facts.iter().any(|fact| match fact {
+            Fact::Invoice(row) => add(row.currency, row.total),
+            Fact::Payment(row) => add(row.currency, row.amount),
+            Fact::Credit { invoice, amount, .. } => add(book.invoices[*invoice].currency, *amount),
+            _ => false,
         })
     }
 

@@ -74,15 +74,6 @@ impl Plan {
         }
     }
 
-    /// Whether an amount reaches the limits of 64 bits.
-    pub(super) fn is_huge(&self) -> bool {
-        self.facts.iter().any(|fact| match fact {
-            Fact::Invoice(row) => row.total > i64::MAX >> 10,
-            Fact::Payment(row) => row.amount > i64::MAX >> 10,
-            _ => false,
-        })
-    }
-
     pub(super) fn check_text(&mut self, text: &str) {
         self.refuse_if(text.len() > MAX_TEXT_BYTES, Reason::TooLarge);
     }

@@ -2,7 +2,7 @@
 
 use encours_domain::Day;
 use encours_domain::commands::{Command, CreditUse, Due, IssueInvoice, Put};
-use encours_domain::limits::MAX_TEXT_BYTES;
+use encours_domain::limits::{MAX_TEXT_BYTES, MAX_VOLUME};
 use encours_domain::terms::Terms;
 
 use super::{Workload, currency, id};
@@ -39,7 +39,7 @@ impl Workload {
                     let taken = book.payments.first().map(|p| p.id.clone());
                     c.payment_id = taken.or_else(|| c.payment_id.clone());
                 }
-                _ => c.amount = Some(i64::MAX),
+                _ => c.amount = Some(self.large()),
             },
             Command::Allocate(c) => match which {
                 0 => c.amount = Some(wrong),
@@ -101,11 +101,16 @@ impl Workload {
                 }
                 4 => {
                     c.lines = vec![];
-                    c.total = Some(i64::MAX);
+                    c.total = Some(self.large());
                 }
                 _ => c.invoice_id = self.taken_id(book),
             },
         }
+    }
+
+    /// An amount about the limits, which may be accepted once or twice.
+    fn large(&mut self) -> i64 {
+        [i64::MAX, MAX_VOLUME, MAX_VOLUME / 3][self.rng.index(3)]
     }
 
     fn wrong_amount(&mut self) -> i64 {
