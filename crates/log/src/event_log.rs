@@ -93,6 +93,9 @@ pub trait LogReader: Send + Sync {
     /// The newest durable frame.
     fn tail(&self) -> Tail;
 
+    /// Bytes that the durable frames take where they are stored, with what pads them.
+    fn stored_bytes(&self) -> u64;
+
     /// The frame of this number, checked; `None` past the tail (and for number 0).
     ///
     /// # Errors

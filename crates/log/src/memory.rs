@@ -101,6 +101,11 @@ impl LogReader for Shared {
         self.tail.get()
     }
 
+    fn stored_bytes(&self) -> u64 {
+        let frames = self.frames.read().unwrap_or_else(PoisonError::into_inner);
+        frames.iter().map(|frame| frame.header().frame_len() as u64).sum()
+    }
+
     fn read(&self, number: FrameNumber) -> Result<Option<Frame>, LogError> {
         let frames = self.frames.read().unwrap_or_else(PoisonError::into_inner);
         let index = number.0.checked_sub(1).and_then(|index| usize::try_from(index).ok());

@@ -34,3 +34,19 @@ pub mod v1 {
 /// The encoded `FileDescriptorSet` of the contract, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/encours_descriptor.bin"));
+
+/// The path of every method of the contract, such as `/encours.v1.LedgerService/GetLedger`, in the
+/// order of the files.
+#[must_use]
+pub fn method_paths() -> Vec<String> {
+    // The set was written by our own build, so that it decodes.
+    let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
+    let files = set.file.iter().filter(|file| file.package() == "encours.v1");
+    files
+        .flat_map(|file| &file.service)
+        .flat_map(|service| {
+            let path = |name: &str| format!("/encours.v1.{}/{name}", service.name());
+            service.method.iter().map(move |method| path(method.name()))
+        })
+        .collect()
+}

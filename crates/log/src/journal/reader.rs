@@ -160,6 +160,11 @@ impl LogReader for JournalReader {
         self.tail.get()
     }
 
+    fn stored_bytes(&self) -> u64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.iter().map(|segment| u64::from(segment.end) * ALIGN).sum()
+    }
+
     fn read(&self, number: FrameNumber) -> Result<Option<Frame>, LogError> {
         let Some(place) = self.place(number) else { return Ok(None) };
         let corrupt = |damage: Damage, at: usize| LogError::Corrupt {
