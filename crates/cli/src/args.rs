@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 use crate::demo::DemoArgs;
@@ -38,6 +40,10 @@ message, nothing of them is appended, and the exit code is 3.";
 #[command(name = "encours", version, propagate_version = true)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Cli {
+    /// A TOML file with defaults for these flags; flags and ENCOURS_* variables stand above it
+    #[arg(long, global = true, env = "ENCOURS_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod config;
 mod demo;
 mod failure;
 mod import;
@@ -11,25 +12,37 @@ mod serve;
 mod status;
 mod verbs;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
 use failure::Outcome;
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().command) {
+    match parse().and_then(|cli| run(&cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             let error = output::Paint::Bad.on("error:");
-            anstream::eprintln!("{error} {failure}");
+            // WHY ignored: where standard error is closed, the exit code still tells.
+            let _ = writeln!(anstream::stderr(), "{error} {failure}");
             ExitCode::from(failure.exit() as u8)
         }
     }
+}
+
+/// The command line, over the configuration file; ends the process where it makes no sense.
+fn parse() -> Outcome<Cli> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let mut command = Cli::command();
+    if let Some(path) = config::path(&arguments, std::env::var_os("ENCOURS_CONFIG")) {
+        command = config::apply(command, &path)?;
+    }
+    let matches = command.get_matches_from(arguments);
+    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
 fn run(command: &Command) -> Outcome {

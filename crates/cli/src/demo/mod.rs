@@ -43,7 +43,7 @@ pub(crate) struct DemoArgs {
     keep: Option<PathBuf>,
 
     /// The language of the labels
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, env = "ENCOURS_LANG", value_enum, default_value_t)]
     lang: Language,
 }
 

@@ -62,7 +62,7 @@ pub(crate) struct ImportArgs {
     server: ServerArgs,
 
     /// How to print the summary
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, env = "ENCOURS_OUTPUT", value_enum, default_value_t)]
     output: Format,
 }
 

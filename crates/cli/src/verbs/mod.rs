@@ -24,7 +24,7 @@ pub(crate) struct VerbArgs {
     pub(crate) server: ServerArgs,
 
     /// How to print
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, env = "ENCOURS_OUTPUT", value_enum, default_value_t)]
     pub(crate) output: Format,
 }
 
