@@ -8,7 +8,12 @@
 //!
 //! To repeat one run: `ENCOURS_SEED=<seed> cargo nextest run -p encours-sim --test engine_crash`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and print what they ran"
+)]
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -129,7 +134,7 @@ impl World {
                 Ok(engine) if !self.disk.is_stopped() => return engine,
                 Ok(_) => {}
                 Err(error) => {
-                    assert!(self.disk.is_stopped(), "{}: does not open: {error}", self.seed)
+                    assert!(self.disk.is_stopped(), "{}: does not open: {error}", self.seed);
                 }
             }
             self.cut();
@@ -166,36 +171,9 @@ impl World {
 
     fn command(&mut self) -> Command {
         let ledger_id = self.some_id("l", 2);
-        let eur = Currency::parse("currency", "EUR").unwrap();
         let amount = i64::try_from(1 + self.rng.below(500)).unwrap();
         match self.rng.below(20) {
-            0 => CreateLedger {
-                ledger_id: Some(ledger_id),
-                name: String::new(),
-                currency: eur,
-                time_zone: "Europe/Paris".into(),
-                time: Time::System,
-                terms: None,
-                invoice_pattern: None,
-                credit_note_pattern: None,
-            }
-            .into(),
-            1..4 => CreateCustomer {
-                ledger_id,
-                customer_id: (!self.rng.one_in(4)).then(|| self.some_id("c", 8)),
-                currency: None,
-                terms: None,
-                details: self.details(),
-            }
-            .into(),
-            4 => UpdateCustomer {
-                ledger_id,
-                customer_id: self.some_id("c", 8),
-                currency: None,
-                terms: None,
-                details: self.details(),
-            }
-            .into(),
+            which @ 0..5 => self.party(which, ledger_id),
             5..11 => IssueInvoice {
                 ledger_id,
                 invoice_id: (!self.rng.one_in(3)).then(|| self.some_id("i", 60)),
@@ -247,6 +225,38 @@ impl World {
             }
             .into(),
             _ => self.run_day(),
+        }
+    }
+
+    fn party(&mut self, which: u64, ledger_id: Id) -> Command {
+        match which {
+            0 => CreateLedger {
+                ledger_id: Some(ledger_id),
+                name: String::new(),
+                currency: Currency::parse("currency", "EUR").unwrap(),
+                time_zone: "Europe/Paris".into(),
+                time: Time::System,
+                terms: None,
+                invoice_pattern: None,
+                credit_note_pattern: None,
+            }
+            .into(),
+            1..4 => CreateCustomer {
+                ledger_id,
+                customer_id: (!self.rng.one_in(4)).then(|| self.some_id("c", 8)),
+                currency: None,
+                terms: None,
+                details: self.details(),
+            }
+            .into(),
+            _ => UpdateCustomer {
+                ledger_id,
+                customer_id: self.some_id("c", 8),
+                currency: None,
+                terms: None,
+                details: self.details(),
+            }
+            .into(),
         }
     }
 
