@@ -18,7 +18,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
 
     let mut descriptors = protox::compile(&files, [&root])?;
-    tonic_prost_build::configure().btree_map(".").compile_fds(descriptors.clone())?;
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    tonic_prost_build::configure()
+        .btree_map(".")
+        .codec_path("crate::codec::WireCodec")
+        .compile_fds_with_config(descriptors.clone(), config)?;
 
     // WHY: reflection serves the shapes; the comments are read in the files, and would make every
     // answer of it five times as long.

@@ -10,14 +10,14 @@ use encours_domain::{Kind, Position, Refusal};
 use encours_engine::Denied;
 use encours_log::LogError;
 use encours_projections::StopError;
+pub use encours_proto::codec::ERROR_DOMAIN;
+use encours_proto::codec::MALFORMED_MESSAGE;
 use encours_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// The name in the metadata of an `ErrorInfo` of the field that the error is about.
 const FIELD: &str = "field";
-/// The domain of every `ErrorInfo`.
-pub const ERROR_DOMAIN: &str = "encours";
 
 // WHY limits: what goes into headers is bounded by HTTP/2, and texts here may quote what a caller
 // sent, which may be a megabyte.
@@ -45,6 +45,11 @@ pub const REASONS: &[(&str, Code, &str)] = &[
         INVALID_ACTOR,
         Code::InvalidArgument,
         "The metadata `encours-actor` is longer than 128 bytes or not printable.",
+    ),
+    (
+        MALFORMED_MESSAGE,
+        Code::InvalidArgument,
+        "The bytes of a request are no message of its type.",
     ),
     (
         POSITION_NOT_REACHED,

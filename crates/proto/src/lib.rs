@@ -7,6 +7,7 @@
 //!
 //! [`Refusal`]: encours_domain::Refusal
 
+pub mod codec;
 pub mod command;
 pub mod credit_note;
 pub mod customer;

@@ -1,0 +1,210 @@
+//! Bytes that are no messages, and messages that nobody would send, to every method: an answer each
+//! time, no panic, and a log that is whole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and meet the machine's own clock and files"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use encours_proto::v1;
+use encours_sim::Rng;
+use encours_tests::{Client, Company, Server, data_folder, date, eur, root, run};
+use prost::Message as _;
+use prost::bytes::{Buf, BufMut};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Endpoint;
+use tonic::{Code, Request, Status};
+
+const LEDGER: &str = "acme";
+/// Payloads for each method.
+const PAYLOADS: u64 = 60;
+const SEED: u64 = 30;
+
+/// Sends and receives bytes as they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
+    }
+}
+
+/// The paths of all methods, from the contract; a new method is tried without a word here.
+fn methods() -> Vec<String> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(root().join("proto/encours/v1")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let mut service = "";
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("service ") {
+                service = rest.split(' ').next().unwrap();
+            } else if let Some(rest) = line.trim_start().strip_prefix("rpc ") {
+                let method = rest.split('(').next().unwrap();
+                paths.push(format!("/encours.v1.{service}/{method}"));
+            }
+        }
+    }
+    paths.sort();
+    paths
+}
+
+/// Messages that are fine, to be damaged.
+fn seeds() -> Vec<Vec<u8>> {
+    let invoice = v1::IssueInvoiceRequest {
+        ledger_id: LEDGER.to_owned(),
+        customer_id: "ada".to_owned(),
+        total: eur("10.00"),
+        issue_date: date("2024-01-01"),
+        lines: vec![v1::InvoiceLine { description: "Work".to_owned(), ..Default::default() }],
+        ..Default::default()
+    };
+    let payment = v1::RecordPaymentRequest {
+        ledger_id: LEDGER.to_owned(),
+        customer_id: "ada".to_owned(),
+        amount: eur("7.50"),
+        auto: true,
+        ..Default::default()
+    };
+    let customer = v1::CreateCustomerRequest {
+        ledger_id: LEDGER.to_owned(),
+        name: "Eve".to_owned(),
+        contacts: vec![v1::Contact { name: "E".to_owned(), ..Default::default() }],
+        ..Default::default()
+    };
+    let list = v1::ListInvoicesRequest {
+        ledger_id: LEDGER.to_owned(),
+        filter: Some(v1::InvoiceFilter { statuses: vec![1, 2], ..Default::default() }),
+        page_size: 10,
+        ..Default::default()
+    };
+    let command = v1::command::Command::IssueInvoice(invoice.clone());
+    let command = v1::Command { command: Some(command) };
+    let batch = v1::ExecuteRequest { commands: vec![command; 3] };
+    vec![
+        invoice.encode_to_vec(),
+        payment.encode_to_vec(),
+        customer.encode_to_vec(),
+        list.encode_to_vec(),
+        batch.encode_to_vec(),
+    ]
+}
+
+/// Random bytes, or a message that is damaged in some places.
+fn payload(seeds: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
+    if rng.one_in(4) {
+        let mut bytes = vec![0; rng.index(200)];
+        rng.fill(&mut bytes);
+        return bytes;
+    }
+    let mut bytes = seeds[rng.index(seeds.len())].clone();
+    for _ in 0..rng.below(4) {
+        let at = rng.index(bytes.len());
+        match rng.below(4) {
+            0 => bytes[at] ^= 1 << rng.below(8),
+            1 => bytes[at] = u8::try_from(rng.below(256)).unwrap(),
+            2 => bytes.truncate(at + 1),
+            _ => {
+                let piece = bytes[at..].to_vec();
+                bytes.extend(piece);
+            }
+        }
+    }
+    bytes
+}
+
+/// Sends one payload and hears the answer, or the first messages of it.
+async fn send(url: &str, path: &str, payloads: Vec<Vec<u8>>) -> BTreeMap<String, u32> {
+    let channel = Endpoint::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
+    let mut codes = BTreeMap::new();
+    for payload in payloads {
+        let mut client = tonic::client::Grpc::new(channel.clone());
+        client.ready().await.unwrap();
+        let mut request = Request::new(tokio_stream::iter([payload]));
+        request.set_timeout(Duration::from_millis(500));
+        let path = PathAndQuery::try_from(path).unwrap();
+        let answer = client.streaming(request, path, Raw).await;
+        let code = match answer {
+            Err(status) => status.code(),
+            Ok(answer) => {
+                let mut messages = answer.into_inner();
+                // Streams that never end by themselves are left after a moment.
+                let first = tokio::time::timeout(Duration::from_millis(50), messages.message());
+                match first.await {
+                    Ok(Err(status)) => status.code(),
+                    _ => Code::Ok,
+                }
+            }
+        };
+        *codes.entry(format!("{code:?}")).or_insert(0) += 1;
+    }
+    codes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bytes_bring_the_server_down() {
+    let mut rng = Rng::new(SEED);
+    let folder = data_folder();
+    let server = Server::start(folder.path());
+    let company = Company::create(Client::connect(&server.url()).await, LEDGER, "2024-01-01").await;
+    company.customer("ada", "Ada").await;
+    let (seeds, methods) = (seeds(), methods());
+    assert!(methods.len() > 30, "{methods:?}");
+    let mut all: BTreeMap<String, u32> = BTreeMap::new();
+    let mut internal = Vec::new();
+    for path in &methods {
+        let payloads = (0..PAYLOADS).map(|_| payload(&seeds, &mut rng)).collect();
+        let codes = send(&server.url(), path, payloads).await;
+        internal.extend(codes.get("Internal").map(|count| format!("{path}: {count}")));
+        for (code, count) in codes {
+            *all.entry(code).or_insert(0) += count;
+        }
+        assert!(!server.said().contains("panicked"), "{path} (seed {SEED}): {}", server.said());
+    }
+    println!("{} methods, {PAYLOADS} payloads each (seed {SEED}): {all:?}", methods.len());
+    let _ = run(["log", "verify", "--server", &server.url()]).ok();
+    assert_eq!(server.stop().ran.code, Some(0));
+    // What was taken in is sound: every event can be read again after a start from the log alone.
+    fs::remove_dir_all(folder.path().join("views")).unwrap();
+    fs::remove_dir_all(folder.path().join("snapshots")).unwrap();
+    let server = Server::start(folder.path());
+    let events = Client::connect(&server.url()).await.events_after(0).await;
+    println!("{} events came of it", events.len());
+    assert!(internal.is_empty(), "malformed input is the caller's fault, not ours: {internal:?}");
+}
