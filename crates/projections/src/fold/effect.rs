@@ -97,7 +97,10 @@ impl Ledger {
             // WHY: a reopening dated later than a cancellation recorded after it takes effect when
             // nothing is open any more.
             ChangeKind::InvoiceReopened => self.change_invoice(change.item, |row| {
-                row.flags.set(InvoiceFlags::CANCELLED, row.open == 0 && row.flags.has(InvoiceFlags::CANCELLED));
+                row.flags.set(
+                    InvoiceFlags::CANCELLED,
+                    row.open == 0 && row.flags.has(InvoiceFlags::CANCELLED),
+                );
             }),
             ChangeKind::PaymentRecorded => {
                 let row = known(self.tables.payments.get(change.item), "payment", change.item)?;
