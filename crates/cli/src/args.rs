@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::completions::{self, CompletionsArgs};
 use crate::demo::DemoArgs;
 use crate::failure::EXIT_CODES;
 use crate::import::ImportArgs;
 use crate::serve::ServeArgs;
 use crate::verbs::ageing::AgeingArgs;
+use crate::verbs::clock::ClockVerb;
+use crate::verbs::credit_note::CreditNoteVerb;
 use crate::verbs::customer::CustomerVerb;
+use crate::verbs::events::EventsVerb;
 use crate::verbs::invoice::InvoiceVerb;
 use crate::verbs::ledger::LedgerVerb;
 use crate::verbs::log::LogVerb;
@@ -51,29 +55,44 @@ pub(crate) struct Cli {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Plays two years of a made-up company and shows what comes out; needs nothing else
+    #[command(after_help = "Example:\n  encours demo --keep ./encours-data --lang fr")]
     Demo(DemoArgs),
     /// Runs the server
+    #[command(after_help = "Example:\n  encours serve --data ./encours-data")]
     Serve(ServeArgs),
     /// Plays a CSV file of invoices into a ledger
     #[command(after_help = IMPORT_EXAMPLE)]
     Import(ImportArgs),
-    /// Ledgers: list, show, create
+    /// Ledgers: list, show, totals, create
     #[command(subcommand)]
     Ledger(LedgerVerb),
-    /// Customers: list, show, create
+    /// Test clocks: advance
+    #[command(subcommand)]
+    Clock(ClockVerb),
+    /// Customers: list, show, create, update
     #[command(subcommand)]
     Customer(CustomerVerb),
-    /// Invoices: list, show, issue
+    /// Invoices: list, show, activity, issue, send, cancel, dispute, resolve
     #[command(subcommand)]
     Invoice(InvoiceVerb),
-    /// Payments: list, record
+    /// Payments: list, show, record, allocate, deallocate, reverse
     #[command(subcommand)]
     Payment(PaymentVerb),
+    /// Credit notes: list, show, issue
+    #[command(subcommand)]
+    CreditNote(CreditNoteVerb),
     /// What is open, by how long it is past its due date
+    #[command(after_help = "Example:\n  encours ageing --ledger acme --as-of 2026-06-30")]
     Ageing(AgeingArgs),
+    /// Public events: read, watch
+    #[command(subcommand)]
+    Events(EventsVerb),
     /// The log: verify, stat
     #[command(subcommand)]
     Log(LogVerb),
+    /// Prints a script that completes commands and flags in a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(CompletionsArgs),
 }
 
 #[cfg(test)]
@@ -87,11 +106,35 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    #[test]
-    fn the_commands_of_the_readme_parse() {
-        for line in EXAMPLES.lines().skip(1) {
-            let words = line.trim().replace("\"Dupont SARL\"", "Dupont");
-            Cli::try_parse_from(words.split_whitespace()).unwrap();
+    /// The words of a line as a shell takes them apart.
+    fn words(line: &str) -> Vec<String> {
+        let quoted = line.split(['"', '\'']).enumerate();
+        let parts = quoted.flat_map(|(at, part)| {
+            let whole = at % 2 == 1;
+            let split = part.split_whitespace().map(str::to_owned);
+            if whole { vec![part.to_owned()] } else { split.collect() }
+        });
+        parts.collect()
+    }
+
+    /// Checks that a command and all below it have examples that parse; answers how many.
+    fn examples_parse(command: &clap::Command) -> usize {
+        let name = command.get_name();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(command.has_subcommands() || help.contains("Example"), "{name} has no example");
+        let help = help.replace("\\\n", "");
+        let lines = help.lines().filter(|line| line.starts_with("  encours "));
+        let mut count = 0;
+        for line in lines {
+            let line = line.split(" > ").next().unwrap();
+            Cli::try_parse_from(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
+            count += 1;
         }
+        count + command.get_subcommands().map(examples_parse).sum::<usize>()
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_parses() {
+        assert!(examples_parse(&Cli::command()) > 35);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use encours_proto::v1;
 use encours_proto::v1::batch_service_client::BatchServiceClient;
+use encours_proto::v1::credit_note_service_client::CreditNoteServiceClient;
 use encours_proto::v1::customer_service_client::CustomerServiceClient;
 use encours_proto::v1::event_log_service_client::EventLogServiceClient;
 use encours_proto::v1::invoice_service_client::InvoiceServiceClient;
@@ -74,6 +75,7 @@ macro_rules! services {
 
 services! {
     batch: BatchServiceClient;
+    credit_notes: CreditNoteServiceClient;
     customers: CustomerServiceClient;
     event_log: EventLogServiceClient;
     invoices: InvoiceServiceClient;

@@ -120,12 +120,13 @@ fn set_key(
 ) -> Outcome<Command> {
     let name = key.get_ref().as_ref();
     let wrong = |why: String| source.wrong(value.span().start, format!("{name}: {why}"));
-    let mut checked: Option<Result<String, String>> = None;
-    let mut change = |flag: Arg| match checked
-        .get_or_insert_with(|| text(value.get_ref(), &flag).and_then(|text| check(&flag, text)))
-    {
-        Ok(text) => flag.default_value(text.clone()).required(false),
-        Err(_) => flag,
+    let mut checked: Option<Result<Vec<String>, String>> = None;
+    let mut change = |flag: Arg| {
+        let checked = checked.get_or_insert_with(|| checked_texts(value.get_ref(), &flag));
+        match checked {
+            Ok(texts) => flag.default_values(texts.clone()).required(false),
+            Err(_) => flag,
+        }
     };
     let command = if table == "serve" {
         command.mut_subcommand("serve", |serve| serve.mut_arg(name, &mut change))
@@ -145,6 +146,18 @@ fn set_key(
 fn everywhere(command: Command, change: &mut dyn FnMut(Arg) -> Arg) -> Command {
     let command = command.mut_args(&mut *change);
     command.mut_subcommands(|below| everywhere(below, change))
+}
+
+/// The values of a key as they would be written on the command line: several where the flag may be
+/// given several times.
+fn checked_texts(value: &DeValue<'_>, flag: &Arg) -> Result<Vec<String>, String> {
+    let one = |value: &DeValue<'_>| text(value, flag).and_then(|text| check(flag, text));
+    match (value, flag.get_action()) {
+        (DeValue::Array(values), ArgAction::Append) => {
+            values.iter().map(|value| one(value.get_ref())).collect()
+        }
+        _ => one(value).map(|text| vec![text]),
+    }
 }
 
 /// A value as it would be written on the command line.

@@ -55,6 +55,19 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// What the parser of the command line says: the mistake as one line, its tip under it.
+    pub(crate) fn from_usage(said: &str) -> Self {
+        let mut paragraphs = said
+            .split("\n\n")
+            .map(|paragraph| paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" "));
+        let mistake = paragraphs.next().unwrap_or_default();
+        let failure = Self::usage(mistake.strip_prefix("error: ").unwrap_or(&mistake));
+        match paragraphs.find(|paragraph| paragraph.starts_with("tip: ")) {
+            Some(tip) => failure.hint(tip),
+            None => failure.hint("--help shows what there is"),
+        }
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -165,6 +178,19 @@ mod tests {
         assert_eq!(exit(Code::FailedPrecondition), Exit::Refused);
         assert_eq!(exit(Code::Unavailable), Exit::Unavailable);
         assert_eq!(exit(Code::Internal), Exit::Failure);
+    }
+
+    #[test]
+    fn a_mistake_on_the_command_line_is_one_line() {
+        let said = "error: these were not provided:\n  --a <A>\n  --b <B>\n\nUsage: encours x\n\n\
+                    For more information, try '--help'.\n";
+        let failure = Failure::from_usage(said);
+        assert_eq!(
+            failure.to_string(),
+            "these were not provided: --a <A> --b <B>\n  --help shows what there is"
+        );
+        let tip = Failure::from_usage("error: no 'x'\n\n  tip: did you mean 'y'\n\nUsage: z\n");
+        assert_eq!(tip.to_string(), "no 'x'\n  tip: did you mean 'y'");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod completions;
 mod config;
 mod demo;
 mod failure;
@@ -19,7 +20,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
-use failure::Outcome;
+use failure::{Failure, Outcome};
 
 fn main() -> ExitCode {
     match parse().and_then(|cli| run(&cli.command)) {
@@ -41,8 +42,16 @@ fn parse() -> Outcome<Cli> {
     if let Some(path) = config::path(&arguments, std::env::var_os("ENCOURS_CONFIG")) {
         command = config::apply(command, &path)?;
     }
-    let matches = command.get_matches_from(arguments);
-    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+    let matches = command.try_get_matches_from(arguments);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        use clap::error::ErrorKind;
+        match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+            _ => Failure::from_usage(&error.to_string()),
+        }
+    })
 }
 
 fn run(command: &Command) -> Outcome {
@@ -54,11 +63,15 @@ fn run(command: &Command) -> Outcome {
             Command::Serve(args) => serve::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Ledger(verb) => verbs::ledger::run(verb).await,
+            Command::Clock(verb) => verbs::clock::run(verb).await,
             Command::Customer(verb) => verbs::customer::run(verb).await,
             Command::Invoice(verb) => verbs::invoice::run(verb).await,
             Command::Payment(verb) => verbs::payment::run(verb).await,
+            Command::CreditNote(verb) => verbs::credit_note::run(verb).await,
             Command::Ageing(args) => verbs::ageing::run(args).await,
+            Command::Events(verb) => verbs::events::run(verb).await,
             Command::Log(verb) => verbs::log::run(verb).await,
+            Command::Completions(args) => completions::run(args),
         }
     })
 }

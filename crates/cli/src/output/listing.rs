@@ -32,7 +32,7 @@ impl Cell {
     }
 
     /// As programs read it.
-    fn plain(&self) -> String {
+    pub(crate) fn plain(&self) -> String {
         match self {
             Self::Empty => String::new(),
             Self::Text(text) | Self::Status(text) => text.clone(),
@@ -193,6 +193,12 @@ impl Printer {
     /// Adds a single value; CSV has no place for it.
     pub(crate) fn fact(&mut self, name: &'static str, value: Cell) {
         self.listing.facts.push((name, value));
+    }
+
+    /// Adds a row as single values; empty ones are left out.
+    pub(crate) fn facts(&mut self, columns: &[Column], row: Vec<Cell>) {
+        let named = columns.iter().map(|column| column.name).zip(row);
+        self.listing.facts.extend(named.filter(|(_, cell)| *cell != Cell::Empty));
     }
 
     /// Shows the single values of a table before its rows.

@@ -1,10 +1,10 @@
-//! `encours ledger list|show|create`.
+//! `encours ledger list|show|totals|create`.
 
 use clap::{Args, Subcommand};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{LedgerArgs, VerbArgs, WriteArgs, day, written};
+use super::{LedgerArgs, TermsArgs, VerbArgs, WriteArgs, day, written};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
 use crate::output::{self, Cell, Column, Printer};
@@ -12,12 +12,23 @@ use crate::output::{self, Cell, Column, Printer};
 #[derive(Subcommand, Debug)]
 pub(crate) enum LedgerVerb {
     /// The ledgers of the server
+    #[command(after_help = "Example:\n  encours ledger list --output json")]
     List(VerbArgs),
     /// One ledger with its totals
+    #[command(after_help = "Example:\n  encours ledger show --ledger acme")]
     Show(LedgerArgs),
+    /// What all customers of a ledger together were invoiced, have paid and still owe
+    #[command(after_help = "Example:\n  encours ledger totals --ledger acme --output csv")]
+    Totals(LedgerArgs),
     /// Creates a ledger
+    #[command(after_help = CREATE_EXAMPLE)]
     Create(CreateArgs),
 }
+
+const CREATE_EXAMPLE: &str = "\
+Examples:
+  encours ledger create --ledger acme --currency EUR --time-zone Europe/Paris
+  encours ledger create --ledger trial --currency EUR --test-clock 2026-01-01";
 
 #[derive(Args, Debug)]
 pub(crate) struct CreateArgs {
@@ -36,10 +47,12 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     test_clock: Option<Day>,
     #[command(flatten)]
+    terms: TermsArgs,
+    #[command(flatten)]
     write: WriteArgs,
 }
 
-const COLUMNS: [Column; 10] = [
+pub(super) const COLUMNS: [Column; 10] = [
     Column::left("ledger_id"),
     Column::left("name"),
     Column::left("currency"),
@@ -52,7 +65,7 @@ const COLUMNS: [Column; 10] = [
     Column::right("credit_notes"),
 ];
 
-fn row(ledger: &v1::Ledger) -> Vec<Cell> {
+pub(super) fn row(ledger: &v1::Ledger) -> Vec<Cell> {
     let clock = ledger.clock.clone().unwrap_or_default();
     let count = |count: u32| Cell::Count(u64::from(count));
     vec![
@@ -73,6 +86,7 @@ pub(crate) async fn run(verb: &LedgerVerb) -> Outcome {
     match verb {
         LedgerVerb::List(args) => list(args).await,
         LedgerVerb::Show(args) => show(args).await,
+        LedgerVerb::Totals(args) => totals(args).await,
         LedgerVerb::Create(args) => create(args).await,
     }
 }
@@ -116,16 +130,65 @@ async fn show(args: &LedgerArgs) -> Outcome {
             printer.fact(name, output::money(amount.as_ref())?);
         }
     }
-    let count = |count: u32| Cell::Count(u64::from(count));
-    printer.fact("open_invoices", count(totals.open_invoices));
-    printer.fact("ever_overdue_invoices", count(totals.ever_overdue_invoices));
-    let customers = totals.customers.unwrap_or_default();
-    printer.fact("customers_overdue", count(customers.overdue));
-    printer.fact("customers_awaiting_payment", count(customers.awaiting_payment));
-    printer.fact("customers_in_credit", count(customers.in_credit));
-    printer.fact("customers_up_to_date", count(customers.up_to_date));
-    printer.fact("position", Cell::Count(totals.position));
+    counts(&mut printer, &totals);
     printer.finish()
+}
+
+const TOTALS: [Column; 9] = [
+    Column::left("currency"),
+    Column::right("invoiced"),
+    Column::right("credited"),
+    Column::right("collected"),
+    Column::right("outstanding"),
+    Column::right("overdue"),
+    Column::right("not_due"),
+    Column::right("unapplied"),
+    Column::right("net"),
+];
+
+async fn totals(args: &LedgerArgs) -> Outcome {
+    let client = Client::connect(&args.common.server).await?;
+    let min_position = client.head().await?.position;
+    let request = v1::GetLedgerTotalsRequest { ledger_id: args.ledger.clone(), min_position };
+    let totals = client.reports().get_ledger_totals(request).await?.into_inner();
+    let mut printer = Printer::start(args.common.output, "totals", &TOTALS)?;
+    for balance in &totals.balances {
+        let mut row = vec![Cell::text(&balance.currency_code)];
+        for amount in [
+            &balance.invoiced,
+            &balance.credited,
+            &balance.collected,
+            &balance.outstanding,
+            &balance.overdue,
+            &balance.not_due,
+            &balance.unapplied,
+            &balance.net,
+        ] {
+            row.push(output::money(amount.as_ref())?);
+        }
+        printer.row(row)?;
+    }
+    counts(&mut printer, &totals);
+    printer.finish()
+}
+
+/// Adds how many invoices and customers there are of each status.
+fn counts(printer: &mut Printer, totals: &v1::GetLedgerTotalsResponse) {
+    let mut fact = |name, count: u32| printer.fact(name, Cell::Count(u64::from(count)));
+    let invoices = totals.invoices.unwrap_or_default();
+    fact("open_invoices", totals.open_invoices);
+    fact("ever_overdue_invoices", totals.ever_overdue_invoices);
+    fact("invoices_cancelled", invoices.cancelled);
+    fact("invoices_paid", invoices.paid);
+    fact("invoices_overdue", invoices.overdue);
+    fact("invoices_partially_paid", invoices.partially_paid);
+    fact("invoices_not_due", invoices.not_due);
+    let customers = totals.customers.unwrap_or_default();
+    fact("customers_overdue", customers.overdue);
+    fact("customers_awaiting_payment", customers.awaiting_payment);
+    fact("customers_in_credit", customers.in_credit);
+    fact("customers_up_to_date", customers.up_to_date);
+    printer.fact("position", Cell::Count(totals.position));
 }
 
 async fn create(args: &CreateArgs) -> Outcome {
@@ -144,6 +207,7 @@ async fn create(args: &CreateArgs) -> Outcome {
             clock_id: String::new(),
             start_date: Some(output::day(start)),
         }),
+        terms: args.terms.terms(),
         ..Default::default()
     };
     let answer = client.ledgers().create_ledger(request).await?.into_inner();

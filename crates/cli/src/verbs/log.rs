@@ -18,8 +18,10 @@ use crate::output::{Cell, Column, Format, Paint, Printer, fields, print_text};
 #[derive(Subcommand, Debug)]
 pub(crate) enum LogVerb {
     /// Checks every byte, hash and link of the log
+    #[command(after_help = "Example:\n  encours log verify --data ./encours-data")]
     Verify(LogArgs),
     /// What the log holds
+    #[command(after_help = "Example:\n  encours log stat --output json")]
     Stat(LogArgs),
 }
 

@@ -2,7 +2,11 @@
 
 pub(crate) mod activity;
 pub(crate) mod ageing;
+mod allocations;
+pub(crate) mod clock;
+pub(crate) mod credit_note;
 pub(crate) mod customer;
+pub(crate) mod events;
 pub(crate) mod invoice;
 pub(crate) mod ledger;
 pub(crate) mod log;
@@ -47,12 +51,53 @@ pub(crate) struct WriteArgs {
     request_id: String,
 
     /// Answers as if it were done, and appends nothing
-    #[arg(long)]
+    #[arg(long = "dry-run", alias = "validate-only")]
     validate_only: bool,
 
     /// Why; kept with the fact
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
+}
+
+/// What every write takes that changes something which is there.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ChangeArgs {
+    /// Refused where its version is another by now; lists and answers show the version
+    #[arg(long, value_name = "VERSION")]
+    expected_version: Option<u64>,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// When something is due, counted from the issue date.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TermsArgs {
+    /// Due this many days after the issue date
+    #[arg(long, value_name = "DAYS", conflicts_with = "on_receipt")]
+    net_days: Option<i32>,
+
+    /// Days after the due date on which nothing is overdue yet
+    #[arg(long, value_name = "DAYS", requires = "net_days")]
+    grace_days: Option<i32>,
+
+    /// Due on the issue date, with 3 days of grace
+    #[arg(long)]
+    on_receipt: bool,
+}
+
+impl TermsArgs {
+    fn terms(&self) -> Option<v1::Terms> {
+        use v1::terms::Terms;
+        let grace_days = self.grace_days.unwrap_or_default();
+        let net = |days| Terms::NetDays(v1::NetDays { days, grace_days });
+        let terms = if self.on_receipt {
+            Some(Terms::OnReceipt(v1::OnReceipt {}))
+        } else {
+            self.net_days.map(net)
+        };
+        terms.map(|terms| v1::Terms { terms: Some(terms) })
+    }
 }
 
 /// The point in the past to ask for.
@@ -119,6 +164,30 @@ async fn currency(client: &Client, ledger_id: &str, customer_id: &str) -> Outcom
         }
     }
     Ok(ledger(client, ledger_id, min_position).await?.currency_code)
+}
+
+/// An invoice as it is now, without what it carries.
+async fn invoice(client: &Client, ledger_id: &str, invoice_id: &str) -> Outcome<v1::Invoice> {
+    let request = v1::GetInvoiceRequest {
+        ledger_id: ledger_id.to_owned(),
+        invoice: Some(v1::get_invoice_request::Invoice::InvoiceId(invoice_id.to_owned())),
+        view: v1::InvoiceView::Basic.into(),
+        min_position: client.head().await?.position,
+    };
+    Ok(client.invoices().get_invoice(request).await?.into_inner().invoice.unwrap_or_default())
+}
+
+/// An amount of the command line for an invoice; in its currency where it names none.
+async fn amount_on(
+    client: &Client,
+    target: &LedgerArgs,
+    invoice_id: &str,
+    flag: &str,
+    text: Option<&String>,
+) -> Outcome<Option<v1::Money>> {
+    let Some(text) = text else { return Ok(None) };
+    let total = invoice(client, &target.ledger, invoice_id).await?.total.unwrap_or_default();
+    amount(flag, text, &total.currency_code).map(Some)
 }
 
 /// What a write answers beside the resource.

@@ -1,23 +1,41 @@
-//! `encours customer list|show|create`.
+//! `encours customer list|show|create|update`.
+
+mod update;
 
 use clap::{Args, Subcommand, ValueEnum};
 use encours_domain::{Currency, Money};
 use encours_proto::v1;
 
-use super::{LedgerArgs, PastArgs, WriteArgs, written};
+use super::{LedgerArgs, PastArgs, TermsArgs, WriteArgs, written};
 use crate::client::{Client, PAGE};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Cell, Column, Printer};
+use update::UpdateArgs;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum CustomerVerb {
     /// The customers of a ledger with their balances and status
+    #[command(after_help = "Example:\n  encours customer list --ledger acme --status overdue")]
     List(ListArgs),
     /// One customer
+    #[command(after_help = "Example:\n  encours customer show dupont --ledger acme")]
     Show(ShowArgs),
     /// Creates a customer
+    #[command(after_help = CREATE_EXAMPLE)]
     Create(CreateArgs),
+    /// Changes what is given of a customer and leaves the rest
+    #[command(after_help = UPDATE_EXAMPLE)]
+    Update(UpdateArgs),
 }
+
+const CREATE_EXAMPLE: &str = "\
+Example:
+  encours customer create --ledger acme --customer dupont --name \"Dupont SARL\" \\
+    --contact \"Jeanne Dupont,jeanne@dupont.example\" --net-days 45";
+
+const UPDATE_EXAMPLE: &str = "\
+Example:
+  encours customer update dupont --ledger acme --name \"Dupont et fils\" --net-days 60";
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
@@ -77,11 +95,27 @@ pub(crate) struct CreateArgs {
     /// ISO 4217 currency of its documents that name none
     #[arg(long, value_name = "CUR", default_value = "", hide_default_value = true)]
     currency: String,
-    /// Days from issue to due date of its invoices that say nothing else
-    #[arg(long, value_name = "DAYS")]
-    net_days: Option<i32>,
+    /// Somebody to write to; may be given several times
+    #[arg(long, value_name = "NAME[,MAIL[,PHONE]]", value_parser = contact)]
+    contact: Vec<v1::Contact>,
+    /// Free text
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    note: String,
+    #[command(flatten)]
+    terms: TermsArgs,
     #[command(flatten)]
     write: WriteArgs,
+}
+
+/// Somebody to write to, as on the command line.
+fn contact(text: &str) -> Result<v1::Contact, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let [name, rest @ ..] = parts.as_slice() else { return Err("give a name".to_owned()) };
+    if name.is_empty() || rest.len() > 2 {
+        return Err("give NAME, or NAME,MAIL, or NAME,MAIL,PHONE".to_owned());
+    }
+    let part = |at: usize| rest.get(at).copied().unwrap_or_default().to_owned();
+    Ok(v1::Contact { name: (*name).to_owned(), email: part(0), phone: part(1) })
 }
 
 const COLUMNS: [Column; 11] = [
@@ -143,6 +177,7 @@ pub(crate) async fn run(verb: &CustomerVerb) -> Outcome {
         CustomerVerb::List(args) => list(args).await,
         CustomerVerb::Show(args) => show(args).await,
         CustomerVerb::Create(args) => create(args).await,
+        CustomerVerb::Update(args) => update::update(args).await,
     }
 }
 
@@ -217,7 +252,6 @@ async fn create(args: &CreateArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
     let WriteArgs { request_id, validate_only, reason } = args.write.clone();
-    let net_days = |days| v1::terms::Terms::NetDays(v1::NetDays { days, grace_days: 0 });
     let request = v1::CreateCustomerRequest {
         ledger_id: ledger.clone(),
         request_id,
@@ -227,13 +261,16 @@ async fn create(args: &CreateArgs) -> Outcome {
         name: args.name.clone(),
         address: args.address.clone(),
         currency_code: args.currency.clone(),
-        terms: args.net_days.map(|days| v1::Terms { terms: Some(net_days(days)) }),
+        contacts: args.contact.clone(),
+        note: args.note.clone(),
+        terms: args.terms.terms(),
         ..Default::default()
     };
     let answer = client.customers().create_customer(request).await?.into_inner();
+    let customer = answer.customer.unwrap_or_default();
     let currency = super::ledger(&client, ledger, 0).await?.currency_code;
     let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;
-    for row in rows(&answer.customer.unwrap_or_default(), &currency)? {
+    for row in rows(&customer, &currency)? {
         printer.row(row)?;
     }
     for (name, value) in written(answer.position, answer.repeat, validate_only) {

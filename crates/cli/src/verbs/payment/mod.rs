@@ -1,20 +1,61 @@
-//! `encours payment list|record`.
+//! `encours payment list|show|record|allocate|deallocate|reverse`.
+
+mod change;
 
 use clap::{Args, Subcommand, ValueEnum};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{LedgerArgs, WriteArgs, amount, currency, day, written};
+use super::{LedgerArgs, WriteArgs, allocations, amount, currency, day, written};
 use crate::client::{Client, PAGE};
-use crate::failure::Outcome;
-use crate::output::{self, Cell, Column, Printer};
+use crate::failure::{Failure, Outcome};
+use crate::output::{self, Cell, Column, Format, Printer};
+use change::{AllocateArgs, DeallocateArgs, ReverseArgs};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum PaymentVerb {
     /// The payments of a ledger
+    #[command(after_help = "Example:\n  encours payment list --ledger acme --unapplied")]
     List(ListArgs),
+    /// One payment and what it is put against
+    #[command(after_help = "Example:\n  encours payment show P-1 --ledger acme")]
+    Show(ShowArgs),
     /// Records money received
+    #[command(after_help = RECORD_EXAMPLES)]
     Record(RecordArgs),
+    /// Puts unapplied money or credit against an invoice of the same customer
+    #[command(after_help = ALLOCATE_EXAMPLE)]
+    Allocate(AllocateArgs),
+    /// Takes what a payment or a credit note has on an invoice back to unapplied
+    #[command(after_help = DEALLOCATE_EXAMPLE)]
+    Deallocate(DeallocateArgs),
+    /// Takes back what is left of a payment: its invoices reopen
+    #[command(after_help = "Example:\n  encours payment reverse P-1 --ledger acme --kind bounced")]
+    Reverse(ReverseArgs),
+}
+
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  encours payment record --ledger acme --customer dupont --amount 450.00 --auto
+  encours payment record --ledger acme --invoice F-1 --method cheque
+  encours payment record --ledger acme --customer dupont --amount 450.00 \\
+    --allocate F-1=300.00 --allocate F-2=150.00";
+
+const ALLOCATE_EXAMPLE: &str = "\
+Example:
+  encours payment allocate --ledger acme --invoice F-1 --payment P-1 --amount 50.00";
+
+const DEALLOCATE_EXAMPLE: &str = "\
+Example:
+  encours payment deallocate --ledger acme --invoice F-1 --payment P-1";
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// The payment
+    #[arg(value_name = "PAYMENT")]
+    payment: String,
+    #[command(flatten)]
+    target: LedgerArgs,
 }
 
 #[derive(Args, Debug)]
@@ -30,7 +71,7 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(group(clap::ArgGroup::new("target_invoice").args(["invoice", "auto"])))]
+#[command(group(clap::ArgGroup::new("target_invoice").args(["invoice", "auto", "allocate"])))]
 pub(crate) struct RecordArgs {
     #[command(flatten)]
     target: LedgerArgs,
@@ -58,6 +99,9 @@ pub(crate) struct RecordArgs {
     /// oldest due
     #[arg(long)]
     auto: bool,
+    /// Puts this much of it against this invoice; may be given several times
+    #[arg(long, value_name = "INVOICE=AMOUNT", requires = "amount")]
+    allocate: Vec<String>,
     /// Id of the new payment; assigned where left out
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     payment: String,
@@ -133,7 +177,11 @@ fn row(payment: &v1::Payment) -> Outcome<Vec<Cell>> {
 pub(crate) async fn run(verb: &PaymentVerb) -> Outcome {
     match verb {
         PaymentVerb::List(args) => list(args).await,
+        PaymentVerb::Show(args) => show(args).await,
         PaymentVerb::Record(args) => record(args).await,
+        PaymentVerb::Allocate(args) => change::allocate(args).await,
+        PaymentVerb::Deallocate(args) => change::deallocate(args).await,
+        PaymentVerb::Reverse(args) => change::reverse(args).await,
     }
 }
 
@@ -167,6 +215,45 @@ async fn list(args: &ListArgs) -> Outcome {
     }
 }
 
+async fn show(args: &ShowArgs) -> Outcome {
+    let LedgerArgs { ledger, common } = &args.target;
+    let client = Client::connect(&common.server).await?;
+    let request = v1::GetPaymentRequest {
+        ledger_id: ledger.clone(),
+        payment_id: args.payment.clone(),
+        min_position: client.head().await?.position,
+    };
+    let answer = client.payments().get_payment(request).await?.into_inner();
+    let payment = answer.payment.unwrap_or_default();
+    if common.output == Format::Csv {
+        let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
+        printer.row(row(&payment)?)?;
+        return printer.finish();
+    }
+    let mut printer = Printer::start(common.output, "allocations", &allocations::COLUMNS)?;
+    printer.facts_first();
+    printer.facts(&COLUMNS[..COLUMNS.len() - 1], row(&payment)?);
+    let reversal = output::word(payment.reversal().as_str_name(), "REVERSAL_KIND_");
+    if !reversal.is_empty() {
+        printer.fact("reversal", Cell::text(reversal));
+    }
+    printer.fact("version", Cell::Count(payment.version));
+    for allocation in &payment.allocations {
+        printer.row(allocations::row(allocation)?)?;
+    }
+    printer.finish()
+}
+
+/// What `--allocate INVOICE=AMOUNT` says.
+fn explicit(text: &str, currency_code: &str) -> Outcome<v1::ExplicitAllocation> {
+    let (invoice_id, number) = text.split_once('=').ok_or_else(|| {
+        Failure::usage(format!("--allocate {text:?} has no \"=\""))
+            .hint("it looks like --allocate F-1=300.00")
+    })?;
+    let amount = Some(amount("--allocate", number, currency_code)?);
+    Ok(v1::ExplicitAllocation { invoice_id: invoice_id.to_owned(), amount })
+}
+
 async fn record(args: &RecordArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
@@ -177,6 +264,9 @@ async fn record(args: &RecordArgs) -> Outcome {
             Some(amount("--amount", text, &default)?)
         }
     };
+    let of = amount.as_ref().map_or("", |amount| amount.currency_code.as_str());
+    let allocations =
+        args.allocate.iter().map(|text| explicit(text, of)).collect::<Outcome<_>>()?;
     let WriteArgs { request_id, validate_only, reason } = args.write.clone();
     let request = v1::RecordPaymentRequest {
         ledger_id: ledger.clone(),
@@ -191,6 +281,7 @@ async fn record(args: &RecordArgs) -> Outcome {
         reference: args.reference.clone(),
         invoice_id: args.invoice.clone().unwrap_or_default(),
         auto: args.auto,
+        allocations,
         ..Default::default()
     };
     let answer = client.payments().record_payment(request).await?.into_inner();

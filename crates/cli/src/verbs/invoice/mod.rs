@@ -1,23 +1,59 @@
-//! `encours invoice list|show|issue`.
+//! `encours invoice list|show|activity|issue|send|cancel|dispute|resolve`.
+
+mod change;
 
 use clap::{Args, Subcommand, ValueEnum};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{LedgerArgs, WriteArgs, activity, amount, currency, day, written};
+use super::{LedgerArgs, TermsArgs, WriteArgs, activity, amount, currency, day, written};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
 use crate::output::{self, Cell, Column, Format, Printer};
+use change::{CancelArgs, DatedArgs};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum InvoiceVerb {
     /// The invoices of a ledger
+    #[command(after_help = "Example:\n  encours invoice list --ledger acme --status overdue")]
     List(ListArgs),
     /// One invoice and everything that happened to it
+    #[command(
+        after_help = "Example:\n  encours invoice show INV-2026-00001 --by-number --ledger acme"
+    )]
     Show(ShowArgs),
+    /// Everything that happened to an invoice: who did what when, and why
+    #[command(after_help = "Example:\n  encours invoice activity F-1 --ledger acme --output csv")]
+    Activity(ShowArgs),
     /// Issues an invoice
+    #[command(after_help = ISSUE_EXAMPLE)]
     Issue(IssueArgs),
+    /// Notes the day on which an invoice went out
+    #[command(after_help = "Example:\n  encours invoice send F-1 --ledger acme --date 2026-01-05")]
+    Send(DatedArgs),
+    /// Cancels an invoice by a credit note over all that is still creditable
+    #[command(after_help = CANCEL_EXAMPLE)]
+    Cancel(CancelArgs),
+    /// Notes that the customer contests an invoice
+    #[command(after_help = DISPUTE_EXAMPLE)]
+    Dispute(DatedArgs),
+    /// Ends a dispute
+    #[command(after_help = "Example:\n  encours invoice resolve F-1 --ledger acme")]
+    Resolve(DatedArgs),
 }
+
+const ISSUE_EXAMPLE: &str = "\
+Example:
+  encours invoice issue --ledger acme --customer dupont --invoice F-1 --total 1200.00 \\
+    --net-days 45 --request-id order-4711";
+
+const CANCEL_EXAMPLE: &str = "\
+Example:
+  encours invoice cancel F-1 --ledger acme --keep-unapplied --reason \"billed twice\"";
+
+const DISPUTE_EXAMPLE: &str = "\
+Example:
+  encours invoice dispute F-1 --ledger acme --reason \"two boxes missing\"";
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
@@ -29,6 +65,15 @@ pub(crate) struct ListArgs {
     /// Only those of this status
     #[arg(long, value_enum)]
     status: Vec<Status>,
+    /// Only those with something open
+    #[arg(long)]
+    open: bool,
+    /// Only those that are contested
+    #[arg(long)]
+    disputed: bool,
+    /// Only those that were overdue at some time
+    #[arg(long)]
+    ever_overdue: bool,
 }
 
 /// The headline status of an invoice.
@@ -85,8 +130,20 @@ pub(crate) struct IssueArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     date: Option<Day>,
     /// The due date; by the customer's terms where left out
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day,
+          conflicts_with_all = ["net_days", "on_receipt"])]
     due: Option<Day>,
+    #[command(flatten)]
+    terms: TermsArgs,
+    /// ISO 11649 creditor reference; made from the number where left out
+    #[arg(long, value_name = "RF...", default_value = "", hide_default_value = true)]
+    reference: String,
+    /// The customer's purchase-order number
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    purchase_order: String,
+    /// Free text
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    text: String,
     /// Notes it as sent on its issue date too
     #[arg(long)]
     sent: bool,
@@ -94,7 +151,7 @@ pub(crate) struct IssueArgs {
     write: WriteArgs,
 }
 
-const COLUMNS: [Column; 12] = [
+pub(super) const COLUMNS: [Column; 12] = [
     Column::left("invoice_id"),
     Column::left("number"),
     Column::left("customer_id"),
@@ -109,7 +166,7 @@ const COLUMNS: [Column; 12] = [
     Column::left("next_step_date"),
 ];
 
-fn row(invoice: &v1::Invoice) -> Outcome<Vec<Cell>> {
+pub(super) fn row(invoice: &v1::Invoice) -> Outcome<Vec<Cell>> {
     let currency = invoice.total.as_ref().map(|total| total.currency_code.as_str());
     Ok(vec![
         Cell::text(&invoice.invoice_id),
@@ -132,7 +189,12 @@ pub(crate) async fn run(verb: &InvoiceVerb) -> Outcome {
     match verb {
         InvoiceVerb::List(args) => list(args).await,
         InvoiceVerb::Show(args) => show(args).await,
+        InvoiceVerb::Activity(args) => activity_of(args).await,
         InvoiceVerb::Issue(args) => issue(args).await,
+        InvoiceVerb::Send(args) => change::send(args).await,
+        InvoiceVerb::Cancel(args) => change::cancel(args).await,
+        InvoiceVerb::Dispute(args) => change::dispute(args).await,
+        InvoiceVerb::Resolve(args) => change::resolve(args).await,
     }
 }
 
@@ -145,6 +207,9 @@ async fn list(args: &ListArgs) -> Outcome {
         filter: Some(v1::InvoiceFilter {
             customer_id: args.customer.clone(),
             statuses: statuses.collect(),
+            open: args.open.then_some(true),
+            disputed: args.disputed.then_some(true),
+            ever_overdue: args.ever_overdue.then_some(true),
             ..Default::default()
         }),
         page_size: PAGE,
@@ -168,14 +233,12 @@ async fn list(args: &ListArgs) -> Outcome {
     }
 }
 
-async fn show(args: &ShowArgs) -> Outcome {
+/// The invoice that a command names, with all it carries.
+async fn get(client: &Client, args: &ShowArgs, min_position: u64) -> Outcome<v1::Invoice> {
     use v1::get_invoice_request::Invoice;
-    let LedgerArgs { ledger, common } = &args.target;
-    let client = Client::connect(&common.server).await?;
-    let min_position = client.head().await?.position;
     let name = args.invoice.clone();
     let request = v1::GetInvoiceRequest {
-        ledger_id: ledger.clone(),
+        ledger_id: args.target.ledger.clone(),
         invoice: Some(if args.by_number {
             Invoice::Number(name)
         } else {
@@ -184,8 +247,14 @@ async fn show(args: &ShowArgs) -> Outcome {
         view: v1::InvoiceView::Full.into(),
         min_position,
     };
-    let answer = client.invoices().get_invoice(request).await?.into_inner();
-    let invoice = answer.invoice.unwrap_or_default();
+    Ok(client.invoices().get_invoice(request).await?.into_inner().invoice.unwrap_or_default())
+}
+
+async fn show(args: &ShowArgs) -> Outcome {
+    let common = &args.target.common;
+    let client = Client::connect(&common.server).await?;
+    let min_position = client.head().await?.position;
+    let invoice = get(&client, args, min_position).await?;
     if common.output == Format::Csv {
         let mut printer = Printer::start(common.output, "invoice", &COLUMNS)?;
         printer.row(row(&invoice)?)?;
@@ -193,11 +262,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     }
     let mut printer = Printer::start(common.output, "activity", &activity::COLUMNS)?;
     printer.facts_first();
-    for (column, cell) in COLUMNS.iter().zip(row(&invoice)?) {
-        if cell != Cell::Empty {
-            printer.fact(column.name, cell);
-        }
-    }
+    printer.facts(&COLUMNS, row(&invoice)?);
     let facets = invoice.facets.unwrap_or_default();
     printer.fact("settlement", word(facets.settlement().as_str_name(), "SETTLEMENT_STATE_"));
     printer.fact("timing", word(facets.timing().as_str_name(), "TIMING_STATE_"));
@@ -213,8 +278,29 @@ async fn show(args: &ShowArgs) -> Outcome {
         }
     }
     printer.fact("version", Cell::Count(invoice.version));
+    add_activity(&mut printer, &client, &invoice, min_position).await?;
+    printer.finish()
+}
+
+async fn activity_of(args: &ShowArgs) -> Outcome {
+    let common = &args.target.common;
+    let client = Client::connect(&common.server).await?;
+    let min_position = client.head().await?.position;
+    let invoice = get(&client, args, min_position).await?;
+    let mut printer = Printer::start(common.output, "activity", &activity::COLUMNS)?;
+    add_activity(&mut printer, &client, &invoice, min_position).await?;
+    printer.finish()
+}
+
+/// Prints every event about an invoice.
+async fn add_activity(
+    printer: &mut Printer,
+    client: &Client,
+    invoice: &v1::Invoice,
+    min_position: u64,
+) -> Outcome {
     let mut request = v1::ListInvoiceActivityRequest {
-        ledger_id: ledger.clone(),
+        ledger_id: invoice.ledger_id.clone(),
         invoice_id: invoice.invoice_id.clone(),
         page_size: PAGE,
         page_token: String::new(),
@@ -227,7 +313,7 @@ async fn show(args: &ShowArgs) -> Outcome {
         }
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            return printer.finish();
+            return Ok(());
         }
     }
 }
@@ -237,10 +323,12 @@ fn word(name: &str, prefix: &str) -> Cell {
 }
 
 async fn issue(args: &IssueArgs) -> Outcome {
+    use v1::issue_invoice_request::Due;
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
     let default = currency(&client, ledger, &args.customer).await?;
     let WriteArgs { request_id, validate_only, reason } = args.write.clone();
+    let date = args.due.map(|due| Due::DueDate(output::day(due)));
     let request = v1::IssueInvoiceRequest {
         ledger_id: ledger.clone(),
         request_id,
@@ -250,7 +338,10 @@ async fn issue(args: &IssueArgs) -> Outcome {
         customer_id: args.customer.clone(),
         number: args.number.clone(),
         issue_date: args.date.map(output::day),
-        due: args.due.map(|due| v1::issue_invoice_request::Due::DueDate(output::day(due))),
+        due: date.or(args.terms.terms().map(Due::Terms)),
+        reference: args.reference.clone(),
+        purchase_order: args.purchase_order.clone(),
+        text: args.text.clone(),
         total: Some(amount("--total", &args.total, &default)?),
         ..Default::default()
     };

@@ -1,0 +1,50 @@
+//! `encours clock advance`: moves a test clock.
+
+use clap::{Args, Subcommand};
+use encours_domain::Day;
+use encours_proto::v1;
+
+use super::{ChangeArgs, LedgerArgs, WriteArgs, day, ledger, written};
+use crate::client::Client;
+use crate::failure::Outcome;
+use crate::output::{self, Printer};
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ClockVerb {
+    /// Moves the test clock of a ledger: every day on the way opens, and what falls due on it is told
+    #[command(after_help = "Example:\n  encours clock advance --ledger trial --to 2026-02-28")]
+    Advance(AdvanceArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AdvanceArgs {
+    #[command(flatten)]
+    target: LedgerArgs,
+    /// The day to reach: today or later, at most ten years on
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    to: Day,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+pub(crate) async fn run(verb: &ClockVerb) -> Outcome {
+    let ClockVerb::Advance(args) = verb;
+    let common = &args.target.common;
+    let client = Client::connect(&common.server).await?;
+    let WriteArgs { request_id, validate_only, reason } = args.change.write.clone();
+    let request = v1::AdvanceClockRequest {
+        ledger_id: args.target.ledger.clone(),
+        request_id,
+        expected_version: args.change.expected_version,
+        validate_only,
+        reason,
+        to: Some(output::day(args.to)),
+    };
+    let answer = client.ledgers().advance_clock(request).await?.into_inner();
+    let mut printer = Printer::start(common.output, "ledger", &ledger::COLUMNS)?;
+    printer.row(ledger::row(&answer.ledger.unwrap_or_default()))?;
+    for (name, value) in written(answer.position, answer.repeat, validate_only) {
+        printer.fact(name, value);
+    }
+    printer.finish()
+}

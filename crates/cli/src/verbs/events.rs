@@ -1,0 +1,257 @@
+//! `encours events read|watch`: public events, as they stand in the log or as they are recorded.
+//!
+//! Printed one by one as they come: lines for people, JSON Lines (the public event message as proto3
+//! JSON) or CSV. Where a command ends, the position to go on from is told on standard error.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+use encours_proto::{FILE_DESCRIPTOR_SET, Message as _, v1};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+
+use super::{VerbArgs, activity};
+use crate::client::{Client, PAGE};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{Cell, Column, Format};
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum EventsVerb {
+    /// The events that are there
+    #[command(after_help = READ_EXAMPLES)]
+    Read(EventsArgs),
+    /// The events that are there, then new ones as they are recorded, until Ctrl-C
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(EventsArgs),
+}
+
+const READ_EXAMPLES: &str = "\
+Examples:
+  encours events read --ledger acme --event invoice.overdue,invoice.paid
+  encours events read --ledger acme --customer dupont --from 120 --limit 50 --output json";
+
+const WATCH_EXAMPLES: &str = "\
+Example:
+  encours events watch --ledger acme --entity payment --from 120 --output json
+
+Each event comes once and in order. When it ends it tells the position to go on from, so that
+`--from` of the next run misses nothing and repeats nothing.";
+
+#[derive(Args, Debug)]
+pub(crate) struct EventsArgs {
+    /// Only those of this ledger and of the days of its clock
+    #[arg(
+        long,
+        env = "ENCOURS_LEDGER",
+        value_name = "ID",
+        default_value = "",
+        hide_default_value = true
+    )]
+    ledger: String,
+    /// Only those of this customer; needs a ledger
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    customer: String,
+    /// Only those of this name, such as invoice.overdue; several with commas between
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    event: Vec<String>,
+    /// Only those about this kind of thing, such as payment; several with commas between
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    entity: Vec<String>,
+    /// The first position to look at
+    #[arg(long, value_name = "POSITION", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    from: u64,
+    /// Ends after this many events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    #[command(flatten)]
+    common: VerbArgs,
+}
+
+impl EventsArgs {
+    fn filter(&self) -> v1::EventFilter {
+        v1::EventFilter {
+            ledger_id: self.ledger.clone(),
+            entities: self.entity.clone(),
+            events: self.event.clone(),
+            customer_id: self.customer.clone(),
+        }
+    }
+}
+
+pub(crate) async fn run(verb: &EventsVerb) -> Outcome {
+    match verb {
+        EventsVerb::Read(args) => read(args).await,
+        EventsVerb::Watch(args) => watch(args).await,
+    }
+}
+
+async fn read(args: &EventsArgs) -> Outcome {
+    let client = Client::connect(&args.common.server).await?;
+    let min_position = client.head().await?.position;
+    let mut lines = Lines::start(args.common.output)?;
+    let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut after_position = args.from - 1;
+    while left > 0 {
+        let page_size = i32::try_from(left).map_or(PAGE, |left| left.min(PAGE));
+        let filter = Some(args.filter());
+        let request = v1::ReadEventsRequest { filter, after_position, page_size, min_position };
+        let page = client.event_log().read_events(request).await?.into_inner();
+        for event in &page.events {
+            lines.event(event)?;
+            left -= 1;
+        }
+        // A page that is full ends before what it did not look at.
+        after_position = page.last_position;
+        if page.end {
+            break;
+        }
+    }
+    lines.flush()?;
+    told("read", after_position);
+    Ok(())
+}
+
+async fn watch(args: &EventsArgs) -> Outcome {
+    let client = Client::connect(&args.common.server).await?;
+    let min_position = client.head().await?.position;
+    let mut at = args.from - 1;
+    let request =
+        v1::WatchEventsRequest { filter: Some(args.filter()), after_position: at, min_position };
+    let mut events = client.event_log().watch_events(request).await?.into_inner();
+    let mut lines = Lines::start(args.common.output)?;
+    lines.flush()?;
+    let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    while left > 0 {
+        let message = tokio::select! {
+            _ = &mut interrupt => break,
+            message = events.message() => message,
+        };
+        let go_on = || format!("go on with --from {}", at + 1);
+        match message {
+            Ok(Some(message)) => {
+                if let Some(event) = &message.event {
+                    lines.event(event)?;
+                    lines.flush()?;
+                    left -= 1;
+                }
+                at = message.position;
+            }
+            Ok(None) => {
+                let message = "the server has ended the watch";
+                return Err(Failure::new(Exit::Unavailable, message).hint(go_on()));
+            }
+            Err(status) => return Err(Failure::from_status(&status).hint(go_on())),
+        }
+    }
+    told("watched", at);
+    Ok(())
+}
+
+/// Tells where to go on: beside the events, which programs read.
+fn told(done: &str, at: u64) {
+    // WHY ignored: nobody needs to read it.
+    let _ = writeln!(
+        anstream::stderr(),
+        "{done} up to position {at}; go on with --from {}",
+        at.saturating_add(1)
+    );
+}
+
+const COLUMNS: [Column; 10] = [
+    Column::right("position"),
+    Column::left("date"),
+    Column::left("event"),
+    Column::left("customer_id"),
+    Column::right("amount"),
+    Column::left("currency"),
+    Column::left("detail"),
+    Column::left("ledger_id"),
+    Column::left("actor"),
+    Column::left("recorded_at"),
+];
+
+/// Widths of the columns that a line for people has; the last one is as long as it is.
+const WIDTHS: [usize; 7] = [8, 10, 24, 16, 14, 3, 0];
+
+/// The values of an event, one per column.
+fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
+    let mut row = activity::row(event)?.into_iter();
+    let mut next = || row.next().unwrap_or(Cell::Empty);
+    let [position, date, name, amount] = [next(), next(), next(), next()];
+    let [detail, actor, recorded] = [next(), next(), next()];
+    let currency = match &amount {
+        Cell::Money(money) => Cell::text(money.currency.code()),
+        _ => Cell::Empty,
+    };
+    let customer = Cell::text(&event.customer_id);
+    let ledger = Cell::text(&event.ledger_id);
+    Ok(vec![position, date, name, customer, amount, currency, detail, ledger, actor, recorded])
+}
+
+/// Prints events as they come.
+struct Lines {
+    out: io::BufWriter<io::StdoutLock<'static>>,
+    format: Format,
+    message: MessageDescriptor,
+}
+
+impl Lines {
+    fn start(format: Format) -> Outcome<Self> {
+        let broken = |why: String| Failure::new(Exit::Failure, format!("the contract: {why}"));
+        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET)
+            .map_err(|error| broken(error.to_string()))?;
+        let message = pool
+            .get_message_by_name("encours.v1.PublicEvent")
+            .ok_or_else(|| broken("it has no PublicEvent".to_owned()))?;
+        let out = io::BufWriter::new(io::stdout().lock());
+        let mut lines = Self { out, format, message };
+        let names = COLUMNS.iter().map(|column| column.name.to_owned());
+        match format {
+            Format::Json => {}
+            Format::Csv => lines.csv(names)?,
+            Format::Table => lines.line(names.map(|name| name.replace('_', " ")))?,
+        }
+        Ok(lines)
+    }
+
+    fn event(&mut self, event: &v1::PublicEvent) -> Outcome {
+        match self.format {
+            Format::Json => self.json(event),
+            Format::Csv => self.csv(cells(event)?.iter().map(Cell::plain)),
+            Format::Table => self.line(cells(event)?.iter().map(Cell::shown)),
+        }
+    }
+
+    /// An event as one line of proto3 JSON.
+    fn json(&mut self, event: &v1::PublicEvent) -> Outcome {
+        let bytes = event.encode_to_vec();
+        let message = DynamicMessage::decode(self.message.clone(), bytes.as_slice())
+            .map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
+        let options = SerializeOptions::new();
+        message
+            .serialize_with_options(&mut serde_json::Serializer::new(&mut self.out), &options)?;
+        writeln!(self.out)?;
+        Ok(())
+    }
+
+    fn csv(&mut self, texts: impl Iterator<Item = String>) -> Outcome {
+        csv::Writer::from_writer(&mut self.out).write_record(texts)?;
+        Ok(())
+    }
+
+    fn line(&mut self, texts: impl Iterator<Item = String>) -> Outcome {
+        let mut line = String::new();
+        for ((text, column), width) in texts.zip(&COLUMNS).zip(WIDTHS) {
+            let fill = " ".repeat(width.saturating_sub(text.chars().count()));
+            let (before, after) = if column.right { (&*fill, "") } else { ("", &*fill) };
+            line.extend([before, &text, after, "  "]);
+        }
+        writeln!(self.out, "{}", line.trim_end())?;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Outcome {
+        Ok(self.out.flush()?)
+    }
+}
