@@ -14,7 +14,10 @@ use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 
 use crate::call::patience;
+use crate::connections::Connections;
 use crate::failure::{Failure, POSITION_NOT_REACHED};
+use crate::metrics::Calls;
+use crate::web::WebOrigin;
 
 /// The gRPC services over one engine and its read model. Clones are cheap and share it.
 #[derive(Clone)]
@@ -26,6 +29,12 @@ pub struct Api {
     pub(crate) stopping: watch::Sender<bool>,
     /// One verification of the log at a time.
     pub(crate) verifying: Arc<Semaphore>,
+    /// The pages that browsers may call for.
+    pub(crate) web_origins: Arc<[WebOrigin]>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) connections: Arc<Connections>,
+    /// The last event when the services were set up.
+    pub(crate) first_position: Position,
 }
 
 impl std::fmt::Debug for Api {
@@ -39,13 +48,24 @@ impl Api {
     #[must_use]
     pub fn new(engine: EngineHandle, model: ReadModel) -> Self {
         let reader = engine.reader();
+        let first_position = Position(reader.tail().next_position.0.saturating_sub(1));
         Self {
             engine,
             model,
             reader,
             stopping: watch::Sender::new(false),
             verifying: Arc::new(Semaphore::new(1)),
+            web_origins: Arc::new([]),
+            calls: Arc::new(Calls::new()),
+            connections: Arc::default(),
+            first_position,
         }
+    }
+
+    /// Lets browsers call for pages of these origins; else for none.
+    #[must_use]
+    pub fn with_web_origins(self, origins: impl IntoIterator<Item = WebOrigin>) -> Self {
+        Self { web_origins: origins.into_iter().collect(), ..self }
     }
 
     /// Waits until the read model has reached `min_position`, as long as the call has time.

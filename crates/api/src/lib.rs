@@ -17,12 +17,14 @@ mod event_log;
 mod failure;
 mod invoices;
 mod ledgers;
+mod metrics;
 mod names;
 mod paging;
 mod payments;
 mod reading;
 mod reports;
 mod server;
+mod web;
 mod writes;
 
 pub use api::Api;
@@ -31,5 +33,7 @@ pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, MAX_WAIT};
 pub use failure::{ERROR_DOMAIN, REASONS};
 pub use paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES};
 pub use server::{
-    MAX_CONNECTIONS, MAX_METADATA_BYTES, MAX_REQUEST_BYTES, MAX_STREAMS_PER_CONNECTION, ServeError,
+    MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS, MAX_METADATA_BYTES, MAX_REQUEST_BYTES,
+    MAX_STREAMS_PER_CONNECTION, ServeError,
 };
+pub use web::{InvalidOrigin, WebOrigin};

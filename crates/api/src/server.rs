@@ -1,6 +1,7 @@
 //! The server: all services on one listener, with their limits, health and reflection.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use encours_projections::ReadModel;
@@ -15,12 +16,16 @@ use encours_proto::v1::payment_service_server::PaymentServiceServer;
 use encours_proto::v1::report_service_server::ReportServiceServer;
 use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding::Gzip;
+use tonic::server::NamedService;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tonic_web::GrpcWebLayer;
 
 use crate::api::Api;
 use crate::connections::accept;
+use crate::metrics::CountLayer;
+use crate::web::{SlowLayer, WebLayer};
 
 /// The most bytes of a request message, decompressed; on a stream, of each.
 pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -28,7 +33,12 @@ pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 pub const MAX_METADATA_BYTES: u32 = 16 * 1024;
 /// The most connections at a time; more wait until one ends.
 pub const MAX_CONNECTIONS: usize = 1_024;
-/// The most calls at a time on one connection.
+/// How many of them may speak HTTP/1.1, for gRPC-Web; more of those are closed.
+///
+/// WHY fewer: tonic leaves hyper's buffer for the head of a request over HTTP/1 at 400 KB, so that
+/// this many connections can hold 100 MB; and slow callers over HTTP/1 leave places for the others.
+pub const MAX_HTTP1_CONNECTIONS: usize = 256;
+/// The most calls at a time on one connection of HTTP/2.
 pub const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 /// Bytes that a call may have sent and the server not read yet.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
@@ -60,12 +70,32 @@ pub enum ServeError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Tells once that the server does not serve any more when the read model has stopped.
+/// The services of the contract.
+const SERVICES: [&str; 8] = [
+    <LedgerServiceServer<Api> as NamedService>::NAME,
+    <CustomerServiceServer<Api> as NamedService>::NAME,
+    <InvoiceServiceServer<Api> as NamedService>::NAME,
+    <PaymentServiceServer<Api> as NamedService>::NAME,
+    <CreditNoteServiceServer<Api> as NamedService>::NAME,
+    <ReportServiceServer<Api> as NamedService>::NAME,
+    <BatchServiceServer<Api> as NamedService>::NAME,
+    <EventLogServiceServer<Api> as NamedService>::NAME,
+];
+
+/// Tells the health of the server as a whole and of each service. They stand and fall together:
+/// writes show nothing of their own to read without the read model.
+async fn tell(health: &HealthReporter, status: ServingStatus) {
+    for service in SERVICES.iter().chain(&[""]) {
+        health.set_service_status(service, status).await;
+    }
+}
+
+/// Tells once that nothing is served any more when the read model has stopped.
 async fn watch_read_model(model: ReadModel, health: HealthReporter) -> Infallible {
     while model.health().stopped.is_none() {
         tokio::time::sleep(HEALTH_INTERVAL).await;
     }
-    health.set_service_status("", ServingStatus::NotServing).await;
+    tell(&health, ServingStatus::NotServing).await;
     std::future::pending().await
 }
 
@@ -80,7 +110,7 @@ macro_rules! limited {
 }
 
 impl Api {
-    /// Serves on `listener` until `shutdown` ends. Then new calls are refused, streams end with
+    /// Serves gRPC and gRPC-Web on `listener` until `shutdown` ends. Then new calls are refused, streams end with
     /// `UNAVAILABLE`, and calls under way have ten seconds to end.
     ///
     /// # Errors
@@ -91,14 +121,7 @@ impl Api {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
         let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<LedgerServiceServer<Self>>().await;
-        health.set_serving::<CustomerServiceServer<Self>>().await;
-        health.set_serving::<InvoiceServiceServer<Self>>().await;
-        health.set_serving::<PaymentServiceServer<Self>>().await;
-        health.set_serving::<CreditNoteServiceServer<Self>>().await;
-        health.set_serving::<ReportServiceServer<Self>>().await;
-        health.set_serving::<BatchServiceServer<Self>>().await;
-        health.set_serving::<EventLogServiceServer<Self>>().await;
+        tell(&health, ServingStatus::Serving).await;
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -109,7 +132,7 @@ impl Api {
         let mut stopped = self.stopping.subscribe();
         let stop = async move {
             shutdown.await;
-            health.set_service_status("", ServingStatus::NotServing).await;
+            tell(&health, ServingStatus::NotServing).await;
             stopping.send_replace(true);
         };
         let server = Server::builder()
@@ -119,6 +142,12 @@ impl Api {
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .accept_http1(true)
+            .layer(WebLayer(Arc::clone(&self.web_origins)))
+            .layer(GrpcWebLayer::new())
+            .layer(SlowLayer)
+            // WHY the innermost: here every answer is plain gRPC with its status in trailers.
+            .layer(CountLayer(Arc::clone(&self.calls)))
             .add_service(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
@@ -130,7 +159,7 @@ impl Api {
             .add_service(limited!(ReportServiceServer, self))
             .add_service(limited!(BatchServiceServer, self))
             .add_service(limited!(EventLogServiceServer, self))
-            .serve_with_incoming_shutdown(accept(listener, MAX_CONNECTIONS), stop);
+            .serve_with_incoming_shutdown(accept(listener, self.connections), stop);
         let grace = async move {
             let _ = stopped.wait_for(|stopped| *stopped).await;
             tokio::time::sleep(STOP_GRACE).await;

@@ -3,9 +3,12 @@
 
 mod batch;
 mod errors;
+mod every_rpc;
 mod log;
 mod main_path;
+mod metrics;
 mod reads;
 mod server;
 mod small_frames;
 mod support;
+mod web;

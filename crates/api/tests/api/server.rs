@@ -88,6 +88,24 @@ async fn health_is_told_per_service() {
 }
 
 #[tokio::test]
+async fn no_service_is_healthy_once_the_read_model_has_stopped() {
+    let server = Server::start().await;
+    let mut health = HealthClient::new(server.client().await.channel);
+    let model = server.model.clone();
+    tokio::task::spawn_blocking(move || model.stop()).await.unwrap();
+    for service in ["", "encours.v1.LedgerService", "encours.v1.BatchService"] {
+        let request = HealthCheckRequest { service: service.into() };
+        let mut watch = health.watch(request).await.unwrap().into_inner();
+        loop {
+            let told = soon("the end of health", watch.message()).await.unwrap().unwrap();
+            if told.status() == ServingStatus::NotServing {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn calls_may_be_compressed() {
     let (_server, client) = acme().await;
     let mut ledgers =

@@ -27,7 +27,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 /// 2026-01-05T08:00:00Z.
-const NOW: Micros = Micros(1_767_600_000_000_000);
+pub(crate) const NOW: Micros = Micros(1_767_600_000_000_000);
 /// Answers of a full page are longer than a client takes by default.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -57,6 +57,11 @@ pub(crate) struct Client {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|api| api).await
+    }
+
+    /// A server whose services are set up further before they are served.
+    pub(crate) async fn start_with(set_up: impl FnOnce(Api) -> Api) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SimClock::new(NOW));
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
         let log = Box::new(MemoryLog::new(LogId([7; 16])));
@@ -68,7 +73,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let api = Api::new(handle.clone(), model.clone());
+        let api = set_up(Api::new(handle.clone(), model.clone()));
         let ended = tokio::spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
@@ -136,6 +141,12 @@ async fn run_days(engine: EngineHandle) {
 /// A server with the ledger `acme` on a test clock at 2026-01-05, in EUR.
 pub(crate) async fn acme() -> (Server, Client) {
     let server = Server::start().await;
+    let client = acme_on(&server).await;
+    (server, client)
+}
+
+/// The same on a server that runs already.
+pub(crate) async fn acme_on(server: &Server) -> Client {
     let mut client = server.client().await;
     let request = v1::CreateLedgerRequest {
         ledger_id: "acme".into(),
@@ -149,7 +160,7 @@ pub(crate) async fn acme() -> (Server, Client) {
         ..Default::default()
     };
     client.ledgers.create_ledger(request).await.unwrap();
-    (server, client)
+    client
 }
 
 impl Client {

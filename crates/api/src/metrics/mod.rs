@@ -1,0 +1,126 @@
+//! What a running service tells about itself. `docs/operations.md` lists every metric.
+//!
+//! No label names a ledger, a customer or anything else that callers choose, so that the page stays
+//! as short as the contract is.
+
+mod calls;
+mod page;
+mod serve;
+
+use encours_domain::Micros;
+use encours_engine::{Behind, ClockInfo, Figures, Outcome};
+
+pub(crate) use calls::{Calls, CountLayer};
+use page::{Kind, Page};
+
+use crate::api::Api;
+use crate::connections::Connections;
+use crate::server::{MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS};
+
+/// The page of all metrics.
+fn text(api: &Api, now: Micros) -> String {
+    let mut page = Page::default();
+    page.metric("encours_build_info", Kind::Gauge, "The version that runs; always 1.");
+    page.sample("encours_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    commands(&mut page, &api.engine.metrics());
+    log_and_model(&mut page, api);
+    days(&mut page, &api.engine.clocks().borrow(), now);
+    calls_and_connections(&mut page, &api.calls, &api.connections);
+    page.into_text()
+}
+
+fn commands(page: &mut Page, figures: &Figures) {
+    let name = "encours_commands_total";
+    page.metric(name, Kind::Counter, "Commands by how they ended.");
+    for outcome in Outcome::ALL {
+        page.sample(name, &[("outcome", outcome.name())], figures.count(outcome));
+    }
+    let name = "encours_command_duration_seconds";
+    let help = "Time from taking a command until its answer was given, by how it ended.";
+    page.metric(name, Kind::Histogram, help);
+    for (outcome, timing) in Outcome::ALL.iter().zip(&figures.commands) {
+        page.histogram(name, &[("outcome", outcome.name())], timing);
+    }
+    let help = "Commands that wait to be decided.";
+    page.single("encours_queue_depth", Kind::Gauge, help, figures.queue_depth);
+    let help = "Frames that became durable.";
+    page.single("encours_frames_total", Kind::Counter, help, figures.frames);
+    let name = "encours_fsync_seconds";
+    page.metric(name, Kind::Histogram, "Time from submitting a frame until it was durable.");
+    page.histogram(name, &[], &figures.sync);
+    let help = "1 while the log finds no room and commands are refused.";
+    page.single("encours_log_full", Kind::Gauge, help, u8::from(figures.is_full));
+}
+
+fn log_and_model(page: &mut Page, api: &Api) {
+    // WHY in this order: the log only grows, so that the model is never ahead of it.
+    let model = api.model.position().0;
+    let health = api.model.health();
+    let log = api.reader.tail().next_position.0.saturating_sub(1);
+    let help = "Events that became durable since the services were set up.";
+    let written = log.saturating_sub(api.first_position.0);
+    page.single("encours_events_total", Kind::Counter, help, written);
+    let help = "The position of the last durable event.";
+    page.single("encours_log_position", Kind::Gauge, help, log);
+    let help = "Bytes that the log's frames take on the disk.";
+    page.single("encours_log_bytes", Kind::Gauge, help, api.reader.stored_bytes());
+    let help = "The position that answers to queries reflect.";
+    page.single("encours_read_model_position", Kind::Gauge, help, model);
+    let help = "Durable events that the read model does not know yet.";
+    page.single("encours_read_model_lag_events", Kind::Gauge, help, log.saturating_sub(model));
+    let up = health.stopped.is_none() && health.serving;
+    let help = "1 while the read model follows the log.";
+    page.single("encours_read_model_up", Kind::Gauge, help, u8::from(up));
+    let failed = health.checkpoint_failed.is_some();
+    let help = "1 where the last checkpoint of the read model could not be written.";
+    page.single("encours_checkpoint_failed", Kind::Gauge, help, u8::from(failed));
+}
+
+fn days(page: &mut Page, clocks: &[ClockInfo], now: Micros) {
+    let mut behind = [Behind::default(); 2];
+    let mut count = [0_u64; 2];
+    for clock in clocks {
+        let this = clock.behind(now);
+        let kind = usize::from(clock.test);
+        count[kind] += 1;
+        behind[kind].days = behind[kind].days.max(this.days);
+        behind[kind].seconds = behind[kind].seconds.max(this.seconds);
+    }
+    let kinds = ["system", "test"];
+    let name = "encours_clocks";
+    page.metric(name, Kind::Gauge, "Clocks by what moves them.");
+    for (kind, count) in kinds.iter().zip(count) {
+        page.sample(name, &[("kind", kind)], count);
+    }
+    let name = "encours_scheduler_lag_days";
+    let help = "Days that have begun and are not finished, of the clock that is furthest behind.";
+    page.metric(name, Kind::Gauge, help);
+    for (kind, behind) in kinds.iter().zip(behind) {
+        page.sample(name, &[("kind", kind)], behind.days);
+    }
+    let help = "Seconds since the earliest unfinished day of a system clock began.";
+    page.single("encours_scheduler_lag_seconds", Kind::Gauge, help, behind[0].seconds);
+}
+
+fn calls_and_connections(page: &mut Page, calls: &Calls, connections: &Connections) {
+    let name = "encours_grpc_requests_total";
+    let help = "Calls that have ended, by method and code; CANCELLED where the caller had left.";
+    page.metric(name, Kind::Counter, help);
+    for (method, code, count) in calls.ended() {
+        page.sample(name, &[("method", method), ("code", code)], count);
+    }
+    let name = "encours_connections";
+    page.metric(name, Kind::Gauge, "Open connections by what they speak; new: nothing yet.");
+    for (state, count) in connections.open() {
+        page.sample(name, &[("state", state)], count);
+    }
+    let name = "encours_connections_limit";
+    page.metric(name, Kind::Gauge, "The most open connections, all and those of HTTP/1.");
+    page.sample(name, &[("state", "all")], MAX_CONNECTIONS);
+    page.sample(name, &[("state", "http1")], MAX_HTTP1_CONNECTIONS);
+    let name = "encours_connections_closed_total";
+    page.metric(name, Kind::Counter, "Connections closed by a limit, by which.");
+    for (limit, count) in connections.closed() {
+        page.sample(name, &[("limit", limit)], count);
+    }
+}

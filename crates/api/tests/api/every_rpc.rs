@@ -1,0 +1,116 @@
+//! Every method of the contract, called with nothing and with bytes that are no message.
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut};
+use encours_proto::method_paths;
+use tokio::time::timeout;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::support::{acme, invoice, reason};
+
+/// Sends and receives bytes as they are.
+#[derive(Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining()).to_vec()))
+    }
+}
+
+/// How a call with this one message ends: `Ok` also where its stream goes on for ever.
+async fn outcome(channel: &Channel, path: &str, message: &[u8]) -> Result<(), Status> {
+    let mut grpc = tonic::client::Grpc::new(channel.clone());
+    grpc.ready().await.unwrap();
+    let request = Request::new(tokio_stream::once(message.to_vec()));
+    let called = grpc.streaming(request, path.parse().unwrap(), Raw).await?;
+    let mut answers = called.into_inner();
+    loop {
+        match timeout(Duration::from_millis(300), answers.message()).await {
+            Ok(Ok(Some(_))) => {}
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(status)) => return Err(status),
+            // Only a watch goes on.
+            Err(_) => {
+                assert!(path.contains("/Watch"), "{path} does not end");
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_and_nonsense_are_answered_by_every_method() {
+    let (_server, mut client) = acme().await;
+    client.customer("ada").await;
+    client.invoices.issue_invoice(invoice("F1", "ada", 4_000)).await.unwrap();
+    let head = client.head().await;
+    let paths = method_paths();
+    assert!(paths.len() >= 30, "{paths:?}");
+    let nonsense: [&[u8]; 5] = [
+        // A length beyond the end, a wire type that there is none of, a varint without an end, a
+        // group that does not end, a text that is no UTF-8 in the place of the first field.
+        &[0x0a, 0xff, 0xff, 0x03, 0x00],
+        &[0x0f, 0x01],
+        &[0xff; 12],
+        &[0x0b, 0x08, 0x01],
+        &[0x0a, 0x02, 0xc3, 0x28],
+    ];
+    for path in &paths {
+        match outcome(&client.channel, path, &[]).await {
+            Ok(()) => {
+                // A stream of commands answers the empty one in its place.
+                let asks_nothing = ["/Get", "/List", "/Read", "/Watch", "/Verify", "/Execute"];
+                assert!(
+                    asks_nothing.iter().any(|name| path.contains(name)),
+                    "{path} did something"
+                );
+            }
+            Err(status) => {
+                assert_eq!(status.code(), Code::InvalidArgument, "{path}: {status:?}");
+                assert_eq!(reason(&status), "MISSING_FIELD", "{path}: {status:?}");
+            }
+        }
+        for message in nonsense {
+            let Err(status) = outcome(&client.channel, path, message).await else {
+                // It happens to be a message without anything that the method knows.
+                assert!(path.ends_with("/GetHead") || path.ends_with("/VerifyLog"), "{path}");
+                continue;
+            };
+            assert_eq!(status.code(), Code::InvalidArgument, "{path} {message:?}: {status:?}");
+            assert!(!reason(&status).is_empty());
+        }
+    }
+    assert_eq!(client.head().await, head, "something was appended");
+}
