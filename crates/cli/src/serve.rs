@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use encours_log::{OsDisk, SystemClock};
+use encours_api::{Api, WebOrigin};
+use encours_log::{Clock, OsDisk, SystemClock};
 use tokio::net::{TcpListener, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::failure::{Exit, Failure, Outcome};
@@ -26,6 +28,16 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "ENCOURS_LISTEN", default_value = "127.0.0.1:50051", value_name = "ADDRESS")]
     listen: String,
 
+    /// Where to serve metrics for Prometheus under /metrics, such as 127.0.0.1:9464; none are served
+    /// without it
+    #[arg(long, env = "ENCOURS_METRICS", value_name = "ADDRESS")]
+    metrics: Option<String>,
+
+    /// Lets browsers call by gRPC-Web for pages of this origin, such as https://app.example.com; may
+    /// be given several times
+    #[arg(long, env = "ENCOURS_WEB_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    web_origin: Vec<WebOrigin>,
+
     /// Listens beyond this machine without encryption: whoever reaches the port reads and writes
     #[arg(long)]
     insecure: bool,
@@ -38,33 +50,34 @@ pub(crate) struct ServeArgs {
 
 /// Serves until SIGTERM or SIGINT; a second signal ends the process at once.
 pub(crate) async fn run(args: &ServeArgs) -> Outcome {
-    let address = address(&args.listen, args.insecure).await?;
+    let (listen, metrics) = addresses(args).await?;
     let mut signals = Signals::listen()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = NodeOptions {
         data: args.data.clone(),
         segment_len: args.segment_mib << 20,
         disk: Arc::new(OsDisk),
-        clock: Arc::new(SystemClock::new()),
+        clock: Arc::clone(&clock),
     };
     // Opening reads the whole log; nothing else runs yet that it could hold up.
     let node = tokio::task::block_in_place(|| Node::open(options))?;
     node.caught_up().await?;
-    let listener = match TcpListener::bind(address).await {
-        Ok(listener) => listener,
-        Err(error) => {
+    let (listener, metrics) = match listeners(listen, metrics).await {
+        Ok(listeners) => listeners,
+        Err(failure) => {
             node.stop().await?;
-            let message = format!("cannot listen on {address}: {error}");
-            return Err(Failure::new(Exit::Failure, message)
-                .hint("give another address with --listen, or port 0 for a free one"));
+            return Err(failure);
         }
     };
-    let address = listener.local_addr()?;
+    let api = node.api().with_web_origins(args.web_origin.iter().cloned());
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = node.api().serve(listener, async move {
+    let address = listener.local_addr()?;
+    let metrics =
+        metrics.map(|listener| Metrics::serve(listener, api.clone(), clock)).transpose()?;
+    let mut server = tokio::spawn(api.serve(listener, async move {
         let _ = stopped.await;
-    });
-    let mut server = tokio::spawn(server);
-    ready(address);
+    }));
+    ready(address, metrics.as_ref().map(|metrics| metrics.address));
     let mut broken = node.engine().failed();
     let mut fatal = None;
     tokio::select! {
@@ -90,6 +103,9 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     } else if !server.is_finished() {
         let _ = server.await;
     }
+    if let Some(metrics) = metrics {
+        metrics.task.abort();
+    }
     let closed = node.stop().await;
     match (engine_failed, fatal) {
         (Some(error), _) => Err(failed(&error)),
@@ -102,32 +118,82 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     }
 }
 
+/// The addresses for calls and for metrics.
+async fn addresses(args: &ServeArgs) -> Outcome<(SocketAddr, Option<SocketAddr>)> {
+    let listen = address("--listen", &args.listen, args.insecure).await?;
+    let metrics = match &args.metrics {
+        Some(metrics) => Some(address("--metrics", metrics, args.insecure).await?),
+        None => None,
+    };
+    Ok((listen, metrics))
+}
+
+/// The listeners for calls and for metrics.
+async fn listeners(
+    listen: SocketAddr,
+    metrics: Option<SocketAddr>,
+) -> Outcome<(TcpListener, Option<TcpListener>)> {
+    let listener = bind("--listen", listen).await?;
+    let metrics = match metrics {
+        Some(metrics) => Some(bind("--metrics", metrics).await?),
+        None => None,
+    };
+    Ok((listener, metrics))
+}
+
+async fn bind(option: &str, address: SocketAddr) -> Outcome<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(Exit::Failure, format!("cannot listen on {address}: {error}"))
+            .hint(format!("give another address with {option}, or port 0 for a free one"))
+    })
+}
+
+/// The metrics, for as long as the calls are served and those under way end.
+struct Metrics {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Metrics {
+    fn serve(listener: TcpListener, api: Api, clock: Arc<dyn Clock>) -> Outcome<Self> {
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(api.serve_metrics(listener, clock, std::future::pending()));
+        Ok(Self { address, task })
+    }
+}
+
 /// The address to listen on. Without encryption that is one of this machine alone, unless told
 /// otherwise.
-async fn address(listen: &str, insecure: bool) -> Outcome<SocketAddr> {
+async fn address(option: &str, listen: &str, insecure: bool) -> Outcome<SocketAddr> {
     let unusable = |why: String| {
-        Failure::usage(format!("--listen {listen:?}: {why}")).hint("it looks like 127.0.0.1:50051")
+        Failure::usage(format!("{option} {listen:?}: {why}")).hint("it looks like 127.0.0.1:50051")
     };
     let mut found = lookup_host(listen).await.map_err(|error| unusable(error.to_string()))?;
     let address = found.next().ok_or_else(|| unusable("no such address".to_owned()))?;
     if !address.ip().is_loopback() && !insecure {
         return Err(Failure::usage(format!(
-            "--listen {listen}: {address} can be reached from other machines, without encryption"
+            "{option} {listen}: {address} can be reached from other machines, without encryption"
         ))
         .hint("listen on 127.0.0.1, or say --insecure where the network is trusted"));
     }
     if insecure && !address.ip().is_loopback() {
-        warn!(%address, "listening beyond this machine without encryption");
+        warn!(%address, option, "listening beyond this machine without encryption");
     }
     Ok(address)
 }
 
-/// The one line on standard output: programs wait for it and read the address.
-fn ready(address: SocketAddr) {
+/// The lines on standard output: programs wait for the first and read the address. The second is
+/// there where metrics are served.
+fn ready(address: SocketAddr, metrics: Option<SocketAddr>) {
     info!(%address, "ready");
+    let mut lines = format!("listening on http://{address}\n");
+    if let Some(metrics) = metrics {
+        info!(address = %metrics, "metrics");
+        lines.push_str(&format!("metrics on http://{metrics}/metrics\n"));
+    }
     let mut out = std::io::stdout().lock();
     // WHY ignored: nobody needs to read it for the server to serve.
-    let _ = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
 }
 
 /// The signals that ask for an end.
@@ -157,16 +223,18 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_this_machine_needs_to_be_asked_for() {
-        assert!(address("127.0.0.1:0", false).await.is_ok());
-        assert!(address("[::1]:0", false).await.is_ok());
-        let refused = address("0.0.0.0:50051", false).await.unwrap_err();
+        assert!(address("--listen", "127.0.0.1:0", false).await.is_ok());
+        assert!(address("--listen", "[::1]:0", false).await.is_ok());
+        let refused = address("--metrics", "0.0.0.0:9464", false).await.unwrap_err();
         assert_eq!(refused.exit(), Exit::Usage);
         assert!(refused.to_string().contains("without encryption"), "{refused}");
-        assert!(address("0.0.0.0:50051", true).await.is_ok());
+        assert!(refused.to_string().contains("--metrics"), "{refused}");
+        assert!(address("--listen", "0.0.0.0:50051", true).await.is_ok());
     }
 
     #[tokio::test]
     async fn an_address_that_is_none_is_refused() {
-        assert!(address("nonsense", false).await.unwrap_err().to_string().contains("--listen"));
+        let refused = address("--listen", "nonsense", false).await.unwrap_err();
+        assert!(refused.to_string().contains("--listen"));
     }
 }
