@@ -88,7 +88,8 @@ impl Client {
     /// Connects, and fails at once where no server answers.
     pub(crate) async fn connect(args: &ServerArgs) -> Outcome<Self> {
         let ServerArgs { server, actor } = args;
-        let actor = actor.parse().map_err(|_| {
+        let printable = actor.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        let actor = actor.parse().ok().filter(|_| printable).ok_or_else(|| {
             Failure::usage(format!("--actor {actor:?} has characters outside printable ASCII"))
         })?;
         let endpoint = Endpoint::from_shared(server.clone())

@@ -96,10 +96,14 @@ impl Failure {
             _ => Exit::Refused,
         };
         let failure = Self::new(exit, told.to_string());
-        if told.reason == "UNKNOWN_LEDGER" {
-            failure.hint("`encours ledger list` shows the ledgers that there are")
-        } else {
-            failure
+        match told.reason.as_str() {
+            "UNKNOWN_LEDGER" => {
+                failure.hint("`encours ledger list` shows the ledgers that there are")
+            }
+            "MONEY_ALLOCATED" => {
+                failure.hint("--keep-unapplied takes them off and leaves them to the customer")
+            }
+            _ => failure,
         }
     }
 }

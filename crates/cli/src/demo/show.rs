@@ -19,7 +19,7 @@ use super::words::Language;
 use crate::client::PAGE;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::Node;
-use crate::output::{self, Cell, Column, Listing, Paint, print_text, render};
+use crate::output::{self, Cell, Column, Listing, Paint, line_width, print_text, render_within};
 use crate::verbs::activity;
 
 /// How many customers who owe something are shown,
@@ -151,7 +151,7 @@ async fn customers(api: &Api, lang: Language) -> Outcome<String> {
     };
     let counts = totals.customers.unwrap_or_default();
     let mut out = heading(lang.say("Customers", "Clients"));
-    out += &render(&listing);
+    out += &render_within(&listing, line_width());
     let counted = [
         (counts.overdue, "OVERDUE"),
         (counts.awaiting_payment, "AWAITING_PAYMENT"),
@@ -314,7 +314,7 @@ async fn invoice(api: &Api, lang: Language, id: &str) -> Outcome<String> {
     let title = lang.say("The life of invoice", "La vie de la facture");
     let why = lang.say("a direct debit that bounced", "un prélèvement rejeté");
     let mut out = heading(&format!("{title} {}: {why}", invoice.number));
-    out += &render(&listing);
+    out += &render_within(&listing, line_width());
     Ok(out)
 }
 

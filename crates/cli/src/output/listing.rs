@@ -6,7 +6,7 @@ use encours_domain::Money;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Format;
-use super::table::{Paint, render};
+use super::table::{Paint, line_width, render_within};
 use crate::failure::Outcome;
 
 /// One value.
@@ -198,7 +198,7 @@ impl Printer {
     /// Adds a row as single values; empty ones are left out.
     pub(crate) fn facts(&mut self, columns: &[Column], row: Vec<Cell>) {
         let named = columns.iter().map(|column| column.name).zip(row);
-        self.listing.facts.extend(named.filter(|(_, cell)| *cell != Cell::Empty));
+        self.listing.facts.extend(named.filter(|(_, cell)| !cell.plain().is_empty()));
     }
 
     /// Shows the single values of a table before its rows.
@@ -219,7 +219,7 @@ impl Printer {
             out.flush()?;
             return Ok(());
         }
-        print_text(&render(&self.listing))
+        print_text(&render_within(&self.listing, line_width()))
     }
 }
 

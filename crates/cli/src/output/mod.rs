@@ -9,7 +9,7 @@ mod values;
 use clap::ValueEnum;
 
 pub(crate) use listing::{Cell, Column, Listing, Printer, print_text};
-pub(crate) use table::{Paint, fields, render};
+pub(crate) use table::{Paint, fields, line_width, render_within};
 pub(crate) use values::{amount, date, day, money, word};
 
 /// How to print.

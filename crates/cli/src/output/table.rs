@@ -48,16 +48,61 @@ impl Paint {
     }
 }
 
-/// The text of a table: heading, rows, totals under a line, facts under those.
-pub(crate) fn render(listing: &Listing) -> String {
+/// What stands between two columns.
+const GAP: &str = "  ";
+
+/// How many characters a line may have: as `COLUMNS` says, else as wide as the terminal is; `None`
+/// where standard output is none.
+pub(crate) fn line_width() -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let measured = || terminal_size::terminal_size_of(std::io::stdout());
+    said.filter(|width| *width > 0).or_else(|| measured().map(|(width, _)| usize::from(width.0)))
+}
+
+/// A listing as it fits into lines of this width: a table, or where that is too wide one value a
+/// line.
+pub(crate) fn render_within(listing: &Listing, width: Option<usize>) -> String {
+    let widths = widths(listing);
+    let gaps = GAP.len() * widths.len().saturating_sub(1);
+    let needed = widths.iter().sum::<usize>() + gaps;
+    match width {
+        Some(width) if needed > width && !listing.rows.is_empty() => records(listing),
+        _ => render(listing),
+    }
+}
+
+/// Every row as a block of single values; empty ones are left out.
+fn records(listing: &Listing) -> String {
     let Listing { columns, rows, totals, facts, .. } = listing;
-    let all = || rows.iter().chain(totals);
+    let mut blocks: Vec<String> = Vec::new();
+    for row in rows.iter().chain(totals) {
+        let named = columns.iter().map(|column| column.name).zip(row.iter().cloned());
+        let given: Vec<_> = named.filter(|(_, cell)| !cell.shown().is_empty()).collect();
+        blocks.push(fields(&given));
+    }
+    if !facts.is_empty() {
+        let at = if listing.facts_first { 0 } else { blocks.len() };
+        blocks.insert(at, fields(facts));
+    }
+    blocks.join("\n")
+}
+
+/// The characters that each column takes.
+fn widths(listing: &Listing) -> Vec<usize> {
+    let Listing { columns, rows, totals, .. } = listing;
     let mut widths: Vec<usize> = columns.iter().map(|column| column.name.len()).collect();
-    for row in all() {
+    for row in rows.iter().chain(totals) {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.shown().chars().count());
         }
     }
+    widths
+}
+
+/// The text of a table: heading, rows, totals under a line, facts under those.
+pub(crate) fn render(listing: &Listing) -> String {
+    let Listing { columns, rows, totals, facts, .. } = listing;
+    let widths = widths(listing);
     let mut out = String::new();
     if listing.facts_first {
         out.push_str(&fields(facts));
@@ -74,7 +119,7 @@ pub(crate) fn render(listing: &Listing) -> String {
             } else {
                 write!(out, "{gap}{text}{fill}")
             };
-            gap = "  ";
+            gap = GAP;
         }
         out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
@@ -126,9 +171,12 @@ mod tests {
     use super::super::Column;
     use super::*;
 
-    #[test]
-    fn columns_are_aligned_and_numbers_stand_at_the_right() {
-        let listing = Listing {
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    fn customers() -> Listing {
+        Listing {
             columns: const { &[Column::left("customer_id"), Column::right("open")] },
             name: "customers",
             rows: vec![
@@ -138,8 +186,32 @@ mod tests {
             totals: vec![vec![Cell::text("TOTAL"), Cell::Count(12_352)]],
             facts: vec![("open_items", Cell::Count(2))],
             facts_first: false,
-        };
-        let plain = anstream::adapter::strip_str(&render(&listing)).to_string();
+        }
+    }
+
+    #[test]
+    fn where_a_table_is_too_wide_every_value_has_its_line() {
+        let listing = customers();
+        assert_eq!(render_within(&listing, Some(21)), render(&listing));
+        assert_eq!(render_within(&listing, None), render(&listing));
+        assert_eq!(
+            plain(&render_within(&listing, Some(20))),
+            "customer id  Léa\n\
+             open         7\n\
+             \n\
+             customer id  a-longer-name\n\
+             open         12,345\n\
+             \n\
+             customer id  TOTAL\n\
+             open         12,352\n\
+             \n\
+             open items  2\n"
+        );
+    }
+
+    #[test]
+    fn columns_are_aligned_and_numbers_stand_at_the_right() {
+        let plain = plain(&render(&customers()));
         assert_eq!(
             plain,
             "customer id      open\n\

@@ -38,6 +38,36 @@ pub(crate) fn row(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
     ])
 }
 
+/// What an event is about: the id of the document, payment, customer or clock.
+pub(crate) fn subject(event: &v1::PublicEvent) -> String {
+    match event.body.clone() {
+        Some(
+            Body::ClockCreated(v1::ClockCreated { clock_id: id, .. })
+            | Body::ClockAdvanced(v1::ClockAdvanced { clock_id: id, .. })
+            | Body::DayOpened(v1::DayOpened { clock_id: id, .. })
+            | Body::DayFinished(v1::DayFinished { clock_id: id, .. })
+            | Body::CustomerCreated(v1::CustomerCreated { customer_id: id, .. })
+            | Body::CustomerUpdated(v1::CustomerUpdated { customer_id: id, .. })
+            | Body::InvoiceIssued(v1::InvoiceIssued { invoice_id: id, .. })
+            | Body::InvoiceSent(v1::InvoiceSent { invoice_id: id, .. })
+            | Body::InvoiceDisputed(v1::InvoiceDisputed { invoice_id: id, .. })
+            | Body::InvoiceDisputeResolved(v1::InvoiceDisputeResolved { invoice_id: id, .. })
+            | Body::InvoiceDue(v1::InvoiceDue { invoice_id: id, .. })
+            | Body::InvoiceOverdue(v1::InvoiceOverdue { invoice_id: id, .. })
+            | Body::InvoicePaid(v1::InvoicePaid { invoice_id: id, .. })
+            | Body::InvoiceReopened(v1::InvoiceReopened { invoice_id: id, .. })
+            | Body::InvoiceCancelled(v1::InvoiceCancelled { invoice_id: id, .. })
+            | Body::PaymentRecorded(v1::PaymentRecorded { payment_id: id, .. })
+            | Body::PaymentReversed(v1::PaymentReversed { payment_id: id, .. })
+            | Body::CreditNoteIssued(v1::CreditNoteIssued { credit_note_id: id, .. })
+            | Body::AllocationMade(v1::AllocationMade { invoice_id: id, .. })
+            | Body::AllocationUndone(v1::AllocationUndone { invoice_id: id, .. }),
+        ) => id,
+        Some(Body::LedgerCreated(_)) => event.ledger_id.clone(),
+        _ => String::new(),
+    }
+}
+
 /// The business date, the amount and what else there is to say.
 fn told(body: &Body) -> (Option<v1::Date>, Option<v1::Money>, String) {
     let due = |date: Option<v1::Date>| match output::date(date) {
@@ -45,6 +75,12 @@ fn told(body: &Body) -> (Option<v1::Date>, Option<v1::Money>, String) {
         _ => String::new(),
     };
     match body.clone() {
+        Body::ClockCreated(e) => (e.day, None, format!("{} in {}", e.clock_id, e.time_zone)),
+        Body::ClockAdvanced(e) => (e.target, None, String::new()),
+        Body::DayOpened(e) => (e.day, None, String::new()),
+        Body::DayFinished(e) => (e.day, None, String::new()),
+        Body::LedgerCreated(e) => (None, None, e.currency_code),
+        Body::CustomerUpdated(e) => (None, None, e.changed_details.join(", ")),
         Body::InvoiceIssued(e) => (e.issue_date, e.total, due(e.due_date)),
         Body::InvoiceSent(e) => (e.date, None, String::new()),
         Body::InvoiceDisputed(e) => (e.date, None, String::new()),

@@ -7,7 +7,7 @@ use encours_proto::v1;
 use super::{ChangeArgs, LedgerArgs, WriteArgs, day, ledger, written};
 use crate::client::Client;
 use crate::failure::Outcome;
-use crate::output::{self, Printer};
+use crate::output::{self, Cell, Printer};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ClockVerb {
@@ -42,7 +42,9 @@ pub(crate) async fn run(verb: &ClockVerb) -> Outcome {
     };
     let answer = client.ledgers().advance_clock(request).await?.into_inner();
     let mut printer = Printer::start(common.output, "ledger", &ledger::COLUMNS)?;
-    printer.row(ledger::row(&answer.ledger.unwrap_or_default()))?;
+    let ledger = answer.ledger.unwrap_or_default();
+    printer.row(ledger::row(&ledger))?;
+    printer.fact("version", Cell::Count(ledger.version));
     for (name, value) in written(answer.position, answer.repeat, validate_only) {
         printer.fact(name, value);
     }

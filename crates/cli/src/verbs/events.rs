@@ -96,6 +96,7 @@ async fn read(args: &EventsArgs) -> Outcome {
         let filter = Some(args.filter());
         let request = v1::ReadEventsRequest { filter, after_position, page_size, min_position };
         let page = client.event_log().read_events(request).await?.into_inner();
+        lines.head()?;
         for event in &page.events {
             lines.event(event)?;
             left -= 1;
@@ -119,7 +120,6 @@ async fn watch(args: &EventsArgs) -> Outcome {
         v1::WatchEventsRequest { filter: Some(args.filter()), after_position: at, min_position };
     let mut events = client.event_log().watch_events(request).await?.into_inner();
     let mut lines = Lines::start(args.common.output)?;
-    lines.flush()?;
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     while left > 0 {
@@ -130,11 +130,12 @@ async fn watch(args: &EventsArgs) -> Outcome {
         let go_on = || format!("go on with --from {}", at + 1);
         match message {
             Ok(Some(message)) => {
+                lines.head()?;
                 if let Some(event) = &message.event {
                     lines.event(event)?;
-                    lines.flush()?;
                     left -= 1;
                 }
+                lines.flush()?;
                 at = message.position;
             }
             Ok(None) => {
@@ -158,10 +159,11 @@ fn told(done: &str, at: u64) {
     );
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column::right("position"),
     Column::left("date"),
     Column::left("event"),
+    Column::left("subject"),
     Column::left("customer_id"),
     Column::right("amount"),
     Column::left("currency"),
@@ -172,7 +174,7 @@ const COLUMNS: [Column; 10] = [
 ];
 
 /// Widths of the columns that a line for people has; the last one is as long as it is.
-const WIDTHS: [usize; 7] = [8, 10, 24, 16, 14, 3, 0];
+const WIDTHS: [usize; 8] = [8, 10, 24, 14, 14, 12, 8, 0];
 
 /// The values of an event, one per column.
 fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
@@ -186,7 +188,10 @@ fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
     };
     let customer = Cell::text(&event.customer_id);
     let ledger = Cell::text(&event.ledger_id);
-    Ok(vec![position, date, name, customer, amount, currency, detail, ledger, actor, recorded])
+    let subject = Cell::text(activity::subject(event));
+    Ok(vec![
+        position, date, name, subject, customer, amount, currency, detail, ledger, actor, recorded,
+    ])
 }
 
 /// Prints events as they come.
@@ -194,6 +199,7 @@ struct Lines {
     out: io::BufWriter<io::StdoutLock<'static>>,
     format: Format,
     message: MessageDescriptor,
+    headed: bool,
 }
 
 impl Lines {
@@ -205,17 +211,24 @@ impl Lines {
             .get_message_by_name("encours.v1.PublicEvent")
             .ok_or_else(|| broken("it has no PublicEvent".to_owned()))?;
         let out = io::BufWriter::new(io::stdout().lock());
-        let mut lines = Self { out, format, message };
-        let names = COLUMNS.iter().map(|column| column.name.to_owned());
-        match format {
-            Format::Json => {}
-            Format::Csv => lines.csv(names)?,
-            Format::Table => lines.line(names.map(|name| name.replace('_', " ")))?,
+        Ok(Self { out, format, message, headed: false })
+    }
+
+    /// Prints the names of the columns, once; not before the server has accepted what was asked.
+    fn head(&mut self) -> Outcome {
+        if std::mem::replace(&mut self.headed, true) {
+            return Ok(());
         }
-        Ok(lines)
+        let names = COLUMNS.iter().map(|column| column.name.to_owned());
+        match self.format {
+            Format::Json => Ok(()),
+            Format::Csv => self.csv(names),
+            Format::Table => self.line(names.map(|name| name.replace('_', " "))),
+        }
     }
 
     fn event(&mut self, event: &v1::PublicEvent) -> Outcome {
+        self.head()?;
         match self.format {
             Format::Json => self.json(event),
             Format::Csv => self.csv(cells(event)?.iter().map(Cell::plain)),

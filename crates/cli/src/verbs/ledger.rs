@@ -212,7 +212,9 @@ async fn create(args: &CreateArgs) -> Outcome {
     };
     let answer = client.ledgers().create_ledger(request).await?.into_inner();
     let mut printer = Printer::start(common.output, "ledger", &COLUMNS)?;
-    printer.row(row(&answer.ledger.unwrap_or_default()))?;
+    let ledger = answer.ledger.unwrap_or_default();
+    printer.row(row(&ledger))?;
+    printer.fact("version", Cell::Count(ledger.version));
     for (name, value) in written(answer.position, answer.repeat, validate_only) {
         printer.fact(name, value);
     }

@@ -273,6 +273,7 @@ async fn create(args: &CreateArgs) -> Outcome {
     for row in rows(&customer, &currency)? {
         printer.row(row)?;
     }
+    printer.fact("version", Cell::Count(customer.version));
     for (name, value) in written(answer.position, answer.repeat, validate_only) {
         printer.fact(name, value);
     }

@@ -361,6 +361,7 @@ async fn issue(args: &IssueArgs) -> Outcome {
     }
     let mut printer = Printer::start(common.output, "invoice", &COLUMNS)?;
     printer.row(row(&invoice)?)?;
+    printer.fact("version", Cell::Count(invoice.version));
     for (name, value) in written(position, answer.repeat, validate_only) {
         printer.fact(name, value);
     }

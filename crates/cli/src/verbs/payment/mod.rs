@@ -286,7 +286,9 @@ async fn record(args: &RecordArgs) -> Outcome {
     };
     let answer = client.payments().record_payment(request).await?.into_inner();
     let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
-    printer.row(row(&answer.payment.unwrap_or_default())?)?;
+    let payment = answer.payment.unwrap_or_default();
+    printer.row(row(&payment)?)?;
+    printer.fact("version", Cell::Count(payment.version));
     for (name, value) in written(answer.position, answer.repeat, validate_only) {
         printer.fact(name, value);
     }
