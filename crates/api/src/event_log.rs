@@ -107,7 +107,12 @@ impl EventLogService for Api {
                 to.blocking_send(Ok(step(v1::verify_log_response::Step::Progress(progress))))
                     .is_ok()
             };
-            if let Some(result) = check(&*api.reader, going_on) {
+            if let Some(mut result) = check(&*api.reader, going_on) {
+                if result.intact {
+                    let digest = api.model.digest();
+                    result.digest = digest.value.to_string();
+                    result.digest_position = digest.position.0;
+                }
                 let result = step(v1::verify_log_response::Step::Result(result));
                 let _ = to.blocking_send(Ok(result));
             } else {

@@ -34,7 +34,7 @@ pub(crate) struct LogArgs {
     common: VerbArgs,
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::left("result"),
     Column::left("log_id"),
     Column::right("frames"),
@@ -43,6 +43,7 @@ const COLUMNS: [Column; 8] = [
     Column::right("position"),
     Column::left("tail_hash"),
     Column::left("recorded_at"),
+    Column::left("digest"),
 ];
 
 pub(crate) async fn run(verb: &LogVerb) -> Outcome {
@@ -105,6 +106,7 @@ fn files(args: &LogArgs) -> Outcome {
                 tail.hash.to_string()
             }),
             moment(tail.recorded_at.0),
+            Cell::Empty,
         ],
     )
 }
@@ -167,6 +169,7 @@ fn told(args: &LogArgs, result: v1::VerifyResult) -> Outcome {
             Cell::Count(result.events),
             Cell::text(hex(&result.frame_hash)),
             Cell::Empty,
+            Cell::text(result.digest),
         ],
     )
 }
@@ -187,6 +190,7 @@ async fn head(args: &LogArgs) -> Outcome {
             Cell::Count(head.position),
             Cell::text(hex(&head.frame_hash)),
             moment(at.seconds.saturating_mul(1_000_000) + i64::from(at.nanos / 1_000)),
+            Cell::Empty,
         ],
     )
 }
