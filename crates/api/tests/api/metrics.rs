@@ -145,3 +145,22 @@ async fn only_metrics_are_there() {
     let long = get(&address, &format!("GET /metrics HTTP/1.1\r\nx: {long}\r\n\r\n")).await;
     assert!(long.starts_with("HTTP/1.1 431"), "{long}");
 }
+
+#[tokio::test]
+async fn the_page_of_operations_lists_every_metric() {
+    let (_server, address, _clock) = observed().await;
+    let answer = get(&address, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let typed = answer.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let served: BTreeSet<_> = typed.filter_map(|line| line.split_once(' ')).collect();
+    let page = include_str!("../../../../docs/operations.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `encours_"));
+    let listed: BTreeSet<_> = rows
+        .map(|row| {
+            let (name, rest) = row.split_once("` | ").unwrap();
+            (format!("encours_{name}"), rest.split([' ', '|']).next().unwrap())
+        })
+        .collect();
+    let served: BTreeSet<_> =
+        served.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect();
+    assert_eq!(served, listed);
+}
