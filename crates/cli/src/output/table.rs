@@ -66,7 +66,7 @@ pub(crate) fn render_within(listing: &Listing, width: Option<usize>) -> String {
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     let needed = widths.iter().sum::<usize>() + gaps;
     match width {
-        Some(width) if needed > width && !listing.rows.is_empty() => records(listing),
+        Some(width) if needed > width => records(listing),
         _ => render(listing),
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 use encours_proto::{FILE_DESCRIPTOR_SET, Message as _, v1};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{VerbArgs, activity};
 use crate::client::{Client, PAGE};
@@ -113,6 +114,8 @@ async fn read(args: &EventsArgs) -> Outcome {
 }
 
 async fn watch(args: &EventsArgs) -> Outcome {
+    // WHY first: from here on Ctrl-C ends the watch, not the process.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let client = Client::connect(&args.common.server).await?;
     let min_position = client.head().await?.position;
     let mut at = args.from - 1;
@@ -121,10 +124,9 @@ async fn watch(args: &EventsArgs) -> Outcome {
     let mut events = client.event_log().watch_events(request).await?.into_inner();
     let mut lines = Lines::start(args.common.output)?;
     let mut left = args.limit.unwrap_or(u64::MAX);
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     while left > 0 {
         let message = tokio::select! {
-            _ = &mut interrupt => break,
+            _ = interrupt.recv() => break,
             message = events.message() => message,
         };
         let go_on = || format!("go on with --from {}", at + 1);
