@@ -55,11 +55,15 @@ async fn connect(server: &Server) -> TcpStream {
 /// Sends a request and reads to the end of the connection.
 async fn ask(server: &Server, head: String, body: &[u8]) -> Answer {
     let mut stream = connect(server).await;
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(body).await.unwrap();
+    // Where it is closed at once, reading tells.
+    let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
     let mut bytes = Vec::new();
-    soon("the answer", stream.read_to_end(&mut bytes)).await.unwrap();
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let ended = soon("the answer", stream.read_to_end(&mut bytes)).await;
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        // Closed without a word.
+        assert!(bytes.is_empty(), "{ended:?} {bytes:?}");
+        return Answer { status: 0, head: String::new(), body: bytes };
+    };
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let mut body = bytes[end + 4..].to_vec();
@@ -206,4 +210,34 @@ async fn a_request_that_trickles_is_ended() {
     let answer = String::from_utf8_lossy(&bytes).to_lowercase();
     assert!(answer.contains("grpc-status: 4"), "{answer}");
     trickling.abort();
+}
+
+#[tokio::test]
+async fn slow_callers_over_http1_leave_places_for_the_others() {
+    let (server, mut client) = acme().await;
+    let mut slow = Vec::new();
+    for _ in 0..encours_api::MAX_HTTP1_CONNECTIONS + 40 {
+        let mut stream = connect(&server).await;
+        stream.write_all(b"POST /encours.v1.").await.unwrap();
+        slow.push(stream);
+    }
+    // The ones past the limit are closed, the first stay.
+    for stream in slow.iter_mut().rev().take(40) {
+        let closed = soon("the end", stream.read(&mut [0; 1])).await;
+        assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    }
+    client.customer("ada").await;
+    let mut another = server.client().await;
+    another.customer("bob").await;
+    slow.truncate(0);
+    let mut answer = call(&server, GET, &acme_please(), &[]).await;
+    // The places come back once the server has seen that the callers left.
+    for _ in 0..50 {
+        if answer.status == 200 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        answer = call(&server, GET, &acme_please(), &[]).await;
+    }
+    panic!("{}", answer.status);
 }
