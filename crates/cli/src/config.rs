@@ -43,8 +43,12 @@ pub(crate) fn apply(command: Command, path: &Path) -> Outcome<Command> {
     let mut text = String::new();
     // A file of the user's, read and left alone: the trait Disk is for what Encours stores.
     File::open(path)
-        .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
         .map_err(|error| Failure::usage(format!("--config {}: {error}", path.display())))?;
+    if text.len() as u64 > MAX_BYTES {
+        let path = path.display();
+        return Err(Failure::usage(format!("--config {path}: longer than {MAX_BYTES} bytes")));
+    }
     set(command, &Source { path, text: &text })
 }
 
