@@ -22,13 +22,14 @@ pub(crate) enum LedgerVerb {
     Totals(LedgerArgs),
     /// Creates a ledger
     #[command(after_help = CREATE_EXAMPLE)]
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
 }
 
 const CREATE_EXAMPLE: &str = "\
 Examples:
   encours ledger create --ledger acme --currency EUR --time-zone Europe/Paris
-  encours ledger create --ledger trial --currency EUR --test-clock 2026-01-01";
+  encours ledger create --ledger trial --currency EUR --test-clock 2026-01-01 \\
+    --invoice-numbers F{year}-{seq:4} --net-days 45";
 
 #[derive(Args, Debug)]
 pub(crate) struct CreateArgs {
@@ -46,8 +47,24 @@ pub(crate) struct CreateArgs {
     /// Puts it on a test clock that starts on this day, instead of the system's time
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     test_clock: Option<Day>,
+    /// Name of the test clock; ledgers that name the same one share it; the ledger's id where left
+    /// out
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value = "",
+        hide_default_value = true,
+        requires = "test_clock"
+    )]
+    clock: String,
     #[command(flatten)]
     terms: TermsArgs,
+    /// Pattern of the numbers allotted to invoices; INV-{year}-{seq:5} where left out
+    #[arg(long, value_name = "PATTERN", default_value = "", hide_default_value = true)]
+    invoice_numbers: String,
+    /// Pattern of the numbers allotted to credit notes; CN-{year}-{seq:5} where left out
+    #[arg(long, value_name = "PATTERN", default_value = "", hide_default_value = true)]
+    credit_note_numbers: String,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -204,10 +221,12 @@ async fn create(args: &CreateArgs) -> Outcome {
         currency_code: args.currency.clone(),
         time_zone: args.time_zone.clone(),
         test_clock: args.test_clock.map(|start| v1::TestClock {
-            clock_id: String::new(),
+            clock_id: args.clock.clone(),
             start_date: Some(output::day(start)),
         }),
         terms: args.terms.terms(),
+        invoice_number_pattern: args.invoice_numbers.clone(),
+        credit_note_number_pattern: args.credit_note_numbers.clone(),
         ..Default::default()
     };
     let answer = client.ledgers().create_ledger(request).await?.into_inner();

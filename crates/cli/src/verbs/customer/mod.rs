@@ -118,6 +118,13 @@ fn contact(text: &str) -> Result<v1::Contact, String> {
     Ok(v1::Contact { name: (*name).to_owned(), email: part(0), phone: part(1) })
 }
 
+/// Somebody to write to, as on the command line.
+fn contact_text(contact: &v1::Contact) -> String {
+    let parts = [contact.name.as_str(), contact.email.as_str(), contact.phone.as_str()];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(", ")
+}
+
 const COLUMNS: [Column; 11] = [
     Column::left("customer_id"),
     Column::left("name"),
@@ -238,10 +245,9 @@ async fn show(args: &ShowArgs) -> Outcome {
             printer.fact(name, Cell::text(text));
         }
     }
-    for contact in &customer.contacts {
-        let parts = [contact.name.as_str(), contact.email.as_str(), contact.phone.as_str()];
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        printer.fact("contact", Cell::text(parts.join(", ")));
+    if !customer.contacts.is_empty() {
+        let contacts: Vec<String> = customer.contacts.iter().map(contact_text).collect();
+        printer.fact("contacts", Cell::text(contacts.join("; ")));
     }
     printer.fact("version", Cell::Count(customer.version));
     printer.fact("position", Cell::Count(answer.position));

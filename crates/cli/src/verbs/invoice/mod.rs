@@ -1,16 +1,17 @@
 //! `encours invoice list|show|activity|issue|send|cancel|dispute|resolve`.
 
 mod change;
+mod issue;
 
 use clap::{Args, Subcommand, ValueEnum};
-use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{LedgerArgs, TermsArgs, WriteArgs, activity, amount, currency, day, written};
+use super::{LedgerArgs, activity};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
 use crate::output::{self, Cell, Column, Format, Printer};
 use change::{CancelArgs, DatedArgs};
+use issue::{ISSUE_EXAMPLES, IssueArgs};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum InvoiceVerb {
@@ -26,7 +27,7 @@ pub(crate) enum InvoiceVerb {
     #[command(after_help = "Example:\n  encours invoice activity F-1 --ledger acme --output csv")]
     Activity(ShowArgs),
     /// Issues an invoice
-    #[command(after_help = ISSUE_EXAMPLE)]
+    #[command(after_help = ISSUE_EXAMPLES)]
     Issue(IssueArgs),
     /// Notes the day on which an invoice went out
     #[command(after_help = "Example:\n  encours invoice send F-1 --ledger acme --date 2026-01-05")]
@@ -41,11 +42,6 @@ pub(crate) enum InvoiceVerb {
     #[command(after_help = "Example:\n  encours invoice resolve F-1 --ledger acme")]
     Resolve(DatedArgs),
 }
-
-const ISSUE_EXAMPLE: &str = "\
-Example:
-  encours invoice issue --ledger acme --customer dupont --invoice F-1 --total 1200.00 \\
-    --net-days 45 --request-id order-4711";
 
 const CANCEL_EXAMPLE: &str = "\
 Example:
@@ -110,47 +106,6 @@ pub(crate) struct ShowArgs {
     target: LedgerArgs,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct IssueArgs {
-    #[command(flatten)]
-    target: LedgerArgs,
-    /// The customer that owes it
-    #[arg(long, value_name = "ID")]
-    customer: String,
-    /// What is claimed, tax included, such as 1200.00 or "1200.00 USD"
-    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
-    total: String,
-    /// Id of the new invoice; assigned where left out
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    invoice: String,
-    /// Its number; allotted by the ledger's series where left out
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    number: String,
-    /// The issue date; the ledger's today where left out
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
-    date: Option<Day>,
-    /// The due date; by the customer's terms where left out
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day,
-          conflicts_with_all = ["net_days", "on_receipt"])]
-    due: Option<Day>,
-    #[command(flatten)]
-    terms: TermsArgs,
-    /// ISO 11649 creditor reference; made from the number where left out
-    #[arg(long, value_name = "RF...", default_value = "", hide_default_value = true)]
-    reference: String,
-    /// The customer's purchase-order number
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    purchase_order: String,
-    /// Free text
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    text: String,
-    /// Notes it as sent on its issue date too
-    #[arg(long)]
-    sent: bool,
-    #[command(flatten)]
-    write: WriteArgs,
-}
-
 pub(super) const COLUMNS: [Column; 12] = [
     Column::left("invoice_id"),
     Column::left("number"),
@@ -190,7 +145,7 @@ pub(crate) async fn run(verb: &InvoiceVerb) -> Outcome {
         InvoiceVerb::List(args) => list(args).await,
         InvoiceVerb::Show(args) => show(args).await,
         InvoiceVerb::Activity(args) => activity_of(args).await,
-        InvoiceVerb::Issue(args) => issue(args).await,
+        InvoiceVerb::Issue(args) => issue::issue(args).await,
         InvoiceVerb::Send(args) => change::send(args).await,
         InvoiceVerb::Cancel(args) => change::cancel(args).await,
         InvoiceVerb::Dispute(args) => change::dispute(args).await,
@@ -276,6 +231,14 @@ async fn show(args: &ShowArgs) -> Outcome {
                 printer.fact(name, Cell::text(text));
             }
         }
+        if !content.lines.is_empty() {
+            let lines: Vec<String> = content.lines.iter().map(issue::line_text).collect();
+            printer.fact("lines", Cell::text(lines.join("; ")));
+        }
+        if !content.metadata.is_empty() {
+            let pairs = content.metadata.iter().map(|(key, value)| format!("{key}={value}"));
+            printer.fact("metadata", Cell::text(pairs.collect::<Vec<_>>().join("; ")));
+        }
     }
     printer.fact("version", Cell::Count(invoice.version));
     add_activity(&mut printer, &client, &invoice, min_position).await?;
@@ -320,50 +283,4 @@ async fn add_activity(
 
 fn word(name: &str, prefix: &str) -> Cell {
     Cell::text(output::word(name, prefix))
-}
-
-async fn issue(args: &IssueArgs) -> Outcome {
-    use v1::issue_invoice_request::Due;
-    let LedgerArgs { ledger, common } = &args.target;
-    let client = Client::connect(&common.server).await?;
-    let default = currency(&client, ledger, &args.customer).await?;
-    let WriteArgs { request_id, validate_only, reason } = args.write.clone();
-    let date = args.due.map(|due| Due::DueDate(output::day(due)));
-    let request = v1::IssueInvoiceRequest {
-        ledger_id: ledger.clone(),
-        request_id,
-        validate_only,
-        reason,
-        invoice_id: args.invoice.clone(),
-        customer_id: args.customer.clone(),
-        number: args.number.clone(),
-        issue_date: args.date.map(output::day),
-        due: date.or(args.terms.terms().map(Due::Terms)),
-        reference: args.reference.clone(),
-        purchase_order: args.purchase_order.clone(),
-        text: args.text.clone(),
-        total: Some(amount("--total", &args.total, &default)?),
-        ..Default::default()
-    };
-    let answer = client.invoices().issue_invoice(request).await?.into_inner();
-    let mut invoice = answer.invoice.unwrap_or_default();
-    let mut position = answer.position;
-    if args.sent && !validate_only && !answer.repeat {
-        let request = v1::MarkSentRequest {
-            ledger_id: ledger.clone(),
-            invoice_id: invoice.invoice_id.clone(),
-            date: invoice.issue_date,
-            ..Default::default()
-        };
-        let sent = client.invoices().mark_sent(request).await?.into_inner();
-        invoice = sent.invoice.unwrap_or(invoice);
-        position = sent.position;
-    }
-    let mut printer = Printer::start(common.output, "invoice", &COLUMNS)?;
-    printer.row(row(&invoice)?)?;
-    printer.fact("version", Cell::Count(invoice.version));
-    for (name, value) in written(position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
 }
