@@ -162,8 +162,14 @@ pub(crate) fn fields(facts: &[(&'static str, Cell)]) -> String {
     out
 }
 
+/// The name of a column for people: `d31_60` is a band of days.
 fn title(name: &str) -> String {
-    name.replace('_', " ")
+    let band = name.strip_prefix('d').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    match band.and_then(|band| band.split_once('_')) {
+        Some((from, "plus")) => format!("{from}+ days"),
+        Some((from, to)) => format!("{from}-{to} days"),
+        None => name.replace('_', " "),
+    }
 }
 
 #[cfg(test)]
