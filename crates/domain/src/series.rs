@@ -73,6 +73,14 @@ impl Pattern {
         if parts.windows(2).any(adjacent) {
             return Err(wrong("year and sequence need a text between them"));
         }
+        // WHY: else a number that the series allots could be read in two ways, and be given before.
+        let runs_on = |pair: &[Part]| {
+            matches!(pair, [Part::Sequence(_), Part::Text(text)]
+                if text.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        if parts.windows(2).any(runs_on) {
+            return Err(wrong("the text after {seq} must not begin with a digit"));
+        }
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-:/.".contains(c);
         let texts = parts.iter().filter_map(|part| match part {
             Part::Text(text) => Some(text),

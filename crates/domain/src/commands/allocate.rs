@@ -133,8 +133,11 @@ impl Allocate {
         let sources = state.indexes().free_sources(ledger.no, row.customer, row.currency);
         for source in sources.filter(wanted) {
             let amount = book.unapplied_of(source)?.min(left);
-            if amount == 0 {
+            if amount == 0 || !book.has_room(invoice)? {
                 break;
+            }
+            if !book.may_take_another(source)? {
+                continue;
             }
             book.allocate(source, invoice, amount, date)?;
             left -= amount;

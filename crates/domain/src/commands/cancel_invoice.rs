@@ -10,6 +10,7 @@ use crate::number::{InvoiceNo, Source, Subject};
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
 use crate::state::{Invoice, Ledger, State};
+use crate::text;
 
 /// Cancels an invoice by a credit note over all that is creditable. Other credits used on it are
 /// returned. Refused where payments are allocated, unless `keep_unapplied`.
@@ -54,8 +55,8 @@ impl CancelInvoice {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
         let id = lookup::assigned(self.credit_note_id.as_ref(), "credit_note_id")?;
+        let subject = Subject::Invoice(ledger.no, invoice);
         if let Some(Decision::Repeat { position, .. }) = repeat(state, context, ledger, &id)? {
-            let subject = Subject::Invoice(ledger.no, invoice);
             return Ok(Decision::Repeat { subject, position });
         }
         lookup::check_version(context, row.version)?;
@@ -67,6 +68,7 @@ impl CancelInvoice {
             }
         }
         let creditable = row.total - row.credit_noted;
+        text::check("reason", &self.reason)?;
         let mut date = self.date.unwrap_or(lookup::today(state, ledger)?);
         if creditable > 0 {
             let asked = NewCreditNote {

@@ -30,7 +30,7 @@ pub struct CreateCustomer {
 }
 
 /// The personal details of a customer; what is `None` is not set, or not changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CustomerDetails {
     /// The name; never empty.
     pub name: Option<String>,
@@ -84,6 +84,13 @@ impl CreateCustomer {
             details: self.details.secrets()?,
         };
         Ok(Decision::Accept(vec![event.into()]))
+    }
+}
+
+/// Shows which details are set, and nothing of them.
+impl std::fmt::Debug for CustomerDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.set()).finish()
     }
 }
 

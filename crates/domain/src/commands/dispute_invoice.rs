@@ -52,7 +52,8 @@ impl DisputeInvoice {
                 .with("disputed_since", since));
         }
         let today = lookup::today(state, ledger)?;
-        let date = lookup::not_before(self.date, today, row.issue_date, "issue")?;
+        let last = row.resolved_on.map_or(row.issue_date, |day| day.max(row.issue_date));
+        let date = lookup::not_before(self.date, today, last, "issue or of the last resolution")?;
         let reason = self.reason.as_str().into();
         let event = InvoiceDisputed { ledger: ledger.no, invoice, date, reason };
         Ok(Decision::Accept(vec![event.into()]))

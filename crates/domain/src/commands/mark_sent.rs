@@ -38,7 +38,9 @@ impl MarkSent {
         let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
         let today = lookup::today(state, ledger)?;
-        let date = lookup::not_before(self.date, today, row.issue_date, "issue")?;
+        // The first one stands, so a later one is not dated before it.
+        let first = row.sent_on.unwrap_or(row.issue_date);
+        let date = lookup::not_before(self.date, today, first, "issue or first sending")?;
         if row.sent_on == Some(date) {
             let subject = Subject::Invoice(ledger.no, invoice);
             return Ok(Decision::Repeat { subject, position: row.version });

@@ -117,7 +117,11 @@ impl Ledger {
             Event::InvoiceDisputed(e) => {
                 self.invoice(e.invoice, at).dispute = Some(Dispute { since: e.date });
             }
-            Event::DisputeResolved(e) => self.invoice(e.invoice, at).dispute = None,
+            Event::DisputeResolved(e) => {
+                let invoice = self.invoice(e.invoice, at);
+                invoice.dispute = None;
+                invoice.resolved_on = Some(e.date);
+            }
             Event::InvoiceDue(e) => self.invoice(e.invoice, at).due_emitted = true,
             Event::InvoiceOverdue(e) => self.overdue(e.invoice, at),
             Event::InvoicePaid(e) => self.settled(e.invoice, false, at),
@@ -227,6 +231,7 @@ impl Ledger {
             sent_on: None,
             reference: e.reference.clone(),
             dispute: None,
+            resolved_on: None,
             credit_notes: Vec::new(),
             due_emitted: false,
             overdue: false,

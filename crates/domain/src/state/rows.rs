@@ -111,6 +111,8 @@ pub struct Invoice {
     pub sent_on: Option<Day>,
     pub reference: Arc<str>,
     pub dispute: Option<Dispute>,
+    /// The day on which the last dispute ended.
+    pub resolved_on: Option<Day>,
     /// The credit notes issued against it.
     pub credit_notes: Vec<CreditNoteNo>,
     /// Whether it was said to be due.

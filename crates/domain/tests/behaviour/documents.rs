@@ -309,7 +309,29 @@ fn the_first_sent_date_stands() {
     s.accept(sent("2026-01-02"));
     assert_eq!(s.accept(sent("2026-01-02")), []);
     s.accept(sent("2026-01-09"));
+    assert_eq!(s.reason(sent("2026-01-01")), Reason::DatedBeforeFact);
     assert_eq!(s.invoice("a").sent_on, Some(day("2026-01-02")));
+}
+
+#[test]
+fn a_dispute_does_not_begin_before_the_last_one_ended() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", 1_000));
+    let dispute = |date| DisputeInvoice {
+        ledger_id: id("acme"),
+        invoice_id: id("a"),
+        date: Some(day(date)),
+        reason: String::new(),
+    };
+    let resolve = ResolveDispute {
+        ledger_id: id("acme"),
+        invoice_id: id("a"),
+        date: Some(day("2026-01-08")),
+    };
+    s.accept(dispute("2026-01-08"));
+    s.accept(resolve);
+    assert_eq!(s.reason(dispute("2026-01-02")), Reason::DatedBeforeFact);
+    s.accept(dispute("2026-01-08"));
 }
 
 #[test]

@@ -321,3 +321,21 @@ fn the_documents_of_a_ledger_together_never_reach_what_a_sum_could_not_hold() {
     dollars.currency = Some(currency("USD"));
     s.accept(dollars);
 }
+
+#[test]
+fn an_invoice_takes_as_many_sources_as_it_may() {
+    let mut s = Scenario::new();
+    for n in 0..=MAX_ALLOCATIONS {
+        s.accept(payment(&format!("p{n}"), 100, Put::Nothing));
+    }
+    s.accept(invoice("a", 1_000_000));
+    s.accept(allocate("a", From::Anything, None));
+    let most = i64::try_from(MAX_ALLOCATIONS).unwrap() * 100;
+    assert_eq!(s.invoice("a").open, 1_000_000 - most);
+}
+
+#[test]
+fn what_is_printed_of_a_command_shows_no_personal_detail() {
+    let command: encours_domain::Command = create_customer("secret").into();
+    assert!(!format!("{command:?}").contains("SECRET"), "{command:?}");
+}

@@ -108,8 +108,18 @@ fn ids_have_one_to_sixty_four_characters_of_a_small_alphabet() {
 
 #[test]
 fn patterns_that_could_not_be_gapless_are_refused() {
-    for bad in ["", "FA", "{year}", "{seq}{year}", "{seq}-{seq}", "{seq:0}", "{seq:13}", "{x}", "{"]
-    {
+    for bad in [
+        "",
+        "FA",
+        "{year}",
+        "{seq}{year}",
+        "{seq}-{seq}",
+        "{seq:0}",
+        "{seq:13}",
+        "{x}",
+        "{",
+        "F{seq}9",
+    ] {
         assert!(Pattern::parse("pattern", bad).is_err(), "{bad}");
     }
     assert!(Pattern::parse("pattern", "a b{seq}").is_err());

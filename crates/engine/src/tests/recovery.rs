@@ -131,6 +131,6 @@ fn the_shape_of_the_state_is_the_one_that_its_name_says() {
         format!("{} {}", crate::snapshot::STATE_SCHEMA, encours_log::Hash::of(&bytes(&engine)));
     assert_eq!(
         shape,
-        "encours state 3 7b318f725a56f3b2dbfe3114071f414e2aaf61000004b718cc10003835ed1762"
+        "encours state 4 2a86f37fc7771c2a8c45026073b5b8a67d68e96213edfc775dc4318b9b5e1c8b"
     );
 }

@@ -93,7 +93,10 @@ impl Ledger {
             ChangeKind::InvoiceDisputed => self.flag(change.item, InvoiceFlags::DISPUTED, true),
             ChangeKind::DisputeResolved => self.flag(change.item, InvoiceFlags::DISPUTED, false),
             ChangeKind::InvoiceOverdue => self.flag(change.item, InvoiceFlags::EVER_OVERDUE, true),
-            ChangeKind::InvoiceCancelled => self.flag(change.item, InvoiceFlags::CANCELLED, true),
+            // WHY: a de-allocation recorded later may take effect before the cancellation does.
+            ChangeKind::InvoiceCancelled => self.change_invoice(change.item, |row| {
+                row.flags.set(InvoiceFlags::CANCELLED, row.open == 0);
+            }),
             // WHY: a reopening dated later than a cancellation recorded after it takes effect when
             // nothing is open any more.
             ChangeKind::InvoiceReopened => self.change_invoice(change.item, |row| {

@@ -106,12 +106,12 @@ impl Model {
             Command::CreateCustomer(c) => create_customer(c),
             Command::UpdateCustomer(c) => rules.update_customer(c),
             Command::IssueInvoice(c) => rules.issue_invoice(c, today),
-            Command::MarkSent(c) => rules.about(&c.invoice_id, |no| {
-                rules.mark_sent(no, c.date.unwrap_or(today.max(rules.invoices[no].date)))
-            }),
-            Command::DisputeInvoice(c) => rules.about(&c.invoice_id, |no| {
-                rules.dispute(no, c.date.unwrap_or(today.max(rules.invoices[no].date)), &c.reason)
-            }),
+            Command::MarkSent(c) => {
+                rules.about(&c.invoice_id, |no| rules.mark_sent(no, c.date, today))
+            }
+            Command::DisputeInvoice(c) => {
+                rules.about(&c.invoice_id, |no| rules.dispute(no, c.date, today, &c.reason))
+            }
             Command::ResolveDispute(c) => {
                 rules.about(&c.invoice_id, |no| rules.resolve(no, c.date, today))
             }
@@ -253,23 +253,28 @@ impl Book {
         self.invoice_no(invoice).map_or_else(|| Plan::refused(Reason::UnknownInvoice), rules)
     }
 
-    fn mark_sent(&self, invoice: usize, date: Day) -> Plan {
-        // The first one stands: noting another one, or one before the issue date, is left open.
-        let again = self.sent.iter().any(|s| s.invoice == invoice);
-        let silent = again || date < self.invoices[invoice].date;
-        Plan { silent, facts: vec![Fact::Sent(invoice, date)], ..Plan::default() }
+    fn mark_sent(&self, invoice: usize, date: Option<Day>, today: Day) -> Plan {
+        // The first one stands: noting the same again is left open, one before it is none.
+        let of_invoice = self.sent.iter().filter(|s| s.invoice == invoice).map(|s| s.date);
+        let first = of_invoice.min().unwrap_or(self.invoices[invoice].date);
+        let silent = self.sent.iter().any(|s| s.invoice == invoice);
+        let day = date.unwrap_or(today.max(first));
+        let mut plan = Plan { silent, facts: vec![Fact::Sent(invoice, day)], ..Plan::default() };
+        plan.refuse_if(day < first, Reason::DatedBeforeFact);
+        plan
     }
 
-    fn dispute(&self, invoice: usize, date: Day, reason: &str) -> Plan {
+    fn dispute(&self, invoice: usize, date: Option<Day>, today: Day, reason: &str) -> Plan {
         let mut plan = Plan::default();
         let all = super::View::ALL;
         plan.refuse_if(self.disputed(invoice, all), Reason::WrongState);
         plan.check_text(reason);
-        let earlier = self.resolutions.iter().filter(|r| r.invoice == invoice).map(|r| r.date);
-        plan.silent = self.open(invoice, all) == 0
-            || date < self.invoices[invoice].date
-            || earlier.max().is_some_and(|resolved| date < resolved);
-        plan.facts.push(Fact::Disputed(invoice, date));
+        let resolved = self.resolutions.iter().filter(|r| r.invoice == invoice).map(|r| r.date);
+        let last = resolved.chain([self.invoices[invoice].date]).max().unwrap_or(today);
+        plan.refuse_if(date.is_some_and(|date| date < last), Reason::DatedBeforeFact);
+        plan.silent = self.open(invoice, all) == 0;
+        plan.refuse_if(plan.silent && !plan.refusals.is_empty(), Reason::WrongState);
+        plan.facts.push(Fact::Disputed(invoice, date.unwrap_or(today.max(last))));
         plan
     }
 
