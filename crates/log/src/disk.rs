@@ -3,10 +3,11 @@
 //! What is promised: after `sync_data` or `sync_all` returned `Ok`, the bytes written before outlive
 //! a power cut; a created, renamed or removed name does so after `sync_dir` of its folder. Nothing is
 //! promised after a failed sync: the process must stop and recover from what the disk then shows.
+//! On the operating system's disk, what is made is for the owner alone: files 0600, folders 0700.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Files and folders.
@@ -207,7 +208,13 @@ pub enum LockError {
     Io(#[from] io::Error),
 }
 
-/// The operating system's disk.
+/// Mode of a file made: keys and receivables are read by nobody but the owner, whatever the umask.
+const FILE_MODE: u32 = 0o600;
+
+/// Mode of a folder made.
+const DIR_MODE: u32 = 0o700;
+
+/// The operating system's disk. Modes of files and folders that exist are left as they are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsDisk;
 
@@ -218,7 +225,7 @@ impl Disk for OsDisk {
             .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
             .collect();
         for dir in missing.into_iter().rev() {
-            match std::fs::create_dir(dir) {
+            match DirBuilder::new().mode(DIR_MODE).create(dir) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => self.sync_dir(parent_of(dir))?,
             }
@@ -242,7 +249,12 @@ impl Disk for OsDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(path)?;
         Ok(Box::new(OsFile(file)))
     }
 
@@ -269,8 +281,13 @@ impl Disk for OsDisk {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn LockGuard>, LockError> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held { holder: holder(&file) }),
@@ -359,6 +376,29 @@ mod tests {
         assert_eq!(OsDisk.list(&deep).unwrap(), ["file"]);
         OsDisk.remove(&path).unwrap();
         assert!(!OsDisk.exists(&path).unwrap());
+    }
+
+    #[test]
+    fn what_is_made_is_for_the_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b");
+        OsDisk.create_dir_all(&deep).unwrap();
+        drop(OsDisk.create(&deep.join("made")).unwrap());
+        OsDisk.replace(&deep.join("replaced"), b"key").unwrap();
+        let _guard = OsDisk.lock(&deep.join("lock")).unwrap();
+        let names = [
+            ("a", 0o700),
+            ("a/b", 0o700),
+            ("a/b/made", 0o600),
+            ("a/b/replaced", 0o600),
+            ("a/b/lock", 0o600),
+        ];
+        for (name, expected) in names {
+            let mode = dir.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, expected, "{name} has {mode:o}");
+        }
     }
 
     #[test]
