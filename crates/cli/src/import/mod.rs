@@ -110,7 +110,7 @@ pub(crate) async fn run(args: &ImportArgs) -> Outcome {
     problems.sort_by_key(|problem| problem.line);
     tell(&problems);
     if !source.rows.is_empty() {
-        summary(&client, args, &source, &played, clock.monotonic()).await?;
+        summary(&client, args, &source, &played, problems.is_empty(), clock.monotonic()).await?;
     }
     if problems.is_empty() {
         return Ok(());
@@ -145,11 +145,13 @@ const SUMMARY: [Column; 11] = [
     Column::right("seconds"),
 ];
 
+/// What the ledger holds now; `whole` where no row of the file was left out.
 async fn summary(
     client: &Client,
     args: &ImportArgs,
     source: &Source,
     played: &Played,
+    whole: bool,
     took: Duration,
 ) -> Outcome {
     let ledger_id = || args.ledger.clone();
@@ -183,10 +185,10 @@ async fn summary(
             Cell::text(format!("{}.{:02}", took.as_secs(), took.subsec_millis() / 10)),
         ])?;
     }
-    let done = if played.appended == 0 {
-        "nothing new: the ledger holds all of this file".to_owned()
-    } else {
-        format!("{} commands, {} days opened", played.appended, played.days)
+    let done = match (played.appended, whole) {
+        (0, true) => "nothing new: the ledger holds all of this file".to_owned(),
+        (0, false) => "nothing appended".to_owned(),
+        (appended, _) => format!("{appended} commands, {} days opened", played.days),
     };
     printer.fact("done", Cell::text(done));
     printer.finish()

@@ -62,7 +62,7 @@ pub(crate) struct WriteArgs {
 /// What every write takes that changes something which is there.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ChangeArgs {
-    /// Refused where its version is another by now; lists and answers show the version
+    /// Refused where its version is another by now; `show` and the answers of writes tell it
     #[arg(long, value_name = "VERSION")]
     expected_version: Option<u64>,
 
