@@ -245,11 +245,17 @@ impl<'a> Book<'a> {
                 }
             } else if row.open == 0 && (account.open_before > 0 || row.cancelled) {
                 self.push(InvoicePaid { ledger, invoice, date });
-            } else if row.open > 0 && account.open_before == 0 {
-                self.push(InvoiceReopened { ledger, invoice, date, open: row.open });
-                let (due, told) = (row.due, row.due_emitted);
-                let event = timing(ledger, invoice, row.open, due, told, self.today);
-                self.events.extend(event);
+            } else if row.open > account.open_before {
+                let reopened = account.open_before == 0;
+                if reopened {
+                    self.push(InvoiceReopened { ledger, invoice, date, open: row.open });
+                }
+                // What is open again today is told at once; what will be on a day to come, then.
+                let open = row.open_on(self.today);
+                if open > 0 && (reopened || !row.overdue_emitted) {
+                    let (due, told) = (row.due, row.due_emitted);
+                    self.events.extend(timing(ledger, invoice, open, due, told, self.today));
+                }
             }
         }
         self.events

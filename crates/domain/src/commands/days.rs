@@ -84,9 +84,9 @@ impl RunDay {
         let mut events: Vec<Event> = due
             .by_ref()
             .take(limit)
-            .filter_map(|(timer, ledger, invoice)| {
-                let open = state.rows().ledger(ledger)?.invoices.get(invoice.0)?.open;
-                let date = self.day;
+            .filter_map(|(date, timer, ledger, invoice)| {
+                let row = state.rows().ledger(ledger)?.invoices.get(invoice.0)?;
+                let open = row.open_on(date);
                 Some(match timer {
                     Timer::Due => InvoiceDue { ledger, invoice, date, open }.into(),
                     Timer::Overdue => InvoiceOverdue { ledger, invoice, date, open }.into(),

@@ -126,7 +126,13 @@ impl Ledger {
             Event::InvoiceOverdue(e) => self.overdue(e.invoice, at),
             Event::InvoicePaid(e) => self.settled(e.invoice, false, at),
             Event::InvoiceCancelled(e) => self.settled(e.invoice, true, at),
-            Event::InvoiceReopened(e) => self.invoice(e.invoice, at).cancelled = false,
+            Event::InvoiceReopened(e) => {
+                let invoice = self.invoice(e.invoice, at);
+                invoice.cancelled = false;
+                if std::mem::take(&mut invoice.overdue_emitted) {
+                    invoice.overdue_again_from = Some(e.date);
+                }
+            }
             Event::PaymentRecorded(e) => self.record_payment(e, at),
             Event::PaymentReversed(e) => self.reverse_payment(e, at),
             Event::CreditNoteIssued(e) => self.issue_credit_note(e, at),
@@ -234,7 +240,9 @@ impl Ledger {
             resolved_on: None,
             credit_notes: Vec::new(),
             due_emitted: false,
+            overdue_emitted: false,
             overdue: false,
+            overdue_again_from: None,
             cancelled: false,
             allocations: Vec::new(),
             spells: Vec::new(),
@@ -256,9 +264,11 @@ impl Ledger {
 
     fn overdue(&mut self, no: InvoiceNo, at: At) {
         let invoice = self.invoice(no, at);
-        assert!(!invoice.overdue, "an invoice becomes overdue once while it is open");
+        assert!(!invoice.overdue_emitted, "an invoice becomes overdue once while it is open");
         invoice.due_emitted = true;
-        invoice.overdue = true;
+        invoice.overdue_emitted = true;
+        // A payment dated later may have settled it for limits already.
+        invoice.overdue = invoice.open > 0;
         let (customer, currency, open) = (invoice.customer, invoice.currency, invoice.open);
         self.balance(customer, currency, at, |balance| balance.overdue += open);
     }

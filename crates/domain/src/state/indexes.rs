@@ -191,12 +191,12 @@ impl Indexes {
         &self,
         clock: ClockNo,
         day: Day,
-    ) -> impl Iterator<Item = (Timer, LedgerNo, InvoiceNo)> {
+    ) -> impl Iterator<Item = (Day, Timer, LedgerNo, InvoiceNo)> {
         let from = (clock, Day::MIN, Timer::Due, LedgerNo(0), InvoiceNo(0));
         let to = (clock, day, Timer::Overdue, LedgerNo(u32::MAX), InvoiceNo(u32::MAX));
         self.timers
             .range((Bound::Included(from), Bound::Included(to)))
-            .map(|(_, _, timer, ledger, invoice)| (*timer, *ledger, *invoice))
+            .map(|(_, day, timer, ledger, invoice)| (*day, *timer, *ledger, *invoice))
     }
 
     /// Takes out the keys of the rows that the event is about to change.
@@ -237,6 +237,7 @@ impl Indexes {
             Event::InvoiceOverdue(e) => self.invoice(ledger, e.invoice, insert),
             Event::InvoicePaid(e) => self.invoice(ledger, e.invoice, insert),
             Event::InvoiceCancelled(e) => self.invoice(ledger, e.invoice, insert),
+            Event::InvoiceReopened(e) => self.invoice(ledger, e.invoice, insert),
             Event::PaymentRecorded(e) => self.source(ledger, Source::Payment(e.payment), insert),
             Event::PaymentReversed(e) => self.source(ledger, Source::Payment(e.payment), insert),
             Event::CreditNoteIssued(e) => {
@@ -256,6 +257,9 @@ impl Indexes {
 
     fn invoice(&mut self, ledger: &Ledger, no: InvoiceNo, insert: bool) {
         let Some(row) = ledger.invoices.get(no.0) else { return };
+        for (timer, day) in timers(row) {
+            change(&mut self.timers, (ledger.clock, day, timer, ledger.no, no), insert);
+        }
         if row.open == 0 {
             return;
         }
@@ -267,9 +271,6 @@ impl Indexes {
         change(&mut self.open_by_reference, by_reference, insert);
         let by_amount = (ledger.no, row.customer, row.currency, row.open, row.due.date, no);
         change(&mut self.open_by_amount, by_amount, insert);
-        for (timer, day) in timers(row) {
-            change(&mut self.timers, (ledger.clock, day, timer, ledger.no, no), insert);
-        }
     }
 
     fn source(&mut self, ledger: &Ledger, source: Source, insert: bool) {
@@ -324,10 +325,15 @@ impl Indexes {
     }
 }
 
+/// What is still to be said of an invoice, and when: on the first day on which it is due or overdue
+/// and, as far as is known now, something is open. A payment dated later does not silence it.
 fn timers(row: &Invoice) -> impl Iterator<Item = (Timer, Day)> {
-    let due = (!row.due_emitted).then_some((Timer::Due, row.due.date));
-    let overdue = (!row.overdue).then_some((Timer::Overdue, row.due.overdue_from()));
-    due.into_iter().chain(overdue)
+    let overdue_from = row.due.overdue_from();
+    let again_from = row.overdue_again_from.unwrap_or(overdue_from).max(overdue_from);
+    let due = (!row.due_emitted).then(|| row.first_open_day(row.due.date)).flatten();
+    let overdue = (!row.overdue_emitted).then(|| row.first_open_day(again_from)).flatten();
+    let due = due.filter(|day| *day < overdue_from).map(|day| (Timer::Due, day));
+    due.into_iter().chain(overdue.map(|day| (Timer::Overdue, day)))
 }
 
 fn change<T: Ord>(set: &mut BTreeSet<T>, key: T, insert: bool) {

@@ -117,8 +117,12 @@ pub struct Invoice {
     pub credit_notes: Vec<CreditNoteNo>,
     /// Whether it was said to be due.
     pub due_emitted: bool,
-    /// Whether it was said to be overdue and something has been open since.
+    /// Whether it was said to be overdue since it was issued or reopened last.
+    pub overdue_emitted: bool,
+    /// Whether its open amount is in the customer's overdue one.
     pub overdue: bool,
+    /// The day on which it was reopened after it had been said to be overdue.
+    pub overdue_again_from: Option<Day>,
     pub cancelled: bool,
     /// In the order they were made.
     pub allocations: Vec<InvoiceAllocation>,
@@ -127,6 +131,24 @@ pub struct Invoice {
     pub created: Position,
     pub version: Position,
     pub digest: Digest,
+}
+
+impl Invoice {
+    /// What is open on a day, as far as is known now; 0 or more.
+    #[must_use]
+    pub fn open_on(&self, day: Day) -> i64 {
+        let live = self.allocations.iter().filter(|a| a.date <= day).map(|a| a.amount);
+        let spells = self.spells.iter().filter(|spell| spell.from <= day && day < spell.to);
+        let taken = live.chain(spells.map(|spell| spell.amount)).fold(0, i64::saturating_add);
+        self.total.saturating_sub(taken).max(0)
+    }
+
+    /// The first day from `from` on, on which something is open; `None` where nothing ever is.
+    #[must_use]
+    pub fn first_open_day(&self, from: Day) -> Option<Day> {
+        let ends = self.spells.iter().map(|spell| spell.to).filter(|to| *to > from);
+        ends.chain([from]).filter(|day| self.open_on(*day) > 0).min()
+    }
 }
 
 /// An open dispute.

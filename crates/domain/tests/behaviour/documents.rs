@@ -434,3 +434,33 @@ fn a_cancelling_credit_counts_from_the_day_the_money_came_off() {
     let day = day("2026-01-05");
     assert_eq!(dates.collect::<Vec<_>>(), [(day, 4_000), (day, 10_000)]);
 }
+
+#[test]
+fn money_dated_later_does_not_silence_due_and_overdue() {
+    let mut s = Scenario::new();
+    let mut command = invoice("a", 1_000);
+    command.due = Some(Due::Date(day("2026-01-05")));
+    s.accept(command);
+    let mut later = payment("p", 1_000, Put::Invoice(id("a")));
+    later.received_on = Some(day("2026-02-01"));
+    s.accept(later);
+    let told = |events: Vec<Event>| -> Vec<_> {
+        let told = |event: &Event| match event {
+            Event::InvoiceDue(e) => Some(("due", e.date.to_string(), e.open)),
+            Event::InvoiceOverdue(e) => Some(("overdue", e.date.to_string(), e.open)),
+            _ => None,
+        };
+        events.iter().filter_map(told).collect()
+    };
+    let events = told(s.advance("2026-02-10"));
+    let expected =
+        [("due", "2026-01-05".to_owned(), 1_000), ("overdue", "2026-01-06".to_owned(), 1_000)];
+    assert_eq!(events, expected);
+    // Reopened on a day to come: that day tells, and not before.
+    let mut back = reverse("p");
+    back.date = Some(day("2026-02-20"));
+    assert_eq!(told(s.accept(back)), []);
+    assert_eq!(s.figures("dupont"), (1_000, 0, 0));
+    assert_eq!(told(s.advance("2026-02-25")), [("overdue", "2026-02-20".to_owned(), 1_000)]);
+    assert_eq!(s.figures("dupont"), (1_000, 1_000, 0));
+}

@@ -131,6 +131,6 @@ fn the_shape_of_the_state_is_the_one_that_its_name_says() {
         format!("{} {}", crate::snapshot::STATE_SCHEMA, encours_log::Hash::of(&bytes(&engine)));
     assert_eq!(
         shape,
-        "encours state 4 2a86f37fc7771c2a8c45026073b5b8a67d68e96213edfc775dc4318b9b5e1c8b"
+        "encours state 5 11c667b7657bd01324da4a74278cc1e161fc1c3545fc6bed27c3f9b8c547eaf2"
     );
 }

@@ -11,7 +11,7 @@ struct Told {
     open: i128,
     cancelled: bool,
     due: bool,
-    /// In the current spell: since something is open without a break.
+    /// Since it was issued or reopened last.
     overdue: bool,
     /// Spells told since the beginning.
     spells: u32,
@@ -37,6 +37,9 @@ impl Audit {
     pub fn check(&mut self, model: &Model, events: &[Event]) -> Result<(), String> {
         self.make_room(model);
         for event in events {
+            if let Event::InvoiceReopened(e) = event {
+                self.told[e.ledger.0 as usize][e.invoice.0 as usize].overdue = false;
+            }
             self.check_time_fact(model, event)?;
         }
         for (at, book) in model.books.iter().enumerate() {
@@ -77,7 +80,7 @@ impl Audit {
             "a second time"
         } else if date < from {
             "too early"
-        } else if i128::from(open) != book.open(no, View::ALL) || open <= 0 {
+        } else if i128::from(open) != book.open(no, View::as_of(date)) || open <= 0 {
             "with another open amount"
         } else {
             *flag = true;
@@ -140,7 +143,6 @@ impl Audit {
         }
         told.open = open;
         told.cancelled = cancelled;
-        told.overdue &= open > 0;
         Ok(())
     }
 
@@ -149,9 +151,7 @@ impl Audit {
         for (at, book) in model.books.iter().enumerate().filter(|(_, b)| b.clock == clock) {
             for (no, row) in book.invoices.iter().enumerate() {
                 let told = self.told[at][no];
-                // A payment dated later counts for limits at once and for reads from its day:
-                // whether such an invoice is told is left open.
-                if told.open == 0 || book.open(no, View::as_of(day)) <= 0 {
+                if book.open(no, View::as_of(day)) <= 0 {
                     continue;
                 }
                 if day >= row.overdue_from && !told.overdue {

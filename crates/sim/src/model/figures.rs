@@ -213,7 +213,10 @@ impl Book {
             let open = self.open(no, view);
             figures.invoiced += i128::from(invoice.total);
             figures.outstanding += open;
-            figures.overdue += if today >= invoice.overdue_from { open } else { 0 };
+            // What is settled today, and reopens on a day to come, is not overdue yet.
+            let today_open = self.open(no, View { as_of: Some(today), ..view }) > 0;
+            let overdue = today >= invoice.overdue_from && today_open;
+            figures.overdue += if overdue { open } else { 0 };
         }
         for source in self.sources().filter(|s| self.owner(*s) == (customer, currency)) {
             figures.unapplied += self.unapplied(source, view);
