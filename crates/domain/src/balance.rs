@@ -7,17 +7,21 @@ use crate::status::CustomerFigures;
 
 /// A customer's figures in one currency, in minor units.
 ///
-/// Always: `net = outstanding - unapplied = invoiced - credited - collected`.
+/// Always: `net = outstanding - unapplied = opening + invoiced - credited - collected + refunded`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balance {
     /// The currency.
     pub currency: Currency,
+    /// Opening items: owed less owing, less what of them was settled before, as corrected.
+    pub opening: i64,
     /// Totals of the invoices issued (facturé).
     pub invoiced: i64,
     /// Amounts of the credit notes issued.
     pub credited: i64,
     /// Payments received less reversed (encaissé).
     pub collected: i64,
+    /// Paid back to the customer.
+    pub refunded: i64,
     /// Open amounts of the invoices (encours).
     pub outstanding: i64,
     /// Of `outstanding`, what is past due date and grace.
@@ -32,9 +36,11 @@ impl Balance {
     pub const fn zero(currency: Currency) -> Self {
         Self {
             currency,
+            opening: 0,
             invoiced: 0,
             credited: 0,
             collected: 0,
+            refunded: 0,
             outstanding: 0,
             overdue: 0,
             unapplied: 0,
@@ -50,7 +56,8 @@ impl Balance {
     /// Whether the figures fit each other. False is a defect, never a state of affairs.
     #[must_use]
     pub const fn balances(&self) -> bool {
-        self.net() == self.invoiced - self.credited - self.collected
+        self.net() == self.opening + self.invoiced - self.credited - self.collected + self.refunded
+            && self.refunded >= 0
             && self.outstanding >= 0
             && self.unapplied >= 0
             && self.overdue >= 0

@@ -5,10 +5,12 @@
 //! `State::apply` folds an event into the state.
 
 pub mod balance;
+pub mod calendar;
 pub mod commands;
 pub mod content;
 mod currency;
 pub mod details;
+pub mod dunning;
 pub mod event;
 mod id;
 pub mod limits;

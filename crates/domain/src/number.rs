@@ -35,6 +35,8 @@ number! {
 pub enum Source {
     /// A credit note.
     CreditNote(CreditNoteNo),
+    /// An opening item owing to the customer.
+    Opening(InvoiceNo),
     /// A payment.
     Payment(PaymentNo),
 }

@@ -81,6 +81,15 @@ impl Terms {
     }
 }
 
+/// When an invoice is due, as asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Due {
+    /// By terms, from the issue date.
+    Terms(Terms),
+    /// On this date, without grace.
+    Date(Day),
+}
+
 /// The due date of an invoice and the days of grace after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DueTerms {

@@ -17,12 +17,17 @@ pub struct AdvanceClock {
     pub ledger_id: Id,
     /// The day to reach; at most ten years on.
     pub to: Day,
+    /// Whether the days before it open late, as after downtime.
+    pub outage: bool,
 }
 
 impl AdvanceClock {
     pub(super) fn content(&self, out: &mut dyn Content) {
         out.text(1, self.ledger_id.as_str());
         out.number(2, i64::from(self.to.number()));
+        if self.outage {
+            out.number(3, 1);
+        }
     }
 
     pub(super) fn named(&self, state: &State) -> Option<Subject> {
@@ -64,12 +69,13 @@ impl AdvanceClock {
             return Ok(Decision::Repeat { subject, position: row.version });
         }
         let clock = ledger.clock;
-        let mut events: Vec<Event> = vec![ClockAdvanced { clock, target: self.to }.into()];
+        let mut events: Vec<Event> =
+            vec![ClockAdvanced { clock, target: self.to, outage: self.outage }.into()];
         // A day that is not finished yet opens the next one when it is.
         if row.finished == row.today
             && let Some(day) = row.today.plus(1)
         {
-            events.push(DayOpened { clock, day, on_time: true }.into());
+            events.push(DayOpened { clock, day, on_time: !self.outage || day == self.to }.into());
         }
         Ok(Decision::Accept(events))
     }

@@ -127,7 +127,7 @@ impl Allocate {
         let asked = self.amount.unwrap_or(row.open);
         let mut left = asked;
         let wanted = |source: &Source| match source {
-            Source::CreditNote(_) => self.from != From::Payments,
+            Source::CreditNote(_) | Source::Opening(_) => self.from != From::Payments,
             Source::Payment(_) => self.from != From::CreditNotes,
         };
         let sources = state.indexes().free_sources(ledger.no, row.customer, row.currency);

@@ -154,7 +154,7 @@ impl<'a> Book<'a> {
             let row = &self.account(invoice)?.row;
             if row.spells.iter().any(|spell| spell.to > date) {
                 let live: Vec<_> = row.allocations.iter().map(|a| (a.date, a.amount)).collect();
-                date = spells::first_fit(date, amount, row.total, &live, &row.spells);
+                date = spells::first_fit(date, amount, row.claim(), &live, &row.spells);
             }
             if free.spells.iter().any(|spell| spell.to > date) {
                 let live = self.live_of(source, free)?;
@@ -287,6 +287,16 @@ impl<'a> Book<'a> {
                 invoices: row.invoices.clone(),
                 spells: row.spells.clone(),
             }),
+            Source::Opening(no) => self.ledger.invoices.get(no.0).and_then(|row| {
+                let opening = row.opening.as_ref()?;
+                Some(Free {
+                    amount: row.total - opening.paid,
+                    unapplied: opening.unapplied,
+                    date: row.issue_date,
+                    invoices: opening.invoices.clone(),
+                    spells: opening.spells.clone(),
+                })
+            }),
             Source::CreditNote(no) => self.ledger.credit_notes.get(no.0).map(|row| Free {
                 amount: row.amount,
                 unapplied: row.unapplied,
@@ -305,7 +315,7 @@ impl<'a> Book<'a> {
 /// Credit notes reach the total, nothing is open, and nothing but them is allocated.
 fn is_cancelled(ledger: &Ledger, row: &Invoice, invoice: InvoiceNo) -> bool {
     let own = |allocation: &InvoiceAllocation| match allocation.source {
-        Source::Payment(_) => false,
+        Source::Payment(_) | Source::Opening(_) => false,
         // A credit note that this decision creates is this invoice's own.
         Source::CreditNote(CreditNoteNo(no)) => {
             ledger.credit_notes.get(no).is_none_or(|credit_note| credit_note.invoice == invoice)

@@ -153,7 +153,7 @@ fn sources(row: &Invoice) -> std::collections::BTreeSet<Source> {
 
 fn is_own(ledger: &Ledger, source: Source, invoice: InvoiceNo) -> bool {
     match source {
-        Source::Payment(_) => false,
+        Source::Payment(_) | Source::Opening(_) => false,
         Source::CreditNote(no) => {
             ledger.credit_note(no).is_some_and(|credit_note| credit_note.invoice == invoice)
         }

@@ -1,8 +1,10 @@
 //! `CreateLedger`: opens the receivables of one selling entity.
 
 use super::{Context, Decision, lookup};
+use crate::calendar::Calendar;
 use crate::content::Content;
 use crate::currency::Currency;
+use crate::dunning::Policy;
 use crate::event::{ClockCreated, Event, LedgerCreated};
 use crate::id::Id;
 use crate::number::{ClockNo, LedgerNo, Subject};
@@ -33,6 +35,10 @@ pub struct CreateLedger {
     pub invoice_pattern: Option<String>,
     /// Pattern of allotted credit-note numbers; `CN-{year}-{seq:5}` where left out.
     pub credit_note_pattern: Option<String>,
+    /// Which days are business days; France's where nothing is said.
+    pub calendar: Calendar,
+    /// The plan of its reminders; the built-in one where nothing is said.
+    pub reminders: Policy,
 }
 
 /// Where a ledger's today comes from.
@@ -65,6 +71,12 @@ impl CreateLedger {
         }
         out.optional_text(9, self.invoice_pattern.as_deref());
         out.optional_text(10, self.credit_note_pattern.as_deref());
+        if self.calendar != Calendar::default() {
+            out.text(11, self.calendar.id());
+        }
+        if self.reminders != Policy::default() {
+            out.text(12, self.reminders.id());
+        }
     }
 
     pub(super) const fn named(&self, _: &State) -> Option<Subject> {
@@ -107,6 +119,8 @@ impl CreateLedger {
                 self.credit_note_pattern.as_deref(),
                 DEFAULT_CREDIT_NOTE_PATTERN,
             )?,
+            calendar: self.calendar,
+            reminders: self.reminders,
         };
         let mut events: Vec<Event> = created.map(Event::from).into_iter().collect();
         events.push(ledger.into());

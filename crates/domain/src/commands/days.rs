@@ -2,7 +2,9 @@
 
 use super::{Context, Decision};
 use crate::content::Content;
-use crate::event::{DayFinished, DayOpened, Event, InvoiceDue, InvoiceOverdue};
+use crate::event::{
+    DayFinished, DayOpened, Event, InvoiceDue, InvoiceOverdue, PlannedPaymentLapsed,
+};
 use crate::limits::MAX_RUN_DAY_ITEMS;
 use crate::number::ClockNo;
 use crate::number::Subject;
@@ -90,6 +92,7 @@ impl RunDay {
                 Some(match timer {
                     Timer::Due => InvoiceDue { ledger, invoice, date, open }.into(),
                     Timer::Overdue => InvoiceOverdue { ledger, invoice, date, open }.into(),
+                    Timer::Lapse => PlannedPaymentLapsed { ledger, invoice, date }.into(),
                 })
             })
             .collect();
@@ -97,7 +100,8 @@ impl RunDay {
             let (clock, day) = (self.clock, self.day);
             events.push(DayFinished { clock, day }.into());
             if let Some(day) = day.plus(1).filter(|day| row.test && *day <= row.target) {
-                events.push(DayOpened { clock, day, on_time: true }.into());
+                let on_time = !row.outage || day == row.target;
+                events.push(DayOpened { clock, day, on_time }.into());
             }
         }
         Ok(Decision::Accept(events))

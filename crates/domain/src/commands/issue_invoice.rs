@@ -22,7 +22,7 @@ use crate::currency::Currency;
 use crate::event::{Rate, Tax};
 use crate::id::Id;
 use crate::position::Day;
-use crate::terms::Terms;
+use crate::terms::Due;
 
 /// Issues an invoice; number, customer, dates and amounts are fixed for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +55,8 @@ pub struct IssueInvoice {
     pub text: String,
     /// The caller's own pairs.
     pub metadata: BTreeMap<String, String>,
-}
-
-/// When an invoice is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// By terms, from the issue date.
-    Terms(Terms),
-    /// On this date, without grace.
-    Date(Day),
+    /// Whether it is issued though a credit limit would refuse it; not for a draft.
+    pub override_credit_limit: bool,
 }
 
 /// A line as asked for.
@@ -114,6 +107,9 @@ impl IssueInvoice {
         for (key, value) in &self.metadata {
             out.text(21, key);
             out.text(22, value);
+        }
+        if self.override_credit_limit {
+            out.number(23, 1);
         }
     }
 

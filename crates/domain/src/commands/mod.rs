@@ -1,39 +1,63 @@
 //! Commands: one file each, with what it asks, how it is decided and what makes two of them equal.
 
+mod add_opening_item;
 mod advance_clock;
 mod allocate;
 mod allocation;
 mod auto;
 mod cancel_invoice;
+mod cancel_planned_payment;
+mod correct_opening_item;
 mod create_customer;
+mod create_draft;
 mod create_ledger;
 mod days;
 mod deallocate;
+mod delete_draft;
 mod dispute_invoice;
 mod issue_credit_note;
+mod issue_draft;
 mod issue_invoice;
 mod lookup;
 mod mark_sent;
+mod plan_payment;
 mod record_payment;
+mod record_reminder;
+mod refund_payment;
 mod resolve_dispute;
 mod reverse_payment;
+mod set_credit_limit;
+mod stop_reminders;
 mod update_customer;
+mod update_draft;
 
+pub use add_opening_item::AddOpeningItem;
 pub use advance_clock::AdvanceClock;
 pub use allocate::{Allocate, From};
 pub use cancel_invoice::CancelInvoice;
+pub use cancel_planned_payment::CancelPlannedPayment;
+pub use correct_opening_item::CorrectOpeningItem;
 pub use create_customer::{CreateCustomer, CustomerDetails};
+pub use create_draft::CreateDraft;
 pub use create_ledger::{CreateLedger, Time};
 pub use days::{OpenDay, RunDay};
 pub use deallocate::Deallocate;
+pub use delete_draft::DeleteDraft;
 pub use dispute_invoice::DisputeInvoice;
 pub use issue_credit_note::{CreditUse, IssueCreditNote};
-pub use issue_invoice::{Due, InvoiceLine, IssueInvoice};
+pub use issue_draft::IssueDraft;
+pub use issue_invoice::{InvoiceLine, IssueInvoice};
 pub use mark_sent::MarkSent;
+pub use plan_payment::PlanPayment;
 pub use record_payment::{ExplicitAllocation, Put, RecordPayment};
+pub use record_reminder::{RecordReminder, ReminderTarget};
+pub use refund_payment::RefundPayment;
 pub use resolve_dispute::ResolveDispute;
 pub use reverse_payment::ReversePayment;
+pub use set_credit_limit::SetCreditLimit;
+pub use stop_reminders::StopReminders;
 pub use update_customer::UpdateCustomer;
+pub use update_draft::UpdateDraft;
 
 use crate::content::Content;
 use crate::event::Event;
@@ -106,6 +130,18 @@ commands!(
     Deallocate,
     ReversePayment,
     IssueCreditNote,
+    CreateDraft,
+    UpdateDraft,
+    DeleteDraft,
+    IssueDraft,
+    AddOpeningItem,
+    CorrectOpeningItem,
+    PlanPayment,
+    CancelPlannedPayment,
+    SetCreditLimit,
+    RefundPayment,
+    StopReminders,
+    RecordReminder,
     OpenDay,
     RunDay,
 );
@@ -130,6 +166,18 @@ impl Command {
             Self::Deallocate(c) => Some(&c.ledger_id),
             Self::ReversePayment(c) => Some(&c.ledger_id),
             Self::IssueCreditNote(c) => Some(&c.ledger_id),
+            Self::CreateDraft(c) => Some(&c.invoice.ledger_id),
+            Self::UpdateDraft(c) => Some(&c.invoice.ledger_id),
+            Self::DeleteDraft(c) => Some(&c.ledger_id),
+            Self::IssueDraft(c) => Some(&c.ledger_id),
+            Self::AddOpeningItem(c) => Some(&c.ledger_id),
+            Self::CorrectOpeningItem(c) => Some(&c.ledger_id),
+            Self::PlanPayment(c) => Some(&c.ledger_id),
+            Self::CancelPlannedPayment(c) => Some(&c.ledger_id),
+            Self::SetCreditLimit(c) => Some(&c.ledger_id),
+            Self::RefundPayment(c) => Some(&c.ledger_id),
+            Self::StopReminders(c) => Some(&c.ledger_id),
+            Self::RecordReminder(c) => Some(&c.ledger_id),
             Self::OpenDay(_) | Self::RunDay(_) => None,
         }
     }
@@ -142,6 +190,8 @@ impl Command {
             Self::CreateLedger(c) => Some(&mut c.ledger_id),
             Self::CreateCustomer(c) => Some(&mut c.customer_id),
             Self::IssueInvoice(c) => Some(&mut c.invoice_id),
+            Self::CreateDraft(c) => Some(&mut c.invoice.invoice_id),
+            Self::AddOpeningItem(c) => Some(&mut c.invoice_id),
             Self::RecordPayment(c) => Some(&mut c.payment_id),
             Self::IssueCreditNote(c) => Some(&mut c.credit_note_id),
             Self::CancelInvoice(c) => Some(&mut c.credit_note_id),

@@ -5,8 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::rows::{Invoice, Ledger, Rows};
+use super::rows::{Invoice, Ledger, Rows, Stage};
 use crate::currency::Currency;
+use crate::dunning;
 use crate::event::Event;
 use crate::number::{ClockNo, CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo, Source};
 use crate::position::Day;
@@ -34,12 +35,14 @@ pub enum Timer {
     Due,
     /// `InvoiceOverdue`.
     Overdue,
+    /// `PlannedPaymentLapsed`.
+    Lapse,
 }
 
 type OpenByDue = (LedgerNo, CustomerNo, Currency, Day, Arc<str>, InvoiceNo);
 type OpenByReference = (LedgerNo, CustomerNo, Currency, Arc<str>, Day, Arc<str>, InvoiceNo);
 type OpenByAmount = (LedgerNo, CustomerNo, Currency, i64, Day, InvoiceNo);
-type Free = (LedgerNo, CustomerNo, Currency, bool, Day, u32);
+type Free = (LedgerNo, CustomerNo, Currency, bool, Day, Source);
 
 /// The indexes.
 #[derive(Debug)]
@@ -50,6 +53,7 @@ pub struct Indexes {
     open_by_amount: BTreeSet<OpenByAmount>,
     free: BTreeSet<Free>,
     timers: BTreeSet<(ClockNo, Day, Timer, LedgerNo, InvoiceNo)>,
+    reminders: BTreeSet<(ClockNo, Day, LedgerNo, InvoiceNo)>,
 }
 
 /// What a name stands for. Names with the same hash stand one after the other.
@@ -81,6 +85,7 @@ impl Default for Indexes {
             open_by_amount: BTreeSet::new(),
             free: BTreeSet::new(),
             timers: BTreeSet::new(),
+            reminders: BTreeSet::new(),
         }
     }
 }
@@ -101,6 +106,7 @@ impl Indexes {
             for no in (0..ledger.invoices.len()).map(InvoiceNo) {
                 indexes.invoice_names(ledger, no);
                 indexes.invoice(ledger, no, true);
+                indexes.source(ledger, Source::Opening(no), true);
             }
             for no in (0..ledger.payments.len()).map(PaymentNo) {
                 indexes.payment_name(ledger, no);
@@ -176,14 +182,12 @@ impl Indexes {
         customer: CustomerNo,
         currency: Currency,
     ) -> impl Iterator<Item = Source> {
-        let from = (ledger, customer, currency, false, Day::MIN, 0);
+        let least = Source::CreditNote(CreditNoteNo(0));
+        let from = (ledger, customer, currency, false, Day::MIN, least);
         self.free
             .range(from..)
             .take_while(move |key| (key.0, key.1, key.2) == (ledger, customer, currency))
-            .map(|key| match key.3 {
-                false => Source::CreditNote(CreditNoteNo(key.5)),
-                true => Source::Payment(PaymentNo(key.5)),
-            })
+            .map(|key| key.5)
     }
 
     /// What is to be emitted on a clock's days up to `day`, in order.
@@ -193,10 +197,24 @@ impl Indexes {
         day: Day,
     ) -> impl Iterator<Item = (Day, Timer, LedgerNo, InvoiceNo)> {
         let from = (clock, Day::MIN, Timer::Due, LedgerNo(0), InvoiceNo(0));
-        let to = (clock, day, Timer::Overdue, LedgerNo(u32::MAX), InvoiceNo(u32::MAX));
+        let to = (clock, day, Timer::Lapse, LedgerNo(u32::MAX), InvoiceNo(u32::MAX));
         self.timers
             .range((Bound::Included(from), Bound::Included(to)))
             .map(|(_, day, timer, ledger, invoice)| (*day, *timer, *ledger, *invoice))
+    }
+
+    /// The invoices of a clock's ledgers that have a step of their plan to go out up to `day`, in
+    /// the order of those days.
+    pub fn to_remind(
+        &self,
+        clock: ClockNo,
+        day: Day,
+    ) -> impl Iterator<Item = (LedgerNo, InvoiceNo)> {
+        let from = (clock, Day::MIN, LedgerNo(0), InvoiceNo(0));
+        let to = (clock, day, LedgerNo(u32::MAX), InvoiceNo(u32::MAX));
+        self.reminders
+            .range((Bound::Included(from), Bound::Included(to)))
+            .map(|(_, _, ledger, invoice)| (*ledger, *invoice))
     }
 
     /// Takes out the keys of the rows that the event is about to change.
@@ -220,7 +238,9 @@ impl Indexes {
         }
         if let Some(ledger) = event.ledger().and_then(|no| rows.ledger(no)) {
             match event {
+                Event::DraftCreated(e) => self.invoice_names(ledger, e.invoice),
                 Event::InvoiceIssued(e) => self.invoice_names(ledger, e.invoice),
+                Event::OpeningItemAdded(e) => self.invoice_names(ledger, e.invoice),
                 Event::PaymentRecorded(e) => self.payment_name(ledger, e.payment),
                 Event::CreditNoteIssued(e) => self.credit_note_names(ledger, e.credit_note),
                 _ => {}
@@ -233,12 +253,30 @@ impl Indexes {
         let Some(ledger) = event.ledger().and_then(|no| rows.ledger(no)) else { return };
         match event {
             Event::InvoiceIssued(e) => self.invoice(ledger, e.invoice, insert),
+            Event::OpeningItemAdded(e) => {
+                self.invoice(ledger, e.invoice, insert);
+                self.source(ledger, Source::Opening(e.invoice), insert);
+            }
+            Event::OpeningItemCorrected(e) => {
+                self.invoice(ledger, e.invoice, insert);
+                self.source(ledger, Source::Opening(e.invoice), insert);
+            }
+            Event::InvoiceSent(e) => self.invoice(ledger, e.invoice, insert),
+            Event::InvoiceDisputed(e) => self.invoice(ledger, e.invoice, insert),
+            Event::DisputeResolved(e) => self.invoice(ledger, e.invoice, insert),
+            Event::PaymentPlanned(e) => self.invoice(ledger, e.invoice, insert),
+            Event::PlannedPaymentCancelled(e) => self.invoice(ledger, e.invoice, insert),
+            Event::PlannedPaymentCleared(e) => self.invoice(ledger, e.invoice, insert),
+            Event::PlannedPaymentLapsed(e) => self.invoice(ledger, e.invoice, insert),
+            Event::ReminderEmitted(e) => self.invoice(ledger, e.invoice, insert),
+            Event::RemindersStopped(e) => self.invoice(ledger, e.invoice, insert),
             Event::InvoiceDue(e) => self.invoice(ledger, e.invoice, insert),
             Event::InvoiceOverdue(e) => self.invoice(ledger, e.invoice, insert),
             Event::InvoicePaid(e) => self.invoice(ledger, e.invoice, insert),
             Event::InvoiceCancelled(e) => self.invoice(ledger, e.invoice, insert),
             Event::InvoiceReopened(e) => self.invoice(ledger, e.invoice, insert),
             Event::PaymentRecorded(e) => self.source(ledger, Source::Payment(e.payment), insert),
+            Event::PaymentRefunded(e) => self.source(ledger, Source::Payment(e.payment), insert),
             Event::PaymentReversed(e) => self.source(ledger, Source::Payment(e.payment), insert),
             Event::CreditNoteIssued(e) => {
                 self.source(ledger, Source::CreditNote(e.credit_note), insert);
@@ -263,6 +301,9 @@ impl Indexes {
         if row.open == 0 {
             return;
         }
+        if let Some(day) = reminder_day(ledger, row) {
+            change(&mut self.reminders, (ledger.clock, day, ledger.no, no), insert);
+        }
         let by_due = (ledger.no, row.customer, row.currency, row.due.date, row.number.clone(), no);
         change(&mut self.open_by_due, by_due, insert);
         let (no_of, customer, currency) = (ledger.no, row.customer, row.currency);
@@ -275,20 +316,21 @@ impl Indexes {
 
     fn source(&mut self, ledger: &Ledger, source: Source, insert: bool) {
         let key = match source {
-            Source::Payment(no) => ledger.payments.get(no.0).map(|row| {
-                (
-                    row.unapplied,
-                    (ledger.no, row.customer, row.currency, true, row.received_on, no.0),
-                )
-            }),
-            Source::CreditNote(no) => ledger.credit_notes.get(no.0).map(|row| {
-                (
-                    row.unapplied,
-                    (ledger.no, row.customer, row.currency, false, row.issue_date, no.0),
-                )
+            Source::Payment(no) => {
+                let row = ledger.payments.get(no.0);
+                row.map(|row| (row.unapplied, row.customer, row.currency, true, row.received_on))
+            }
+            Source::CreditNote(no) => {
+                let row = ledger.credit_notes.get(no.0);
+                row.map(|row| (row.unapplied, row.customer, row.currency, false, row.issue_date))
+            }
+            Source::Opening(no) => ledger.invoices.get(no.0).and_then(|row| {
+                let unapplied = row.opening.as_ref()?.unapplied;
+                Some((unapplied, row.customer, row.currency, false, row.issue_date))
             }),
         };
-        if let Some((_, key)) = key.filter(|(unapplied, _)| *unapplied > 0) {
+        if let Some((_, customer, currency, payment, date)) = key.filter(|key| key.0 > 0) {
+            let key = (ledger.no, customer, currency, payment, date, source);
             change(&mut self.free, key, insert);
         }
     }
@@ -296,6 +338,9 @@ impl Indexes {
     fn invoice_names(&mut self, ledger: &Ledger, no: InvoiceNo) {
         let Some(row) = ledger.invoices.get(no.0) else { return };
         self.name(Kind::Invoice, ledger.no, row.id.shared(), no.0);
+        if row.stage != Stage::Issued {
+            return;
+        }
         self.name(Kind::InvoiceNumber, ledger.no, &row.number, no.0);
         self.name(Kind::Reference(row.customer), ledger.no, &row.reference, no.0);
     }
@@ -333,7 +378,18 @@ fn timers(row: &Invoice) -> impl Iterator<Item = (Timer, Day)> {
     let due = (!row.due_emitted).then(|| row.first_open_day(row.due.date)).flatten();
     let overdue = (!row.overdue_emitted).then(|| row.first_open_day(again_from)).flatten();
     let due = due.filter(|day| *day < overdue_from).map(|day| (Timer::Due, day));
-    due.into_iter().chain(overdue.map(|day| (Timer::Overdue, day)))
+    let lapse = row.planned.and_then(|planned| planned.date.plus(1)).map(|day| (Timer::Lapse, day));
+    due.into_iter().chain(overdue.map(|day| (Timer::Overdue, day))).chain(lapse)
+}
+
+/// The first day on which a step of the plan is to go out and, as far as is known now, something
+/// is open.
+fn reminder_day(ledger: &Ledger, row: &Invoice) -> Option<Day> {
+    if !row.is_reminded() || row.sent_on.is_none() {
+        return None;
+    }
+    let steps = dunning::to_come(ledger.reminders, ledger.calendar, &row.dunning_facts());
+    row.first_open_day(steps.first()?.date)
 }
 
 fn change<T: Ord>(set: &mut BTreeSet<T>, key: T, insert: bool) {

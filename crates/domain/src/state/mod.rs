@@ -9,8 +9,8 @@ pub(crate) mod spells;
 
 pub use indexes::{Indexes, Kind, Timer};
 pub use rows::{
-    Clock, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger, Payment, Rows,
-    Series, Spell,
+    Clock, CreditLimit, CreditNote, Customer, Dispute, Invoice, InvoiceAllocation, Ledger,
+    ManualReminder, Opening, Payment, PlannedPayment, Refund, Rows, Series, Spell, Stage,
 };
 
 use crate::commands::Digest;

@@ -2,11 +2,14 @@
 
 use super::rows::{Clock, Ledger, Rows};
 use crate::balance::Balance;
+use crate::dunning;
+use crate::event::Direction;
 use crate::id::Id;
 use crate::number::{CustomerNo, InvoiceNo, LedgerNo, Source, Subject};
 use crate::position::Day;
-use crate::resource::{self, Resource};
-use crate::status::{CustomerStatus, Facets};
+use crate::resource::{self, ItemKind, Resource};
+use crate::state::rows::Stage;
+use crate::status::{CustomerStatus, Document, Facets, Standing};
 
 impl Rows {
     /// The resource with this number.
@@ -35,6 +38,7 @@ impl Rows {
                     currency: row.currency,
                     amount: row.amount,
                     unapplied: row.unapplied,
+                    refunded: row.refunded(),
                     reversed: row.reversed,
                     reversal: row.reversal,
                     method: row.method,
@@ -79,6 +83,8 @@ impl Rows {
             terms: row.terms,
             invoice_pattern: row.invoice_series.pattern.clone(),
             credit_note_pattern: row.credit_note_series.pattern.clone(),
+            calendar: row.calendar,
+            reminders: row.reminders,
             customers: row.customers.len(),
             invoices: row.invoices.len(),
             payments: row.payments.len(),
@@ -117,6 +123,8 @@ impl Ledger {
             terms: row.terms,
             details: row.details.clone(),
             balances: row.balances.clone(),
+            credit_limits: row.credit_limits.clone(),
+            reminder: row.reminder,
             status: CustomerStatus::of(row.balances.iter().map(Balance::figures)),
             created: row.created,
             version: row.version,
@@ -126,32 +134,67 @@ impl Ledger {
     fn invoice_resource(&self, no: InvoiceNo, today: Day) -> Option<resource::Invoice> {
         let row = self.invoices.get(no.0)?;
         let credits = row.allocations.iter().filter_map(|allocation| match allocation.source {
-            Source::CreditNote(_) => Some(allocation.amount),
+            Source::CreditNote(_) | Source::Opening(_) => Some(allocation.amount),
             Source::Payment(_) => None,
         });
+        let draft = match &row.stage {
+            Stage::Draft(draft) => Some(draft),
+            Stage::Deleted | Stage::Issued => None,
+        };
+        let issued = row.stage == Stage::Issued;
+        let due = if issued { Some(row.due) } else { draft.and_then(|draft| draft.due_date()) };
+        let steps = dunning::to_come(self.reminders, self.calendar, &row.dunning_facts());
+        let unapplied = row.opening.as_ref().map_or(0, |opening| opening.unapplied);
+        let owing = row.opening.as_ref().is_some_and(|o| o.direction == Direction::Owing);
         Some(resource::Invoice {
             ledger: self.no,
             ledger_id: self.id.clone(),
             no,
             id: row.id.clone(),
+            kind: match &row.opening {
+                None => ItemKind::Invoice,
+                Some(_) if owing => ItemKind::OpeningOwing,
+                Some(_) => ItemKind::OpeningOwed,
+            },
+            deleted: row.stage == Stage::Deleted,
             number: row.number.clone(),
             customer_id: self.customer_id(row.customer)?,
             currency: row.currency,
             total: row.total,
             open: row.open,
+            paid_before: row.paid_before(),
+            unapplied,
             credited: credits.sum(),
             credit_noted: row.credit_noted,
-            issue_date: row.issue_date,
-            due: row.due,
+            issue_date: if issued {
+                Some(row.issue_date)
+            } else {
+                draft.and_then(|d| d.issue_date)
+            },
+            due,
             sent_on: row.sent_on,
             reference: row.reference.clone(),
-            facets: Facets::of(
-                (row.open, row.total),
-                row.due,
+            facets: Facets::of(&Standing {
+                document: match row.stage {
+                    Stage::Issued if row.cancelled => Document::Cancelled,
+                    Stage::Issued => Document::Issued,
+                    Stage::Draft(_) | Stage::Deleted => Document::Draft,
+                },
+                left: if owing { unapplied } else { row.open },
+                total: row.total,
+                due: Some(row.due).filter(|_| issued && !owing),
                 today,
-                row.cancelled,
-                row.dispute.is_some(),
-            ),
+                disputed: row.dispute.is_some(),
+                planned: row.planned.is_some(),
+                stopped: row.reminders_stopped,
+                exhausted: row.last_step.is_some() && steps.is_empty(),
+                level: row.reminder_level,
+            }),
+            planned: row.planned,
+            over_limit: row.over_limit,
+            last_reminder: row.last_step,
+            next_reminder: steps.first().copied().filter(|_| row.is_reminded()),
+            content: row.content,
             created: row.created,
             version: row.version,
         })

@@ -6,14 +6,22 @@
 
 use std::sync::Arc;
 
+use crate::calendar::Calendar;
 use crate::currency::Currency;
 use crate::details::{DetailKind, Secret};
+use crate::dunning::{Channel, Policy, Step};
 use crate::id::Id;
 use crate::number::{
     ClockNo, CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo, Source, Subject,
 };
 use crate::position::Day;
 use crate::terms::{DueTerms, Terms};
+
+mod values;
+
+pub use values::{
+    CreditPolicy, Direction, Draft, InvoiceContent, Line, Method, Rate, ReversalKind, Tax,
+};
 
 macro_rules! events {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
@@ -75,6 +83,8 @@ events! {
         clock: ClockNo,
         /// The day to reach.
         target: Day,
+        /// Whether the days before `target` open late, as after downtime.
+        outage: bool,
     }
 
     /// A day began: from here on it is the *today* of the clock's ledgers.
@@ -113,6 +123,10 @@ events! {
         invoice_pattern: Arc<str>,
         /// Pattern of the numbers allotted to credit notes.
         credit_note_pattern: Arc<str>,
+        /// Which days are business days.
+        calendar: Calendar,
+        /// The plan of its reminders.
+        reminders: Policy,
     }
 
     /// A customer exists.
@@ -145,7 +159,68 @@ events! {
         details: Vec<(DetailKind, Secret)>,
     }
 
-    /// An invoice exists: number, customer, dates and amounts are fixed for good.
+    /// How far a customer may go into debt in a currency.
+    CreditLimitSet {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The customer.
+        customer: CustomerNo,
+        /// The currency of the limit.
+        currency: Currency,
+        /// The limit, 0 or more; `None` lifts it.
+        limit: Option<i64>,
+        /// What happens to an invoice that passes it.
+        policy: CreditPolicy,
+    }
+
+    /// A person reminded a customer, of all it owes.
+    CustomerReminderRecorded {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The customer.
+        customer: CustomerNo,
+        /// How severe it was: 1 to 9.
+        level: u8,
+        /// How it went out.
+        channel: Channel,
+        /// The day.
+        date: Day,
+        /// What was said; may be empty.
+        text: Arc<str>,
+    }
+
+    /// A draft of an invoice exists; it counts in no balance.
+    DraftCreated {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The number that the invoice will have in the ledger.
+        invoice: InvoiceNo,
+        /// Its id, and the invoice's.
+        id: Id,
+        /// What it says.
+        draft: Arc<Draft>,
+    }
+
+    /// A draft says something else from here on.
+    DraftUpdated {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The draft.
+        invoice: InvoiceNo,
+        /// All that it says now.
+        draft: Arc<Draft>,
+    }
+
+    /// A draft was given up; its id stays used.
+    DraftDeleted {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The draft.
+        invoice: InvoiceNo,
+    }
+
+    /// An invoice exists: number, customer, dates and amounts are fixed for good. Where it was a
+    /// draft, that is issued by this.
     InvoiceIssued {
         /// The ledger.
         ledger: LedgerNo,
@@ -171,6 +246,164 @@ events! {
         reference: Arc<str>,
         /// Lines, taxes, texts and metadata; not kept in memory.
         content: Arc<InvoiceContent>,
+    }
+
+    /// An invoice took its customer past its credit limit.
+    CreditLimitExceeded {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice, issued just before.
+        invoice: InvoiceNo,
+        /// The customer.
+        customer: CustomerNo,
+        /// The limit.
+        limit: i64,
+        /// The net balance with the invoice; above `limit`.
+        exposure: i64,
+        /// Whether the policy would have refused it and the command overrode that.
+        overridden: bool,
+    }
+
+    /// An item from before the ledger was brought in: owed by the customer, or owing to it.
+    OpeningItemAdded {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// Its number among the invoices of the ledger.
+        invoice: InvoiceNo,
+        /// Its id.
+        id: Id,
+        /// The customer.
+        customer: CustomerNo,
+        /// The number of the old document, or the id.
+        number: Arc<str>,
+        /// Who owes whom.
+        direction: Direction,
+        /// The currency of the amounts.
+        currency: Currency,
+        /// The amount of the old document; above 0.
+        amount: i64,
+        /// What of it was settled before; 0 to `amount`.
+        paid: i64,
+        /// The day from which it counts.
+        date: Day,
+        /// When it is due; of one owing, `date` without grace.
+        due: DueTerms,
+        /// ISO 11649 creditor reference.
+        reference: Arc<str>,
+        /// The day the old document was sent, where it is known.
+        sent_on: Option<Day>,
+    }
+
+    /// What is said of an opening item was corrected.
+    OpeningItemCorrected {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The item.
+        invoice: InvoiceNo,
+        /// The amount from here on; 0 or more.
+        amount: i64,
+        /// What of it was settled before; 0 to `amount`.
+        paid: i64,
+        /// When it is due.
+        due: DueTerms,
+        /// The day from which the correction counts.
+        date: Day,
+        /// What is open (owed) or unapplied (owing) after it, all facts counted.
+        left_after: i64,
+    }
+
+    /// A customer said when it will pay.
+    PaymentPlanned {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice.
+        invoice: InvoiceNo,
+        /// What it will pay; above 0.
+        amount: i64,
+        /// The day on which it will.
+        planned_for: Day,
+        /// The day on which it was said.
+        date: Day,
+    }
+
+    /// A planned payment was taken back.
+    PlannedPaymentCancelled {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice.
+        invoice: InvoiceNo,
+        /// The day.
+        date: Day,
+    }
+
+    /// A planned payment came.
+    PlannedPaymentCleared {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice.
+        invoice: InvoiceNo,
+        /// The day.
+        date: Day,
+    }
+
+    /// The day of a planned payment passed without it.
+    PlannedPaymentLapsed {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice.
+        invoice: InvoiceNo,
+        /// The day after the one it was planned for, or the day on which that was found out.
+        date: Day,
+    }
+
+    /// A step of an invoice's reminder plan went out.
+    ReminderEmitted {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice.
+        invoice: InvoiceNo,
+        /// Which step.
+        step: Step,
+        /// How severe: 0 for steps up to the due date, then 1, 2 …
+        level: u8,
+        /// How it is to go out.
+        channel: Channel,
+        /// The name of the text to send.
+        template: Arc<str>,
+        /// The day the plan had for it.
+        planned: Day,
+        /// The day it went out; not before `planned`.
+        date: Day,
+        /// What was open that day.
+        open: i64,
+    }
+
+    /// A person reminded a customer of an invoice.
+    ReminderRecorded {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice.
+        invoice: InvoiceNo,
+        /// How severe it was: 1 to 9.
+        level: u8,
+        /// How it went out.
+        channel: Channel,
+        /// The day.
+        date: Day,
+        /// What was said; may be empty.
+        text: Arc<str>,
+    }
+
+    /// An invoice is not reminded of any more, for good.
+    RemindersStopped {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The invoice.
+        invoice: InvoiceNo,
+        /// The day.
+        date: Day,
+        /// Why; may be empty.
+        reason: Arc<str>,
     }
 
     /// An invoice was sent to its customer. The first such date is its *sent* date.
@@ -297,6 +530,24 @@ events! {
         date: Day,
     }
 
+    /// Unapplied money of a payment was paid back.
+    PaymentRefunded {
+        /// The ledger.
+        ledger: LedgerNo,
+        /// The payment.
+        payment: PaymentNo,
+        /// What was paid back; above 0.
+        amount: i64,
+        /// How.
+        method: Method,
+        /// The day.
+        date: Day,
+        /// The reference of the refund; may be empty.
+        reference: Arc<str>,
+        /// What is unapplied of the payment after it, all facts counted.
+        unapplied_after: i64,
+    }
+
     /// A numbered credit against one invoice exists.
     CreditNoteIssued {
         /// The ledger.
@@ -389,6 +640,22 @@ impl Event {
             Self::CreditNoteIssued(e) => Some(e.ledger),
             Self::Allocated(e) => Some(e.ledger),
             Self::Deallocated(e) => Some(e.ledger),
+            Self::CreditLimitSet(e) => Some(e.ledger),
+            Self::CustomerReminderRecorded(e) => Some(e.ledger),
+            Self::DraftCreated(e) => Some(e.ledger),
+            Self::DraftUpdated(e) => Some(e.ledger),
+            Self::DraftDeleted(e) => Some(e.ledger),
+            Self::CreditLimitExceeded(e) => Some(e.ledger),
+            Self::OpeningItemAdded(e) => Some(e.ledger),
+            Self::OpeningItemCorrected(e) => Some(e.ledger),
+            Self::PaymentPlanned(e) => Some(e.ledger),
+            Self::PlannedPaymentCancelled(e) => Some(e.ledger),
+            Self::PlannedPaymentCleared(e) => Some(e.ledger),
+            Self::PlannedPaymentLapsed(e) => Some(e.ledger),
+            Self::ReminderEmitted(e) => Some(e.ledger),
+            Self::ReminderRecorded(e) => Some(e.ledger),
+            Self::RemindersStopped(e) => Some(e.ledger),
+            Self::PaymentRefunded(e) => Some(e.ledger),
         }
     }
 
@@ -399,92 +666,12 @@ impl Event {
             Self::ClockCreated(e) => Some(Subject::Clock(e.clock)),
             Self::LedgerCreated(e) => Some(Subject::Ledger(e.ledger)),
             Self::CustomerCreated(e) => Some(Subject::Customer(e.ledger, e.customer)),
+            Self::DraftCreated(e) => Some(Subject::Invoice(e.ledger, e.invoice)),
             Self::InvoiceIssued(e) => Some(Subject::Invoice(e.ledger, e.invoice)),
+            Self::OpeningItemAdded(e) => Some(Subject::Invoice(e.ledger, e.invoice)),
             Self::PaymentRecorded(e) => Some(Subject::Payment(e.ledger, e.payment)),
             Self::CreditNoteIssued(e) => Some(Subject::CreditNote(e.ledger, e.credit_note)),
             _ => None,
         }
     }
-}
-
-/// How money came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Method {
-    Transfer,
-    Card,
-    DirectDebit,
-    Cheque,
-    Cash,
-    Other,
-}
-
-/// Why a payment was taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub enum ReversalKind {
-    /// It was typed in wrongly.
-    EntryError,
-    /// It was recorded twice.
-    Duplicate,
-    /// The cheque or direct debit bounced.
-    Bounced,
-    /// The card holder took it back.
-    Chargeback,
-}
-
-/// What an invoice carries along besides its claim.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InvoiceContent {
-    /// What is sold, in order.
-    pub lines: Vec<Line>,
-    /// Tax by rate, ascending.
-    pub taxes: Vec<Tax>,
-    /// The customer's purchase-order number; may be empty.
-    pub purchase_order: String,
-    /// Free text; may be empty.
-    pub text: String,
-    /// Pairs of the caller's, in the order of their keys.
-    pub metadata: Vec<(String, String)>,
-}
-
-/// A line of an invoice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// What is sold.
-    pub description: String,
-    /// How many, where given: a decimal number.
-    pub quantity: Option<rust_decimal::Decimal>,
-    /// Price of one without tax, in whole units, where given.
-    pub unit_price: Option<rust_decimal::Decimal>,
-    /// The line's amount without tax, in minor units.
-    pub amount: i64,
-    /// The tax rate.
-    pub rate: Rate,
-}
-
-/// A tax rate in thousandths of a percent: 20 % is `Rate(20_000)`; 0 to 100 %.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-pub struct Rate(pub u32);
-
-/// The tax of one rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tax {
-    /// The rate.
-    pub rate: Rate,
-    /// What it applies to, in minor units.
-    pub base: i64,
-    /// The tax, in minor units.
-    pub tax: i64,
 }

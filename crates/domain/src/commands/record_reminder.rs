@@ -1,0 +1,70 @@
+//! `RecordReminder`: notes a reminder that a person made.
+
+use super::{Context, Decision, lookup};
+use crate::content::Content;
+use crate::dunning::Channel;
+use crate::id::Id;
+use crate::number::Subject;
+use crate::position::Day;
+use crate::refusal::{Reason, Refusal};
+use crate::state::State;
+
+/// Notes a reminder made by hand; the plan goes on as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordReminder {
+    /// The ledger.
+    pub ledger_id: Id,
+    /// What it was about.
+    pub target: ReminderTarget,
+    /// How severe it was: 1 to 9.
+    pub level: u8,
+    /// How it went out.
+    pub channel: Channel,
+    /// The day, not after today; the ledger's today where left out.
+    pub date: Option<Day>,
+    /// What was said; may be empty.
+    pub text: String,
+}
+
+/// What a reminder made by hand was about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReminderTarget {
+    /// One invoice.
+    Invoice(Id),
+    /// All that a customer owes.
+    Customer(Id),
+}
+
+impl RecordReminder {
+    pub(super) fn content(&self, out: &mut dyn Content) {
+        out.text(1, self.ledger_id.as_str());
+        match &self.target {
+            ReminderTarget::Invoice(id) => out.text(2, id.as_str()),
+            ReminderTarget::Customer(id) => out.text(3, id.as_str()),
+        }
+        out.number(4, i64::from(self.level));
+        out.number(5, self.channel as i64);
+        out.optional_number(6, self.date.map(|day| i64::from(day.number())));
+        out.optional_text(7, Some(self.text.as_str()).filter(|text| !text.is_empty()));
+    }
+
+    pub(super) fn named(&self, state: &State) -> Option<Subject> {
+        let ledger = lookup::ledger(state, &self.ledger_id).ok()?;
+        match &self.target {
+            ReminderTarget::Invoice(id) => {
+                let (no, _) = lookup::invoice(state, ledger, id).ok()?;
+                Some(Subject::Invoice(ledger.no, no))
+            }
+            ReminderTarget::Customer(id) => {
+                let (no, _) = lookup::customer(state, ledger, id).ok()?;
+                Some(Subject::Customer(ledger.no, no))
+            }
+        }
+    }
+
+    pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
+        let ledger = lookup::ledger(state, &self.ledger_id)?;
+        let _ = (ledger, context);
+        Err(Refusal::new(Reason::WrongState, "ledger_id", "RecordReminder is being built"))
+    }
+}
