@@ -72,16 +72,22 @@ impl Session {
             out.push_str(mask(word).unwrap_or(word));
             rest = after;
         }
-        out.split_inclusive('\n').map(mask_line).collect()
+        let before = std::iter::once("").chain(out.lines());
+        let lines = out.split_inclusive('\n').zip(before);
+        lines.map(|(line, before)| mask_line(line, before)).collect()
     }
 }
 
 /// A line without the figures that depend on how fast the machine was.
-fn mask_line(line: &str) -> String {
+fn mask_line(line: &str, before: &str) -> String {
+    if before.ends_with("  seconds") || before.ends_with("  secondes") {
+        let (figures, _) = line.trim_end().rsplit_once(' ').expect("figures before the seconds");
+        return format!("{} <seconds>\n", figures.trim_end());
+    }
     let first = line.split("  ").next().unwrap_or_default();
     match first {
-        "frames" | "bytes" => format!("{first}  <number>\n"),
-        "digest" => format!("{first}  <hash>\n"),
+        "frames" | "bytes" | "trames" | "octets" => format!("{first}  <number>\n"),
+        "digest" | "empreinte" => format!("{first}  <hash>\n"),
         _ => match line.split_once(" joués en ") {
             Some((days, _)) => format!("{days} joués en <seconds>: <figures>\n"),
             None => line.to_owned(),
@@ -202,6 +208,11 @@ fn configuration() {
 }
 
 #[test]
+fn in_french() {
+    holds("french.txt");
+}
+
+#[test]
 fn the_demo_in_french() {
     holds("demo_fr.txt");
 }
@@ -221,6 +232,7 @@ fn every_transcript_is_played() {
         "corrections.txt",
         "demo_fr.txt",
         "first_balance.txt",
+        "french.txt",
         "help.txt",
         "mistakes.txt",
     ];

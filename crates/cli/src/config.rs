@@ -229,9 +229,9 @@ mod tests {
             assert!(serve.contains(part), "{part}: {serve}");
         }
         let list = parsed(file, "encours customer list");
-        assert!(list.contains("ledger: \"acme\"") && list.contains("output: Csv"), "{list}");
+        assert!(list.contains("ledger: \"acme\"") && list.contains("format: Csv"), "{list}");
         let other = parsed(file, "encours customer list --ledger b --output json");
-        assert!(other.contains("ledger: \"b\"") && other.contains("output: Json"), "{other}");
+        assert!(other.contains("ledger: \"b\"") && other.contains("format: Json"), "{other}");
     }
 
     #[test]

@@ -71,16 +71,17 @@ fn heading(text: &str) -> String {
     format!("\n{}\n", Paint::Strong.on(text))
 }
 
-fn grouped(count: u64) -> String {
-    Cell::Count(count).shown()
+fn grouped(lang: Language, count: u64) -> String {
+    Cell::Count(count).shown(lang)
 }
 
 fn headline(node: &Node, lang: Language, played: &Played) -> String {
     let tail = node.engine().reader().tail();
     let events = tail.next_position.0.saturating_sub(1);
     let took = format!("{}.{:02} s", played.took.as_secs(), played.took.subsec_millis() / 10);
-    let (commands, days) = (grouped(played.commands as u64), grouped(played.days as u64));
-    let (events, frames) = (grouped(events), grouped(tail.number.0));
+    let (commands, days) =
+        (grouped(lang, played.commands as u64), grouped(lang, played.days as u64));
+    let (events, frames) = (grouped(lang, events), grouped(lang, tail.number.0));
     let text = match lang {
         Language::En => format!(
             "{days} days played in {took}: {commands} commands made {events} events in {frames} \
@@ -151,7 +152,7 @@ async fn customers(api: &Api, lang: Language) -> Outcome<String> {
     };
     let counts = totals.customers.unwrap_or_default();
     let mut out = heading(lang.say("Customers", "Clients"));
-    out += &render_within(&listing, line_width());
+    out += &render_within(&listing, line_width(), lang);
     let counted = [
         (counts.overdue, "OVERDUE"),
         (counts.awaiting_payment, "AWAITING_PAYMENT"),
@@ -214,13 +215,13 @@ async fn ageing(api: &Api, lang: Language, day: Day) -> Outcome<String> {
         bands.iter().map(|(_, amount, _)| minor(amount.as_ref())).collect::<Outcome<_>>()?;
     let most = amounts.iter().map(|money| money.minor).max().unwrap_or_default();
     let title = lang.say("Ageing on", "Balance âgée au");
-    let mut out = heading(&format!("{title} {day}"));
+    let mut out = heading(&format!("{title} {}", lang.day(output::day(day))));
     for ((label, _, paint), amount) in bands.iter().zip(&amounts) {
-        let shown = Cell::Money(*amount).shown();
+        let shown = Cell::Money(*amount).shown(lang);
         let _ = writeln!(out, "{label:<18} {shown:>12}  {}", bar(amount.minor, most, *paint));
     }
-    let unapplied = Cell::Money(minor(total.unapplied.as_ref())?).shown();
-    let balance = Cell::Money(minor(total.balance.as_ref())?).shown();
+    let unapplied = Cell::Money(minor(total.unapplied.as_ref())?).shown(lang);
+    let balance = Cell::Money(minor(total.balance.as_ref())?).shown(lang);
     let label = lang.say("unapplied", "reste à utiliser");
     let _ =
         writeln!(out, "{}", Paint::Dim.on(&format!("{label:<18} {:>12}", format!("-{unapplied}"))));
@@ -261,8 +262,9 @@ async fn past(api: &Api, lang: Language, last: Day) -> Outcome<String> {
         let late = open.minor - not_due.minor;
         let _ = writeln!(
             out,
-            "{day:<18} {:>12}  {}{}",
-            Cell::Money(open).shown(),
+            "{:<18} {:>12}  {}{}",
+            lang.day(output::day(day)),
+            Cell::Money(open).shown(lang),
             bar(not_due.minor, most, Paint::Good),
             Paint::Bad.on(&"░".repeat(usize::try_from(late * BAR / most.max(1)).unwrap_or(0)))
         );
@@ -290,10 +292,6 @@ async fn invoice(api: &Api, lang: Language, id: &str) -> Outcome<String> {
     for event in &events {
         let mut row = activity::row(event)?;
         row.truncate(5);
-        row[2] = Cell::text(lang.event(&event.event));
-        if let Cell::Text(detail) = &row[4] {
-            row[4] = Cell::text(lang.detail(detail));
-        }
         rows.push(row);
     }
     const COLUMNS: [Column; 5] = [
@@ -314,7 +312,7 @@ async fn invoice(api: &Api, lang: Language, id: &str) -> Outcome<String> {
     let title = lang.say("The life of invoice", "La vie de la facture");
     let why = lang.say("a direct debit that bounced", "un prélèvement rejeté");
     let mut out = heading(&format!("{title} {}: {why}", invoice.number));
-    out += &render_within(&listing, line_width());
+    out += &render_within(&listing, line_width(), lang);
     Ok(out)
 }
 
@@ -332,9 +330,9 @@ async fn log(node: &Node, lang: Language) -> Outcome<String> {
         ("frames", Cell::Count(report.frames)),
         ("events", Cell::Count(report.events)),
         ("bytes", Cell::Count(report.bytes)),
-        ("tail hash", Cell::text(report.tail.hash.to_string())),
+        ("tail_hash", Cell::text(report.tail.hash.to_string())),
         ("digest", Cell::text(digest.to_string())),
     ];
-    out += &output::fields(&facts);
+    out += &output::fields(&facts, lang);
     Ok(out)
 }

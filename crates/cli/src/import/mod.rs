@@ -17,7 +17,7 @@ use encours_proto::v1;
 
 use crate::client::{Client, ServerArgs};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{self, Cell, Column, Format, Printer};
+use crate::output::{self, Cell, Column, OutputArgs, Printer};
 use play::{Played, Player};
 use rows::{Conventions, Problem, Row};
 
@@ -61,9 +61,8 @@ pub(crate) struct ImportArgs {
     #[command(flatten)]
     server: ServerArgs,
 
-    /// How to print the summary
-    #[arg(long, env = "ENCOURS_OUTPUT", value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -186,10 +185,13 @@ async fn summary(
         ])?;
     }
     let done = match (played.appended, whole) {
-        (0, true) => "nothing new: the ledger holds all of this file".to_owned(),
-        (0, false) => "nothing appended".to_owned(),
-        (appended, _) => format!("{appended} commands, {} days opened", played.days),
+        (0, true) => Cell::phrase("nothing new: the ledger holds all of this file", []),
+        (0, false) => Cell::phrase("nothing appended", []),
+        (appended, _) => {
+            let counts = [appended, played.days].map(Cell::Count);
+            Cell::phrase("{} commands, {} days opened", counts)
+        }
     };
-    printer.fact("done", Cell::text(done));
+    printer.fact("done", done);
     printer.finish()
 }

@@ -151,7 +151,8 @@ impl<'a> Player<'a> {
         let style = ProgressStyle::with_template(
             "{prefix} {bar:32.cyan/dim} {pos}/{len} {msg:.dim} {elapsed:.dim}",
         );
-        self.progress = ProgressBar::new(steps as u64).with_prefix("importing");
+        let prefix = self.args.output.lang.phrase("importing", &[]);
+        self.progress = ProgressBar::new(steps as u64).with_prefix(prefix);
         if let Ok(style) = style {
             self.progress.set_style(style.progress_chars("━╸─"));
         }

@@ -3,10 +3,11 @@
 use std::io::{self, StdoutLock, Write};
 
 use encours_domain::Money;
+use encours_proto::v1;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Format;
 use super::table::{Paint, line_width, render_within};
+use super::{Format, Language, OutputArgs};
 use crate::failure::Outcome;
 
 /// One value.
@@ -20,8 +21,14 @@ pub(crate) enum Cell {
     Count(u64),
     /// An amount: without its currency in tables and CSV, which have a column for it.
     Money(Money),
+    /// A day.
+    Date(v1::Date),
+    /// A word of the protocol.
+    Word(String),
     /// A status, coloured by what it means.
     Status(String),
+    /// A phrase of the dictionary, `{}` standing for the values.
+    Phrase(&'static str, Vec<Self>),
     /// A status under a label of its own.
     Labelled(&'static str, String),
 }
@@ -31,26 +38,45 @@ impl Cell {
         Self::Text(text.into())
     }
 
+    pub(crate) fn word(word: impl Into<String>) -> Self {
+        Self::Word(word.into())
+    }
+
+    pub(crate) fn phrase(phrase: &'static str, values: impl Into<Vec<Self>>) -> Self {
+        Self::Phrase(phrase, values.into())
+    }
+
     /// As programs read it.
     pub(crate) fn plain(&self) -> String {
         match self {
             Self::Empty => String::new(),
-            Self::Text(text) | Self::Status(text) => text.clone(),
+            Self::Text(text) | Self::Word(text) | Self::Status(text) => text.clone(),
             Self::Labelled(label, _) => (*label).to_owned(),
             Self::Count(count) => count.to_string(),
             Self::Money(money) => money.number(),
+            Self::Date(date) => Language::En.day(*date),
+            Self::Phrase(phrase, values) => {
+                Language::En.phrase(phrase, &values.iter().map(Self::plain).collect::<Vec<_>>())
+            }
         }
     }
 
     /// As people read it.
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn shown(&self, lang: Language) -> String {
+        // WHY: a control character in a name must not move the cursor of whoever lists it.
+        let visible = |text: &str| -> String {
+            text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+        };
         match self {
-            Self::Money(money) => grouped(&money.number()),
-            Self::Count(count) => grouped(&count.to_string()),
-            // WHY: a control character in a name must not move the cursor of whoever lists it.
-            Self::Text(_) | Self::Status(_) | Self::Labelled(..) | Self::Empty => {
-                self.plain().chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+            Self::Money(money) => lang.number(&money.number()),
+            Self::Count(count) => lang.number(&count.to_string()),
+            Self::Date(date) => lang.day(*date),
+            Self::Word(word) | Self::Status(word) => visible(lang.word(word)),
+            Self::Phrase(phrase, values) => {
+                let values: Vec<_> = values.iter().map(|value| value.shown(lang)).collect();
+                lang.phrase(phrase, &values)
             }
+            Self::Text(_) | Self::Labelled(..) | Self::Empty => visible(&self.plain()),
         }
     }
 
@@ -69,30 +95,15 @@ impl Cell {
     }
 }
 
-/// Sets thin groups of three: `147703.18` is `147,703.18`.
-fn grouped(number: &str) -> String {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = whole.trim_start_matches('-');
-    let mut out = String::from(if digits.len() < whole.len() { "-" } else { "" });
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if !fraction.is_empty() {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
-}
-
 impl Serialize for Cell {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Empty => serializer.serialize_none(),
-            Self::Text(text) | Self::Status(text) => serializer.serialize_str(text),
+            Self::Text(text) | Self::Word(text) | Self::Status(text) => {
+                serializer.serialize_str(text)
+            }
             Self::Labelled(label, _) => serializer.serialize_str(label),
+            Self::Date(_) | Self::Phrase(..) => serializer.serialize_str(&self.plain()),
             Self::Count(count) => serializer.serialize_u64(*count),
             Self::Money(money) => {
                 let mut map = serializer.serialize_map(Some(2))?;
@@ -142,7 +153,7 @@ pub(crate) struct Listing {
 
 /// Prints a listing row by row: CSV as the rows come, the others at the end.
 pub(crate) struct Printer {
-    format: Format,
+    how: OutputArgs,
     listing: Listing,
     csv: Option<csv::Writer<io::BufWriter<StdoutLock<'static>>>>,
 }
@@ -150,7 +161,7 @@ pub(crate) struct Printer {
 impl Printer {
     /// Starts to print.
     pub(crate) fn start(
-        format: Format,
+        how: OutputArgs,
         name: &'static str,
         columns: &'static [Column],
     ) -> Outcome<Self> {
@@ -162,10 +173,10 @@ impl Printer {
             facts: Vec::new(),
             facts_first: false,
         };
-        let csv = (format == Format::Csv).then(|| {
+        let csv = (how.format == Format::Csv).then(|| {
             csv::WriterBuilder::new().from_writer(io::BufWriter::new(io::stdout().lock()))
         });
-        let mut printer = Self { format, listing, csv };
+        let mut printer = Self { how, listing, csv };
         if let Some(csv) = &mut printer.csv {
             csv.write_record(columns.iter().map(|column| column.name))?;
         }
@@ -212,14 +223,14 @@ impl Printer {
             csv.flush()?;
             return Ok(());
         }
-        if self.format == Format::Json {
+        if self.how.format == Format::Json {
             let mut out = io::BufWriter::new(io::stdout().lock());
             serde_json::to_writer_pretty(&mut out, &Document(&self.listing))?;
             writeln!(out)?;
             out.flush()?;
             return Ok(());
         }
-        print_text(&render_within(&self.listing, line_width()))
+        print_text(&render_within(&self.listing, line_width(), self.how.lang))
     }
 }
 
@@ -274,12 +285,20 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_grouped_for_people_only() {
-        assert_eq!(money(14_770_318).shown(), "147,703.18");
-        assert_eq!(money(-123_456).shown(), "-1,234.56");
-        assert_eq!(money(-12_345).shown(), "-123.45");
-        assert_eq!(money(14_770_318).plain(), "147703.18");
-        assert_eq!(Cell::Count(1_000).shown(), "1,000");
+    fn people_read_their_language_and_programs_always_the_same() {
+        let due = Cell::phrase("due {}", [Cell::Date(v1::Date { year: 2026, month: 1, day: 31 })]);
+        for (cell, plain, en, fr) in [
+            (money(14_770_318), "147703.18", "147,703.18", "147\u{202f}703,18"),
+            (Cell::Count(1_000), "1000", "1,000", "1\u{202f}000"),
+            (Cell::Status("NOT_DUE".to_owned()), "NOT_DUE", "NOT_DUE", "non échue"),
+            (Cell::word("yes"), "yes", "yes", "oui"),
+            (due, "due 2026-01-31", "due 2026-01-31", "échéance 31/01/2026"),
+        ] {
+            assert_eq!(cell.plain(), plain);
+            assert_eq!(serde_json::to_value(&cell).unwrap().as_str().unwrap_or(plain), plain);
+            assert_eq!(cell.shown(Language::En), en);
+            assert_eq!(cell.shown(Language::Fr), fr);
+        }
     }
 
     #[test]
@@ -300,6 +319,6 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_name_are_not_shown() {
-        assert_eq!(Cell::text("a\u{1b}[31mb").shown(), "a·[31mb");
+        assert_eq!(Cell::text("a\u{1b}[31mb").shown(Language::En), "a·[31mb");
     }
 }

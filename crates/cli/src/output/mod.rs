@@ -1,16 +1,18 @@
 //! What commands print: one listing, as an aligned table for people, or as CSV or JSON for programs.
 //!
-//! Colours stand on a terminal only, and never where `NO_COLOR` is set.
+//! Tables come in English or French; CSV and JSON are the same in every language. Colours stand on a terminal only, and never where `NO_COLOR` is set.
 
 mod listing;
 mod table;
 mod values;
+mod words;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 pub(crate) use listing::{Cell, Column, Listing, Printer, print_text};
 pub(crate) use table::{Paint, fields, line_width, render_within};
 pub(crate) use values::{amount, date, day, money, word};
+pub(crate) use words::Language;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -22,4 +24,16 @@ pub(crate) enum Format {
     Json,
     /// CSV as in RFC 4180 with a header line.
     Csv,
+}
+
+/// How to print, as on the command line.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct OutputArgs {
+    /// How to print
+    #[arg(long = "output", env = "ENCOURS_OUTPUT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// The language of tables; CSV and JSON are the same in every language
+    #[arg(long, env = "ENCOURS_LANG", value_enum, default_value_t)]
+    pub(crate) lang: Language,
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Cell, Listing};
+use super::{Cell, Language, Listing};
 
 /// What a value means, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,54 +61,74 @@ pub(crate) fn line_width() -> Option<usize> {
 
 /// A listing as it fits into lines of this width: a table, or where that is too wide one value a
 /// line.
-pub(crate) fn render_within(listing: &Listing, width: Option<usize>) -> String {
-    let widths = widths(listing);
+pub(crate) fn render_within(listing: &Listing, width: Option<usize>, lang: Language) -> String {
+    let widths = widths(listing, lang);
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     let needed = widths.iter().sum::<usize>() + gaps;
     match width {
-        Some(width) if needed > width => records(listing),
-        _ => render(listing),
+        Some(width) if needed > width => records(listing, lang),
+        _ => render(listing, lang),
     }
 }
 
 /// Every row as a block of single values; empty ones are left out.
-fn records(listing: &Listing) -> String {
+fn records(listing: &Listing, lang: Language) -> String {
     let Listing { columns, rows, totals, facts, .. } = listing;
     let mut blocks: Vec<String> = Vec::new();
     for row in rows.iter().chain(totals) {
         let named = columns.iter().map(|column| column.name).zip(row.iter().cloned());
-        let given: Vec<_> = named.filter(|(_, cell)| !cell.shown().is_empty()).collect();
-        blocks.push(fields(&given));
+        let given: Vec<_> = named.filter(|(_, cell)| !cell.shown(lang).is_empty()).collect();
+        blocks.push(fields(&given, lang));
+    }
+    if let Some(nothing) = nothing(listing, lang) {
+        blocks.push(nothing);
     }
     if !facts.is_empty() {
         let at = if listing.facts_first { 0 } else { blocks.len() };
-        blocks.insert(at, fields(facts));
+        blocks.insert(at, fields(facts, lang));
     }
     blocks.join("\n")
 }
 
+/// What stands in the place of rows where there are none; a thing that is shown by itself may go
+/// without.
+fn nothing(listing: &Listing, lang: Language) -> Option<String> {
+    let is_empty = listing.rows.is_empty() && listing.totals.is_empty() && !listing.facts_first;
+    is_empty.then(|| format!("{}\n", Paint::Dim.on(&lang.phrase("nothing found", &[]))))
+}
+
 /// The characters that each column takes.
-fn widths(listing: &Listing) -> Vec<usize> {
+fn widths(listing: &Listing, lang: Language) -> Vec<usize> {
     let Listing { columns, rows, totals, .. } = listing;
-    let mut widths: Vec<usize> = columns.iter().map(|column| column.name.len()).collect();
+    let heading = |name| lang.heading(name).chars().count();
+    let mut widths: Vec<usize> = columns.iter().map(|column| heading(column.name)).collect();
     for row in rows.iter().chain(totals) {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.shown().chars().count());
+            *width = (*width).max(cell.shown(lang).chars().count());
         }
     }
     widths
 }
 
 /// The text of a table: heading, rows, totals under a line, facts under those.
-pub(crate) fn render(listing: &Listing) -> String {
-    let Listing { columns, rows, totals, facts, .. } = listing;
-    let widths = widths(listing);
+pub(crate) fn render(listing: &Listing, lang: Language) -> String {
+    let facts = &listing.facts;
+    let rows = match nothing(listing, lang) {
+        Some(nothing) => nothing,
+        None if listing.rows.is_empty() && listing.totals.is_empty() => String::new(),
+        None => grid(listing, lang),
+    };
+    let facts = if facts.is_empty() { String::new() } else { fields(facts, lang) };
+    let [first, second] = if listing.facts_first { [facts, rows] } else { [rows, facts] };
+    let gap = if first.is_empty() || second.is_empty() { "" } else { "\n" };
+    format!("{first}{gap}{second}")
+}
+
+/// Heading, rows, totals under a line.
+fn grid(listing: &Listing, lang: Language) -> String {
+    let Listing { columns, rows, totals, .. } = listing;
+    let widths = widths(listing, lang);
     let mut out = String::new();
-    if listing.facts_first {
-        out.push_str(&fields(facts));
-        out.push('\n');
-    }
-    let heading: Vec<String> = columns.iter().map(|column| title(column.name)).collect();
     let mut line = |texts: &mut dyn Iterator<Item = (String, Paint)>| {
         let mut gap = "";
         for ((text, paint), (column, width)) in texts.zip(columns.iter().zip(&widths)) {
@@ -124,58 +144,41 @@ pub(crate) fn render(listing: &Listing) -> String {
         out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
     };
-    line(&mut heading.into_iter().map(|text| (text, Paint::Strong)));
+    line(&mut columns.iter().map(|column| (lang.heading(column.name), Paint::Strong)));
     for row in rows {
-        line(&mut row.iter().map(|cell| (cell.shown(), cell.paint())));
+        line(&mut row.iter().map(|cell| (cell.shown(lang), cell.paint())));
     }
     if !totals.is_empty() {
         line(&mut widths.iter().map(|width| ("─".repeat(*width), Paint::Dim)));
     }
     for row in totals {
-        line(&mut row.iter().map(|cell| (cell.shown(), Paint::Strong)));
-    }
-    if !facts.is_empty() && !listing.facts_first {
-        out.push('\n');
-        out.push_str(&fields(facts));
+        line(&mut row.iter().map(|cell| (cell.shown(lang), Paint::Strong)));
     }
     out
 }
 
 /// Single values, one a line, the names aligned.
-pub(crate) fn fields(facts: &[(&'static str, Cell)]) -> String {
-    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+pub(crate) fn fields(facts: &[(&'static str, Cell)], lang: Language) -> String {
+    let names: Vec<_> = facts.iter().map(|(name, _)| lang.heading(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let mut out = String::new();
-    for (name, cell) in facts {
-        let name = title(name);
+    for (name, (_, cell)) in names.iter().zip(facts) {
         let shown = match cell {
-            Cell::Money(money) => format!("{} {}", cell.shown(), money.currency),
-            _ => cell.shown(),
+            Cell::Money(money) => format!("{} {}", cell.shown(lang), money.currency),
+            _ => cell.shown(lang),
         };
-        let _ = writeln!(
-            out,
-            "{}{}  {}",
-            Paint::Dim.on(&name),
-            " ".repeat(width - name.len()),
-            cell.paint().on(&shown)
-        );
+        let fill = " ".repeat(width - name.chars().count());
+        let _ = writeln!(out, "{}{fill}  {}", Paint::Dim.on(name), cell.paint().on(&shown));
     }
     out
-}
-
-/// The name of a column for people: `d31_60` is a band of days.
-fn title(name: &str) -> String {
-    let band = name.strip_prefix('d').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    match band.and_then(|band| band.split_once('_')) {
-        Some((from, "plus")) => format!("{from}+ days"),
-        Some((from, to)) => format!("{from}-{to} days"),
-        None => name.replace('_', " "),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Column;
     use super::*;
+
+    const EN: Language = Language::En;
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
@@ -198,10 +201,10 @@ mod tests {
     #[test]
     fn where_a_table_is_too_wide_every_value_has_its_line() {
         let listing = customers();
-        assert_eq!(render_within(&listing, Some(21)), render(&listing));
-        assert_eq!(render_within(&listing, None), render(&listing));
+        assert_eq!(render_within(&listing, Some(21), EN), render(&listing, EN));
+        assert_eq!(render_within(&listing, None, EN), render(&listing, EN));
         assert_eq!(
-            plain(&render_within(&listing, Some(20))),
+            plain(&render_within(&listing, Some(20), EN)),
             "customer id  Léa\n\
              open         7\n\
              \n\
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_numbers_stand_at_the_right() {
-        let plain = plain(&render(&customers()));
+        let plain = plain(&render(&customers(), EN));
         assert_eq!(
             plain,
             "customer id      open\n\
@@ -228,5 +231,32 @@ mod tests {
              \n\
              open items  2\n"
         );
+    }
+
+    #[test]
+    fn headings_of_any_language_are_aligned() {
+        let listing = Listing {
+            columns: const { &[Column::left("customer_id"), Column::right("d1_30")] },
+            rows: vec![vec![Cell::text("Léa"), Cell::Count(1)]],
+            totals: Vec::new(),
+            facts: vec![("as_of", Cell::Count(1)), ("due_date", Cell::Count(2))],
+            ..customers()
+        };
+        let french = plain(&render(&listing, Language::Fr));
+        let expected =
+            "client  1-30 jours\nLéa              1\n\nsituation au  1\néchéance      2\n";
+        assert_eq!(french, expected);
+    }
+
+    #[test]
+    fn where_nothing_is_found_that_is_said() {
+        let (rows, totals) = (Vec::new(), Vec::new());
+        let listing = Listing { rows, totals, ..customers() };
+        for width in [None, Some(3)] {
+            let french = plain(&render_within(&listing, width, Language::Fr));
+            assert_eq!(french, "aucun résultat\n\nopen items  2\n");
+        }
+        let listing = Listing { facts_first: true, ..listing };
+        assert_eq!(plain(&render(&listing, EN)), "open items  2\n");
     }
 }

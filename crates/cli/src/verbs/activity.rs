@@ -19,20 +19,21 @@ pub(crate) const COLUMNS: [Column; 7] = [
 
 /// An event as a row.
 pub(crate) fn row(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
-    let (date, amount, mut detail) = event.body.as_ref().map_or((None, None, String::new()), told);
-    if !event.reason.is_empty() {
-        let gap = if detail.is_empty() { "" } else { ": " };
-        detail = format!("{detail}{gap}{}", event.reason);
-    }
+    let (date, amount, detail) = event.body.as_ref().map_or((None, None, Cell::Empty), told);
+    let detail = match detail {
+        detail if event.reason.is_empty() => detail,
+        Cell::Empty => Cell::text(&event.reason),
+        detail => Cell::phrase("{}: {}", [detail, Cell::text(&event.reason)]),
+    };
     let recorded = event.recorded_at.as_ref().and_then(|at| {
         DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).unwrap_or_default())
     });
     Ok(vec![
         Cell::Count(event.position),
         output::date(date),
-        Cell::text(&event.event),
+        Cell::word(&event.event),
         output::money(amount.as_ref())?,
-        Cell::text(detail),
+        detail,
         Cell::text(&event.actor),
         recorded.map_or(Cell::Empty, |at| Cell::text(at.format("%Y-%m-%dT%H:%M:%SZ").to_string())),
     ])
@@ -69,54 +70,65 @@ pub(crate) fn subject(event: &v1::PublicEvent) -> String {
 }
 
 /// The business date, the amount and what else there is to say.
-fn told(body: &Body) -> (Option<v1::Date>, Option<v1::Money>, String) {
-    let due = |date: Option<v1::Date>| match output::date(date) {
-        Cell::Text(date) => format!("due {date}"),
-        _ => String::new(),
+fn told(body: &Body) -> (Option<v1::Date>, Option<v1::Money>, Cell) {
+    let due = |date: Option<v1::Date>| {
+        date.map_or(Cell::Empty, |date| Cell::phrase("due {}", [Cell::Date(date)]))
+    };
+    let way = |id: String, word: String| {
+        Cell::phrase("{} {}", [Cell::Text(id), Cell::word(word.to_lowercase())])
     };
     match body.clone() {
-        Body::ClockCreated(e) => (e.day, None, format!("{} in {}", e.clock_id, e.time_zone)),
-        Body::ClockAdvanced(e) => (e.target, None, String::new()),
-        Body::DayOpened(e) => (e.day, None, String::new()),
-        Body::DayFinished(e) => (e.day, None, String::new()),
-        Body::LedgerCreated(e) => (None, None, e.currency_code),
-        Body::CustomerUpdated(e) => (None, None, e.changed_details.join(", ")),
+        Body::ClockCreated(e) => {
+            let place = [Cell::Text(e.clock_id), Cell::Text(e.time_zone)];
+            (e.day, None, Cell::phrase("{} in {}", place))
+        }
+        Body::ClockAdvanced(e) => (e.target, None, Cell::Empty),
+        Body::DayOpened(e) => (e.day, None, Cell::Empty),
+        Body::DayFinished(e) => (e.day, None, Cell::Empty),
+        Body::LedgerCreated(e) => (None, None, Cell::Text(e.currency_code)),
+        Body::CustomerUpdated(e) => (None, None, list(e.changed_details)),
         Body::InvoiceIssued(e) => (e.issue_date, e.total, due(e.due_date)),
-        Body::InvoiceSent(e) => (e.date, None, String::new()),
-        Body::InvoiceDisputed(e) => (e.date, None, String::new()),
-        Body::InvoiceDisputeResolved(e) => (e.date, None, String::new()),
+        Body::InvoiceSent(e) => (e.date, None, Cell::Empty),
+        Body::InvoiceDisputed(e) => (e.date, None, Cell::Empty),
+        Body::InvoiceDisputeResolved(e) => (e.date, None, Cell::Empty),
         Body::InvoiceDue(e) => (e.date, e.open, due(e.due_date)),
         Body::InvoiceOverdue(e) => (e.date, e.open, due(e.due_date)),
-        Body::InvoicePaid(e) => (e.date, e.total, String::new()),
+        Body::InvoicePaid(e) => (e.date, e.total, Cell::Empty),
         Body::InvoiceReopened(e) => (e.date, e.open, due(e.due_date)),
-        Body::InvoiceCancelled(e) => (e.date, e.total, String::new()),
+        Body::InvoiceCancelled(e) => (e.date, e.total, Cell::Empty),
         Body::PaymentRecorded(e) => {
-            let way = output::word(e.method().as_str_name(), "PAYMENT_METHOD_");
-            (e.received_on, e.amount, format!("{} {}", e.payment_id, way.to_lowercase()))
+            let method = output::word(e.method().as_str_name(), "PAYMENT_METHOD_");
+            (e.received_on, e.amount, way(e.payment_id, method))
         }
         Body::PaymentReversed(e) => {
             let kind = output::word(e.kind().as_str_name(), "REVERSAL_KIND_");
-            (e.date, e.amount, format!("{} {}", e.payment_id, kind.to_lowercase()))
+            (e.date, e.amount, way(e.payment_id, kind))
         }
-        Body::CreditNoteIssued(e) => (e.issue_date, e.amount, e.number),
+        Body::CreditNoteIssued(e) => (e.issue_date, e.amount, Cell::Text(e.number)),
         Body::AllocationMade(e) => {
             use v1::allocation_made::Source;
-            let from = match e.source {
-                Some(Source::PaymentId(id)) => format!("from payment {id}"),
-                Some(Source::CreditNoteId(id)) => format!("from credit note {id}"),
-                None => String::new(),
-            };
-            (e.date, e.amount, from)
+            let from = e.source.map(|source| match source {
+                Source::PaymentId(id) => Cell::phrase("from payment {}", [Cell::Text(id)]),
+                Source::CreditNoteId(id) => Cell::phrase("from credit note {}", [Cell::Text(id)]),
+            });
+            (e.date, e.amount, from.unwrap_or(Cell::Empty))
         }
         Body::AllocationUndone(e) => {
             use v1::allocation_undone::Source;
-            let to = match e.source {
-                Some(Source::PaymentId(id)) => format!("back to payment {id}"),
-                Some(Source::CreditNoteId(id)) => format!("back to credit note {id}"),
-                None => String::new(),
-            };
-            (e.date, e.amount, to)
+            let to = e.source.map(|source| match source {
+                Source::PaymentId(id) => Cell::phrase("back to payment {}", [Cell::Text(id)]),
+                Source::CreditNoteId(id) => {
+                    Cell::phrase("back to credit note {}", [Cell::Text(id)])
+                }
+            });
+            (e.date, e.amount, to.unwrap_or(Cell::Empty))
         }
-        _ => (None, None, String::new()),
+        _ => (None, None, Cell::Empty),
     }
+}
+
+/// Words with commas between.
+fn list(words: Vec<String>) -> Cell {
+    let words = words.into_iter().map(Cell::Word);
+    words.reduce(|before, word| Cell::phrase("{}, {}", [before, word])).unwrap_or(Cell::Empty)
 }

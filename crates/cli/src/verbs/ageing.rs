@@ -32,8 +32,8 @@ const COLUMNS: [Column; 10] = [
     Column::right("balance"),
 ];
 
-fn row(name: &str, ageing: &v1::Ageing) -> Outcome<Vec<Cell>> {
-    let mut row = vec![Cell::text(name), Cell::text(&ageing.currency_code)];
+fn row(name: Cell, ageing: &v1::Ageing) -> Outcome<Vec<Cell>> {
+    let mut row = vec![name, Cell::text(&ageing.currency_code)];
     for amount in [
         &ageing.not_due,
         &ageing.days_1_to_30,
@@ -59,20 +59,20 @@ pub(crate) async fn run(args: &AgeingArgs) -> Outcome {
         min_position: client.head().await?.position,
         as_of_date: args.past.date(),
         as_known_at: args.past.known(),
-        include_settled: args.all || common.output != Format::Table,
+        include_settled: args.all || common.output.format != Format::Table,
     };
     let mut printer = Printer::start(common.output, "ageing", &COLUMNS)?;
     loop {
         let page = client.reports().get_ageing(request.clone()).await?.into_inner();
         for entry in &page.rows {
             if let Some(ageing) = &entry.ageing {
-                printer.row(row(&entry.customer_id, ageing)?)?;
+                printer.row(row(Cell::text(&entry.customer_id), ageing)?)?;
             }
         }
         request.page_token = page.next_page_token.clone();
         if request.page_token.is_empty() {
             for total in &page.totals {
-                printer.total(row("TOTAL", total)?)?;
+                printer.total(row(Cell::word("TOTAL"), total)?)?;
             }
             facts(&mut printer, &page);
             return printer.finish();

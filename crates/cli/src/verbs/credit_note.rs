@@ -154,7 +154,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     };
     let answer = client.credit_notes().get_credit_note(request).await?.into_inner();
     let note = answer.credit_note.unwrap_or_default();
-    if common.output == Format::Csv {
+    if common.output.format == Format::Csv {
         let mut printer = Printer::start(common.output, "credit_note", &COLUMNS)?;
         printer.row(row(&note)?)?;
         return printer.finish();

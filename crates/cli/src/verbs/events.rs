@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{VerbArgs, activity};
 use crate::client::{Client, PAGE};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Cell, Column, Format};
+use crate::output::{Cell, Column, Format, OutputArgs};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum EventsVerb {
@@ -109,7 +109,11 @@ async fn read(args: &EventsArgs) -> Outcome {
         }
     }
     lines.flush()?;
-    told("read", after_position);
+    told(
+        &args.common,
+        |values| Cell::phrase("read up to position {}; go on with --from {}", values),
+        after_position,
+    );
     Ok(())
 }
 
@@ -147,18 +151,21 @@ async fn watch(args: &EventsArgs) -> Outcome {
             Err(status) => return Err(Failure::from_status(&status).hint(go_on())),
         }
     }
-    told("watched", at);
+    told(
+        &args.common,
+        |values| Cell::phrase("watched up to position {}; go on with --from {}", values),
+        at,
+    );
     Ok(())
 }
 
 /// Tells where to go on: beside the events, which programs read.
-fn told(done: &str, at: u64) {
+fn told(args: &VerbArgs, phrase: impl FnOnce([Cell; 2]) -> Cell, at: u64) {
+    // WHY texts: the second one is to be typed as it stands.
+    let values = [at, at.saturating_add(1)].map(|position| Cell::text(position.to_string()));
+    let told = phrase(values).shown(args.output.lang);
     // WHY ignored: nobody needs to read it.
-    let _ = writeln!(
-        anstream::stderr(),
-        "{done} up to position {at}; go on with --from {}",
-        at.saturating_add(1)
-    );
+    let _ = writeln!(anstream::stderr(), "{told}");
 }
 
 const COLUMNS: [Column; 11] = [
@@ -199,13 +206,13 @@ fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
 /// Prints events as they come.
 struct Lines {
     out: io::BufWriter<io::StdoutLock<'static>>,
-    format: Format,
+    how: OutputArgs,
     message: MessageDescriptor,
     headed: bool,
 }
 
 impl Lines {
-    fn start(format: Format) -> Outcome<Self> {
+    fn start(how: OutputArgs) -> Outcome<Self> {
         let broken = |why: String| Failure::new(Exit::Failure, format!("the contract: {why}"));
         let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET)
             .map_err(|error| broken(error.to_string()))?;
@@ -213,7 +220,7 @@ impl Lines {
             .get_message_by_name("encours.v1.PublicEvent")
             .ok_or_else(|| broken("it has no PublicEvent".to_owned()))?;
         let out = io::BufWriter::new(io::stdout().lock());
-        Ok(Self { out, format, message, headed: false })
+        Ok(Self { out, how, message, headed: false })
     }
 
     /// Prints the names of the columns, once; not before the server has accepted what was asked.
@@ -221,20 +228,22 @@ impl Lines {
         if std::mem::replace(&mut self.headed, true) {
             return Ok(());
         }
-        let names = COLUMNS.iter().map(|column| column.name.to_owned());
-        match self.format {
+        let OutputArgs { format, lang } = self.how;
+        let names = COLUMNS.iter().map(|column| column.name);
+        match format {
             Format::Json => Ok(()),
-            Format::Csv => self.csv(names),
-            Format::Table => self.line(names.map(|name| name.replace('_', " "))),
+            Format::Csv => self.csv(names.map(str::to_owned)),
+            Format::Table => self.line(names.map(|name| lang.heading(name))),
         }
     }
 
     fn event(&mut self, event: &v1::PublicEvent) -> Outcome {
         self.head()?;
-        match self.format {
+        let OutputArgs { format, lang } = self.how;
+        match format {
             Format::Json => self.json(event),
             Format::Csv => self.csv(cells(event)?.iter().map(Cell::plain)),
-            Format::Table => self.line(cells(event)?.iter().map(Cell::shown)),
+            Format::Table => self.line(cells(event)?.iter().map(|cell| cell.shown(lang))),
         }
     }
 

@@ -89,7 +89,7 @@ pub(super) fn row(ledger: &v1::Ledger) -> Vec<Cell> {
         Cell::text(&ledger.ledger_id),
         Cell::text(&ledger.name),
         Cell::text(&ledger.currency_code),
-        Cell::text(if clock.test { "test" } else { "system" }),
+        Cell::word(if clock.test { "test" } else { "system" }),
         Cell::text(&clock.time_zone),
         output::date(clock.today),
         count(ledger.customer_count),

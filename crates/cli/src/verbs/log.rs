@@ -61,10 +61,10 @@ pub(crate) async fn run(verb: &LogVerb) -> Outcome {
 
 /// Prints one row: for people as one value a line, because a log is one thing.
 fn print(args: &LogArgs, row: Vec<Cell>) -> Outcome {
-    if args.common.output == Format::Table {
+    if args.common.output.format == Format::Table {
         let names = COLUMNS.iter().map(|column| column.name);
         let facts: Vec<_> = names.zip(row).filter(|(_, cell)| *cell != Cell::Empty).collect();
-        return print_text(&fields(&facts));
+        return print_text(&fields(&facts, args.common.output.lang));
     }
     let mut printer = Printer::start(args.common.output, "log", &COLUMNS)?;
     printer.row(row)?;
@@ -83,7 +83,7 @@ fn files(args: &LogArgs) -> Outcome {
     if !OsDisk.exists(&dir)? {
         return Err(LogError::NoLog { dir }.into());
     }
-    let progress = bar();
+    let progress = bar(args);
     let report = verify(&OsDisk, &dir, &[], &mut |at: VerifyProgress| {
         progress.set_position(at.frames);
     });
@@ -132,7 +132,7 @@ fn remark(report: &VerifyReport) {
 async fn running(args: &LogArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
     let mut steps = client.event_log().verify_log(v1::VerifyLogRequest {}).await?.into_inner();
-    let progress = bar();
+    let progress = bar(args);
     while let Some(answer) = steps.message().await? {
         match answer.step {
             Some(Step::Progress(at)) => {
@@ -182,7 +182,7 @@ async fn head(args: &LogArgs) -> Outcome {
     print(
         args,
         vec![
-            Cell::text("not checked"),
+            Cell::word("not checked"),
             Cell::text(head.log_id),
             Cell::Count(head.frame_number),
             Cell::Count(head.position),
@@ -200,8 +200,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A progress bar on standard error; none where that is no terminal.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0).with_prefix("verifying");
+fn bar(args: &LogArgs) -> ProgressBar {
+    let prefix = args.common.output.lang.phrase("verifying", &[]);
+    let bar = ProgressBar::new(0).with_prefix(prefix);
     let style = ProgressStyle::with_template(
         "{prefix} {bar:32.cyan/dim} {pos}/{len} frames {elapsed:.dim}",
     );

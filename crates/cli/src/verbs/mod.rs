@@ -19,7 +19,7 @@ use encours_proto::v1;
 
 use crate::client::{Client, ServerArgs};
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, Cell, Format};
+use crate::output::{self, Cell, OutputArgs};
 
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
@@ -27,9 +27,8 @@ pub(crate) struct VerbArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 
-    /// How to print
-    #[arg(long, env = "ENCOURS_OUTPUT", value_enum, default_value_t)]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// What every verb about a ledger takes.
@@ -193,11 +192,11 @@ async fn amount_on(
 /// What a write answers beside the resource.
 fn written(position: u64, repeat: bool, validate_only: bool) -> [(&'static str, Cell); 2] {
     let done = match (validate_only, repeat) {
-        (true, _) => "would be done; nothing was appended",
-        (_, true) => "done before; nothing was appended",
-        _ => "appended",
+        (true, _) => Cell::phrase("would be done; nothing was appended", []),
+        (_, true) => Cell::phrase("done before; nothing was appended", []),
+        _ => Cell::phrase("appended", []),
     };
-    [("result", Cell::text(done)), ("position", Cell::Count(position))]
+    [("result", done), ("position", Cell::Count(position))]
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn print(args: &DatedArgs, invoice: &v1::Invoice, position: u64, repeat: bool) -
     let mut printer = Printer::start(args.target.common.output, "invoice", &COLUMNS)?;
     printer.row(row(invoice)?)?;
     let disputed = invoice.facets.is_some_and(|facets| facets.disputed);
-    printer.fact("disputed", Cell::text(if disputed { "yes" } else { "no" }));
+    printer.fact("disputed", Cell::word(if disputed { "yes" } else { "no" }));
     if invoice.sent_on.is_some() {
         printer.fact("sent_on", output::date(invoice.sent_on));
     }

@@ -210,7 +210,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     let client = Client::connect(&common.server).await?;
     let min_position = client.head().await?.position;
     let invoice = get(&client, args, min_position).await?;
-    if common.output == Format::Csv {
+    if common.output.format == Format::Csv {
         let mut printer = Printer::start(common.output, "invoice", &COLUMNS)?;
         printer.row(row(&invoice)?)?;
         return printer.finish();
@@ -221,7 +221,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     let facets = invoice.facets.unwrap_or_default();
     printer.fact("settlement", word(facets.settlement().as_str_name(), "SETTLEMENT_STATE_"));
     printer.fact("timing", word(facets.timing().as_str_name(), "TIMING_STATE_"));
-    printer.fact("disputed", Cell::text(if facets.disputed { "yes" } else { "no" }));
+    printer.fact("disputed", Cell::word(if facets.disputed { "yes" } else { "no" }));
     printer.fact("sent_on", output::date(invoice.sent_on));
     printer.fact("credited", output::money(invoice.credited.as_ref())?);
     printer.fact("reference", Cell::text(&invoice.reference));
@@ -282,5 +282,5 @@ async fn add_activity(
 }
 
 fn word(name: &str, prefix: &str) -> Cell {
-    Cell::text(output::word(name, prefix))
+    Cell::word(output::word(name, prefix))
 }

@@ -201,7 +201,7 @@ pub(crate) async fn reverse(args: &ReverseArgs) -> Outcome {
     let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
     printer.row(row(&payment)?)?;
     let kind = output::word(payment.reversal().as_str_name(), "REVERSAL_KIND_");
-    printer.fact("reversal", Cell::text(kind));
+    printer.fact("reversal", Cell::word(kind));
     printer.fact("version", Cell::Count(payment.version));
     for (name, value) in written(answer.position, answer.repeat, validate_only) {
         printer.fact(name, value);

@@ -164,7 +164,7 @@ fn row(payment: &v1::Payment) -> Outcome<Vec<Cell>> {
         Cell::text(&payment.payment_id),
         Cell::text(&payment.customer_id),
         output::date(payment.received_on),
-        Cell::text(output::word(payment.method().as_str_name(), "PAYMENT_METHOD_")),
+        Cell::word(output::word(payment.method().as_str_name(), "PAYMENT_METHOD_")),
         Cell::text(currency.unwrap_or_default()),
         output::money(payment.amount.as_ref())?,
         output::money(payment.unapplied.as_ref())?,
@@ -225,7 +225,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     };
     let answer = client.payments().get_payment(request).await?.into_inner();
     let payment = answer.payment.unwrap_or_default();
-    if common.output == Format::Csv {
+    if common.output.format == Format::Csv {
         let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
         printer.row(row(&payment)?)?;
         return printer.finish();
@@ -235,7 +235,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     printer.facts(&COLUMNS[..COLUMNS.len() - 1], row(&payment)?);
     let reversal = output::word(payment.reversal().as_str_name(), "REVERSAL_KIND_");
     if !reversal.is_empty() {
-        printer.fact("reversal", Cell::text(reversal));
+        printer.fact("reversal", Cell::word(reversal));
     }
     printer.fact("version", Cell::Count(payment.version));
     for allocation in &payment.allocations {

@@ -1,0 +1,286 @@
+//! The languages that tables for people come in, and the one dictionary of their words.
+//!
+//! English is what programs read too: names of columns, words of the protocol, phrases. French is
+//! looked up by it. CSV and JSON are the same in every language.
+
+use clap::ValueEnum;
+use encours_proto::v1;
+
+/// A language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// English: 1,234.56 and 2026-01-31.
+    #[default]
+    En,
+    /// French: 1 234,56 and 31/01/2026.
+    Fr,
+}
+
+/// Names of columns and of single values.
+const HEADINGS: &[(&str, &str)] = &[
+    ("actor", "auteur"),
+    ("address", "adresse"),
+    ("allocated", "affecté"),
+    ("amount", "montant"),
+    ("as_known", "connu à la position"),
+    ("as_of", "situation au"),
+    ("balance", "solde"),
+    ("bytes", "octets"),
+    ("clock", "horloge"),
+    ("collected", "encaissé"),
+    ("contacts", "contacts"),
+    ("count", "nombre"),
+    ("credit_note_id", "avoir"),
+    ("credit_notes", "avoirs"),
+    ("credited", "crédité"),
+    ("currency", "devise"),
+    ("customer_id", "client"),
+    ("customers", "clients"),
+    ("customers_awaiting_payment", "clients en attente de règlement"),
+    ("customers_in_credit", "clients créditeurs"),
+    ("customers_overdue", "clients en retard"),
+    ("customers_up_to_date", "clients à jour"),
+    ("d1_30", "1-30 jours"),
+    ("d31_60", "31-60 jours"),
+    ("d61_90", "61-90 jours"),
+    ("d91_120", "91-120 jours"),
+    ("d121_plus", "plus de 120 jours"),
+    ("date", "date"),
+    ("detail", "détail"),
+    ("digest", "empreinte"),
+    ("disputed", "contestée"),
+    ("done", "fait"),
+    ("due_date", "échéance"),
+    ("event", "événement"),
+    ("events", "événements"),
+    ("ever_overdue", "déjà en retard"),
+    ("ever_overdue_invoices", "factures déjà en retard"),
+    ("frames", "trames"),
+    ("invoice_id", "facture"),
+    ("invoiced", "facturé"),
+    ("invoices", "factures"),
+    ("invoices_cancelled", "factures annulées"),
+    ("invoices_not_due", "factures non échues"),
+    ("invoices_overdue", "factures en retard"),
+    ("invoices_paid", "factures payées"),
+    ("invoices_partially_paid", "factures payées en partie"),
+    ("issue_date", "émise le"),
+    ("ledger_id", "grand livre"),
+    ("lines", "lignes"),
+    ("log_id", "journal"),
+    ("metadata", "métadonnées"),
+    ("method", "mode"),
+    ("name", "nom"),
+    ("net", "net"),
+    ("next_step", "prochaine étape"),
+    ("next_step_date", "date de l'étape"),
+    ("not_due", "non échu"),
+    ("note", "note"),
+    ("number", "numéro"),
+    ("open", "reste dû"),
+    ("open_invoices", "factures ouvertes"),
+    ("outstanding", "encours"),
+    ("overdue", "échu"),
+    ("payment_id", "paiement"),
+    ("payments", "paiements"),
+    ("position", "position"),
+    ("purchase_order", "bon de commande"),
+    ("received_on", "reçu le"),
+    ("recorded_at", "enregistré le"),
+    ("reference", "référence"),
+    ("reminder_level", "niveau de relance"),
+    ("result", "résultat"),
+    ("reversal", "motif du retour"),
+    ("reversed", "repris"),
+    ("rows", "lignes"),
+    ("seconds", "secondes"),
+    ("sent_on", "envoyée le"),
+    ("settlement", "règlement"),
+    ("status", "statut"),
+    ("subject", "objet"),
+    ("tail_hash", "hachage final"),
+    ("text", "texte"),
+    ("time_zone", "fuseau horaire"),
+    ("timing", "terme"),
+    ("today", "aujourd'hui"),
+    ("total", "total"),
+    ("unapplied", "reste à utiliser"),
+    ("version", "version"),
+];
+
+/// Words of the protocol: statuses, methods, kinds, names of events.
+const WORDS: &[(&str, &str)] = &[
+    // Of customers.
+    ("AWAITING_PAYMENT", "en attente de règlement"),
+    ("IN_CREDIT", "créditeur"),
+    ("UP_TO_DATE", "à jour"),
+    // Of invoices and of customers.
+    ("OVERDUE", "en retard"),
+    // Of invoices.
+    ("CANCELLED", "annulée"),
+    ("DUE", "à échéance"),
+    ("ISSUED", "émise"),
+    ("NOT_DUE", "non échue"),
+    ("PAID", "payée"),
+    ("PARTIALLY_PAID", "payée en partie"),
+    ("UNPAID", "non payée"),
+    // How money came, and why it went back.
+    ("BOUNCED", "rejeté"),
+    ("CARD", "carte"),
+    ("CASH", "espèces"),
+    ("CHARGEBACK", "contesté par le porteur"),
+    ("CHEQUE", "chèque"),
+    ("DIRECT_DEBIT", "prélèvement"),
+    ("DUPLICATE", "doublon"),
+    ("ENTRY_ERROR", "erreur de saisie"),
+    ("OTHER", "autre"),
+    ("TRANSFER", "virement"),
+    // Events.
+    ("allocation.made", "règlement affecté"),
+    ("allocation.undone", "affectation annulée"),
+    ("clock.advanced", "horloge avancée"),
+    ("clock.created", "horloge créée"),
+    ("credit_note.issued", "avoir émis"),
+    ("customer.created", "client créé"),
+    ("customer.updated", "client modifié"),
+    ("day.finished", "jour terminé"),
+    ("day.opened", "jour ouvert"),
+    ("invoice.cancelled", "facture annulée"),
+    ("invoice.dispute_resolved", "litige résolu"),
+    ("invoice.disputed", "facture contestée"),
+    ("invoice.due", "facture à échéance"),
+    ("invoice.issued", "facture émise"),
+    ("invoice.overdue", "facture en retard"),
+    ("invoice.paid", "facture soldée"),
+    ("invoice.reopened", "facture rouverte"),
+    ("invoice.sent", "facture envoyée"),
+    ("ledger.created", "grand livre créé"),
+    ("log.created", "journal créé"),
+    ("log.writer_opened", "journal ouvert"),
+    ("payment.recorded", "encaissement"),
+    ("payment.reversed", "paiement repris"),
+    // Small ones.
+    ("NO", "non"),
+    ("NOT CHECKED", "non vérifié"),
+    ("OK", "OK"),
+    ("SYSTEM", "système"),
+    ("TEST", "test"),
+    ("TOTAL", "TOTAL"),
+    ("YES", "oui"),
+];
+
+/// Phrases; `{}` stands for a value.
+const PHRASES: &[(&str, &str)] = &[
+    ("{}", "{}"),
+    ("{} {}", "{} {}"),
+    ("{}, {}", "{}, {}"),
+    ("{}: {}", "{}\u{a0}: {}"),
+    ("{} in {}", "{} à {}"),
+    ("due {}", "échéance {}"),
+    ("from payment {}", "du paiement {}"),
+    ("from credit note {}", "de l'avoir {}"),
+    ("back to payment {}", "retour au paiement {}"),
+    ("back to credit note {}", "retour à l'avoir {}"),
+    ("appended", "ajouté"),
+    ("done before; nothing was appended", "déjà fait\u{a0}; rien n'a été ajouté"),
+    ("would be done; nothing was appended", "serait fait\u{a0}; rien n'a été ajouté"),
+    ("nothing found", "aucun résultat"),
+    ("nothing appended", "rien n'a été ajouté"),
+    (
+        "nothing new: the ledger holds all of this file",
+        "rien de nouveau\u{a0}: le grand livre contient tout ce fichier",
+    ),
+    ("{} commands, {} days opened", "{} commandes, {} jours ouverts"),
+    (
+        "read up to position {}; go on with --from {}",
+        "lu jusqu'à la position {}\u{a0}; pour continuer\u{a0}: --from {}",
+    ),
+    (
+        "watched up to position {}; go on with --from {}",
+        "suivi jusqu'à la position {}\u{a0}; pour continuer\u{a0}: --from {}",
+    ),
+    ("importing", "importation"),
+    ("verifying", "vérification"),
+];
+
+/// The other side of a pair.
+fn find(pairs: &'static [(&str, &str)], english: &str) -> Option<&'static str> {
+    pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(english)).map(|(_, french)| *french)
+}
+
+impl Language {
+    /// The name of a column or single value for people: `d31_60` is a band of days.
+    pub(crate) fn heading(self, name: &str) -> String {
+        let french = if self == Self::Fr { find(HEADINGS, name) } else { None };
+        french.map_or_else(|| english(name), str::to_owned)
+    }
+
+    /// A word of the protocol, as people read it.
+    pub(crate) fn word(self, word: &str) -> &str {
+        match self {
+            Self::En => word,
+            Self::Fr => find(WORDS, word).or_else(|| find(HEADINGS, word)).unwrap_or(word),
+        }
+    }
+
+    /// A phrase with its values.
+    pub(crate) fn phrase(self, english: &'static str, values: &[String]) -> String {
+        let template = match self {
+            Self::En => english,
+            Self::Fr => find(PHRASES, english).unwrap_or(english),
+        };
+        let mut out = String::new();
+        let mut values = values.iter();
+        for (at, part) in template.split("{}").enumerate() {
+            if at > 0 {
+                out.push_str(values.next().map_or("", String::as_str));
+            }
+            out.push_str(part);
+        }
+        out
+    }
+
+    /// A decimal number in groups of three: `147703.18` is `147,703.18`, or `147 703,18`.
+    pub(crate) fn number(self, plain: &str) -> String {
+        let (group, point) = match self {
+            Self::En => (',', '.'),
+            // A narrow space at which no line breaks.
+            Self::Fr => ('\u{202f}', ','),
+        };
+        let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+        let digits = whole.trim_start_matches('-');
+        let mut out = String::from(if digits.len() < whole.len() { "-" } else { "" });
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at) % 3 == 0 {
+                out.push(group);
+            }
+            out.push(digit);
+        }
+        if !fraction.is_empty() {
+            out.push(point);
+            out.push_str(fraction);
+        }
+        out
+    }
+
+    /// A day.
+    pub(crate) fn day(self, date: v1::Date) -> String {
+        let v1::Date { year, month, day } = date;
+        match self {
+            Self::En => format!("{year:04}-{month:02}-{day:02}"),
+            Self::Fr => format!("{day:02}/{month:02}/{year:04}"),
+        }
+    }
+}
+
+fn english(name: &str) -> String {
+    let band = name.strip_prefix('d').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    match band.and_then(|band| band.split_once('_')) {
+        Some((from, "plus")) => format!("{from}+ days"),
+        Some((from, to)) => format!("{from}-{to} days"),
+        None => name.replace('_', " "),
+    }
+}
+
+#[cfg(test)]
+mod tests;
