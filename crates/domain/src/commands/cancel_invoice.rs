@@ -53,7 +53,7 @@ impl CancelInvoice {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        let (invoice, row) = lookup::creditable(state, ledger, &self.invoice_id)?;
         let id = lookup::assigned(self.credit_note_id.as_ref(), "credit_note_id")?;
         let subject = Subject::Invoice(ledger.no, invoice);
         if let Some(Decision::Repeat { position, .. }) = repeat(state, context, ledger, &id)? {

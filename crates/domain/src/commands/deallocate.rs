@@ -50,7 +50,7 @@ impl Deallocate {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        let (invoice, row) = lookup::owed(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
         lookup::check_currency("amount", self.currency, row)?;
         let source = self.source(state, ledger)?;

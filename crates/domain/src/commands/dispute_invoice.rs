@@ -39,7 +39,7 @@ impl DisputeInvoice {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        let (invoice, row) = lookup::owed(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
         text::check("reason", &self.reason)?;
         let wrong = |why: String| Refusal::new(Reason::WrongState, "invoice_id", why);

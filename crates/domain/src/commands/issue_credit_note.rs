@@ -76,7 +76,7 @@ impl IssueCreditNote {
         if let Some(repeat) = repeat(state, context, ledger, &id)? {
             return Ok(repeat);
         }
-        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        let (invoice, row) = lookup::creditable(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
         lookup::check_currency("amount", self.currency, row)?;
         let creditable = row.total - row.credit_noted;

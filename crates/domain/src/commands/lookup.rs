@@ -2,13 +2,14 @@
 
 use super::Context;
 use crate::currency::Currency;
+use crate::event::Direction;
 use crate::id::Id;
 use crate::limits::MAX_VOLUME;
 use crate::money::Money;
 use crate::number::{CreditNoteNo, CustomerNo, InvoiceNo, LedgerNo, PaymentNo};
 use crate::position::{Day, Position};
 use crate::refusal::{Reason, Refusal};
-use crate::state::{Clock, CreditNote, Customer, Invoice, Kind, Ledger, Payment, State};
+use crate::state::{Clock, CreditNote, Customer, Invoice, Kind, Ledger, Payment, Stage, State};
 
 fn unknown(reason: Reason, field: &'static str, what: &str, id: &Id) -> Refusal {
     Refusal::new(reason, field, format!("there is no {what} {id}")).with("id", id)
@@ -56,6 +57,53 @@ pub(super) fn invoice<'a>(
         .find(Kind::Invoice, ledger.no, id.as_str())
         .and_then(|no| Some((InvoiceNo(no), ledger.invoices.get(no)?)))
         .ok_or_else(|| unknown(Reason::UnknownInvoice, "invoice_id", "invoice", id))
+}
+
+/// What is issued: an invoice or an opening item, not a draft.
+pub(super) fn issued<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(InvoiceNo, &'a Invoice), Refusal> {
+    let (no, row) = invoice(state, ledger, id)?;
+    match row.stage {
+        Stage::Issued => Ok((no, row)),
+        Stage::Draft(_) => Err(wrong_item(id, "is a draft: issue it first")),
+        Stage::Deleted => Err(wrong_item(id, "is a deleted draft")),
+    }
+}
+
+/// What can be sent, paid and disputed: an issued invoice or an opening item that is owed.
+pub(super) fn owed<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(InvoiceNo, &'a Invoice), Refusal> {
+    let (no, row) = issued(state, ledger, id)?;
+    match &row.opening {
+        Some(opening) if opening.direction == Direction::Owing => {
+            Err(wrong_item(id, "is an opening item owing to the customer: it is a credit"))
+        }
+        _ => Ok((no, row)),
+    }
+}
+
+/// What can be credited: an issued invoice, not an opening item.
+pub(super) fn creditable<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(InvoiceNo, &'a Invoice), Refusal> {
+    let (no, row) = issued(state, ledger, id)?;
+    match row.opening {
+        Some(_) => Err(wrong_item(id, "is an opening item: correct it instead")),
+        None => Ok((no, row)),
+    }
+}
+
+fn wrong_item(id: &Id, why: &str) -> Refusal {
+    Refusal::new(Reason::WrongState, "invoice_id", format!("invoice {id} {why}"))
+        .with("invoice_id", id)
 }
 
 pub(super) fn payment<'a>(

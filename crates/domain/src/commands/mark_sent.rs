@@ -35,7 +35,7 @@ impl MarkSent {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        let (invoice, row) = lookup::owed(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
         let today = lookup::today(state, ledger)?;
         // The first one stands, so a later one is not dated before it.

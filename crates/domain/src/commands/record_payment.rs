@@ -161,7 +161,7 @@ impl RecordPayment {
         match &self.put {
             Put::Nothing | Put::Auto => Ok(Vec::new()),
             Put::Invoice(id) => {
-                let (no, row) = lookup::invoice(state, ledger, id)?;
+                let (no, row) = lookup::owed(state, ledger, id)?;
                 let field = "invoice_id".to_owned();
                 Ok(vec![Aimed { field, invoice: no, row, amount: None }])
             }
@@ -171,7 +171,7 @@ impl RecordPayment {
                 }
                 let one = |(at, asked): (usize, &ExplicitAllocation)| {
                     let parent = format!("allocations[{at}]");
-                    let (no, row) = lookup::invoice(state, ledger, &asked.invoice_id)
+                    let (no, row) = lookup::owed(state, ledger, &asked.invoice_id)
                         .map_err(|refusal| refusal.within(&parent))?;
                     let amount = Money::new(asked.amount, row.currency);
                     let field = format!("{parent}.amount");
