@@ -310,6 +310,8 @@ events! {
         date: Day,
         /// What is open (owed) or unapplied (owing) after it, all facts counted.
         left_after: i64,
+        /// Whether it had been said to be overdue and, by its new due date, is not any more.
+        not_overdue: bool,
     }
 
     /// A customer said when it will pay.

@@ -1,16 +1,50 @@
 //! Applying events of opening items.
 
 use super::{At, must};
+use crate::commands::Digest;
 use crate::event::{Direction, OpeningItemAdded, OpeningItemCorrected};
+use crate::position::Position;
 use crate::state::rows::{Invoice, Ledger, Opening};
 use crate::state::spells;
 
 impl Ledger {
     pub(super) fn add_opening_item(&mut self, e: &OpeningItemAdded, at: At) {
         assert!(e.amount > 0 && (0..=e.amount).contains(&e.paid), "a part is settled at most");
-        let mut row = Invoice::new(e.id.clone(), e.number.clone(), e.customer, e.currency, at);
-        let left = e.amount - e.paid;
-        let (open, unapplied) = split(e.direction, left);
+        self.push_invoice(Invoice::opening_item(e, at.position, at.digest), e.invoice);
+        self.add_volume(e.currency, e.amount);
+        let (open, unapplied) = split(e.direction, e.amount - e.paid);
+        self.balance(e.customer, e.currency, at, |balance| {
+            balance.opening += open - unapplied;
+            balance.outstanding += open;
+            balance.unapplied += unapplied;
+        });
+    }
+
+    pub(super) fn correct_opening_item(&mut self, e: &OpeningItemCorrected, at: At) {
+        assert!((0..=e.amount).contains(&e.paid), "a part is settled at most");
+        let row = self.invoice(e.invoice, at);
+        let (total, overdue) = (row.total, row.overdue_amount());
+        let (open, unapplied) = must(row.correct(e), "opening item", at);
+        let overdue = row.overdue_amount() - overdue;
+        let (customer, currency) = (row.customer, row.currency);
+        if e.amount > total {
+            self.add_volume(currency, e.amount - total);
+        }
+        self.balance(customer, currency, at, |balance| {
+            balance.opening += open - unapplied;
+            balance.outstanding += open;
+            balance.overdue += overdue;
+            balance.unapplied += unapplied;
+        });
+    }
+}
+
+impl Invoice {
+    /// The row of an opening item that was just brought in.
+    pub(crate) fn opening_item(e: &OpeningItemAdded, position: Position, digest: Digest) -> Self {
+        let at = At { position, digest };
+        let mut row = Self::new(e.id.clone(), e.number.clone(), e.customer, e.currency, at);
+        let (open, unapplied) = split(e.direction, e.amount - e.paid);
         row.total = e.amount;
         row.open = open;
         row.issue_date = e.date;
@@ -25,25 +59,19 @@ impl Ledger {
             spells: Vec::new(),
             corrected_on: None,
         }));
-        self.push_invoice(row, e.invoice);
-        self.add_volume(e.currency, e.amount);
-        self.balance(e.customer, e.currency, at, |balance| {
-            balance.opening += open - unapplied;
-            balance.outstanding += open;
-            balance.unapplied += unapplied;
-        });
+        row
     }
 
-    pub(super) fn correct_opening_item(&mut self, e: &OpeningItemCorrected, at: At) {
-        assert!((0..=e.amount).contains(&e.paid), "a part is settled at most");
-        let row = self.invoice(e.invoice, at);
-        let (from, total_before) = (row.issue_date, row.total);
-        let opening = must(row.opening.as_deref_mut(), "opening item", at);
-        let more = (e.amount - e.paid) - (total_before - opening.paid);
+    /// Corrects an opening item; tells by how much what is open and what is unapplied of it grow.
+    /// `None` where it is no opening item.
+    pub(crate) fn correct(&mut self, e: &OpeningItemCorrected) -> Option<(i64, i64)> {
+        let (from, total) = (self.issue_date, self.total);
+        let opening = self.opening.as_deref_mut()?;
+        let more = (e.amount - e.paid) - (total - opening.paid);
         let (open, unapplied) = split(opening.direction, more);
         // Before its day, what a correction adds was not there to be settled or used.
         let noted = match opening.direction {
-            Direction::Owed => &mut row.spells,
+            Direction::Owed => &mut self.spells,
             Direction::Owing => &mut opening.spells,
         };
         if more > 0 {
@@ -52,23 +80,26 @@ impl Ledger {
         opening.paid = e.paid;
         opening.corrected_on = Some(e.date);
         opening.unapplied += unapplied;
-        row.total = e.amount;
-        row.open += open;
-        row.due = e.due;
-        let left = if opening.direction == Direction::Owed { row.open } else { opening.unapplied };
+        self.total = e.amount;
+        self.open += open;
+        let left = if opening.direction == Direction::Owed { self.open } else { opening.unapplied };
         assert_eq!(left, e.left_after, "the event tells what is left");
         assert!(left >= 0, "a correction leaves what is allocated");
-        let overdue = if row.overdue { open } else { 0 };
-        let (customer, currency) = (row.customer, row.currency);
-        if e.amount > total_before {
-            self.add_volume(currency, e.amount - total_before);
+        if e.not_overdue {
+            self.overdue = false;
+            self.overdue_emitted = false;
         }
-        self.balance(customer, currency, at, |balance| {
-            balance.opening += open - unapplied;
-            balance.outstanding += open;
-            balance.overdue += overdue;
-            balance.unapplied += unapplied;
-        });
+        if e.due != self.due && !self.overdue_emitted {
+            // Its new due date is told when it comes.
+            self.due_emitted = false;
+        }
+        self.due = e.due;
+        Some((open, unapplied))
+    }
+
+    /// What of its open amount is in the customer's overdue one.
+    fn overdue_amount(&self) -> i64 {
+        if self.overdue { self.open } else { 0 }
     }
 }
 
