@@ -62,6 +62,8 @@ kinds! {
 
     CustomerCreated = 30,
     CustomerUpdated = 31,
+    CreditLimitSet = 32,
+    CustomerReminderRecorded = 33,
 
     InvoiceIssued = 40,
     InvoiceSent = 41,
@@ -73,13 +75,29 @@ kinds! {
     InvoiceReopened = 47,
     InvoiceCancelled = 48,
 
+    DraftCreated = 50,
+    DraftUpdated = 51,
+    DraftDeleted = 52,
+    OpeningItemAdded = 53,
+    OpeningItemCorrected = 54,
+    PaymentPlanned = 55,
+    PlannedPaymentCancelled = 56,
+    PlannedPaymentCleared = 57,
+    PlannedPaymentLapsed = 58,
+    CreditLimitExceeded = 59,
+
     PaymentRecorded = 60,
     PaymentReversed = 61,
+    PaymentRefunded = 62,
 
     CreditNoteIssued = 70,
 
     Allocated = 80,
     Deallocated = 81,
+
+    ReminderEmitted = 90,
+    ReminderRecorded = 91,
+    RemindersStopped = 92,
 }
 
 impl EventKind {

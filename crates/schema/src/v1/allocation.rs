@@ -7,7 +7,7 @@ use super::values;
 use crate::error::{InvalidValue, Unfit};
 use crate::{EventKind, Frozen};
 
-/// Where money comes from: kind 1 is a credit note, 2 a payment.
+/// Where money comes from: kind 1 is a credit note, 2 a payment, 3 an opening item owing to the customer.
 #[derive(Serialize, Deserialize)]
 struct FrozenSource {
     kind: u8,
@@ -19,6 +19,7 @@ impl FrozenSource {
         match source {
             Source::CreditNote(CreditNoteNo(number)) => Self { kind: 1, number },
             Source::Payment(PaymentNo(number)) => Self { kind: 2, number },
+            Source::Opening(InvoiceNo(number)) => Self { kind: 3, number },
         }
     }
 
@@ -26,6 +27,7 @@ impl FrozenSource {
         match self.kind {
             1 => Ok(Source::CreditNote(CreditNoteNo(self.number))),
             2 => Ok(Source::Payment(PaymentNo(self.number))),
+            3 => Ok(Source::Opening(InvoiceNo(self.number))),
             other => Err(InvalidValue::new("source.kind", &other)),
         }
     }

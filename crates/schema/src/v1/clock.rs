@@ -42,27 +42,11 @@ impl<'a> Frozen<'a> for ClockCreated<'a> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// Superseded by [`v2::ClockAdvanced`](crate::v2::ClockAdvanced).
+#[derive(Deserialize)]
 pub(crate) struct ClockAdvanced {
-    clock: u32,
-    target: i32,
-}
-
-impl Frozen<'_> for ClockAdvanced {
-    const KIND: EventKind = EventKind::ClockAdvanced;
-    const VERSION: u16 = 1;
-    type Live = event::ClockAdvanced;
-
-    fn freeze(event: &event::ClockAdvanced) -> Result<Self, Unfit> {
-        Ok(Self { clock: event.clock.0, target: event.target.number() })
-    }
-
-    fn thaw(self) -> Result<event::ClockAdvanced, InvalidValue> {
-        Ok(event::ClockAdvanced {
-            clock: ClockNo(self.clock),
-            target: values::day("target", self.target)?,
-        })
-    }
+    pub(crate) clock: u32,
+    pub(crate) target: i32,
 }
 
 #[derive(Serialize, Deserialize)]

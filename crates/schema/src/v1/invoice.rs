@@ -91,7 +91,7 @@ impl Tax {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Content<'a> {
+pub(super) struct Content<'a> {
     #[serde(borrow)]
     lines: Vec<Line<'a>>,
     taxes: Vec<Tax>,
@@ -102,7 +102,7 @@ struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    fn freeze(content: &'a InvoiceContent) -> Result<Self, InvalidValue> {
+    pub(super) fn freeze(content: &'a InvoiceContent) -> Result<Self, InvalidValue> {
         Ok(Self {
             lines: content.lines.iter().map(Line::freeze).collect::<Result<_, _>>()?,
             taxes: content.taxes.iter().map(Tax::freeze).collect::<Result<_, _>>()?,
@@ -112,7 +112,7 @@ impl<'a> Content<'a> {
         })
     }
 
-    fn thaw(self) -> Result<InvoiceContent, InvalidValue> {
+    pub(super) fn thaw(self) -> Result<InvoiceContent, InvalidValue> {
         Ok(InvoiceContent {
             lines: self.lines.into_iter().map(Line::thaw).collect::<Result<_, _>>()?,
             taxes: self.taxes.into_iter().map(Tax::thaw).collect::<Result<_, _>>()?,

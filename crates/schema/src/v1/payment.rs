@@ -131,3 +131,44 @@ impl Frozen<'_> for PaymentReversed {
         })
     }
 }
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PaymentRefunded<'a> {
+    ledger: u32,
+    payment: u32,
+    amount: i64,
+    method: u8,
+    date: i32,
+    reference: &'a str,
+    unapplied_after: i64,
+}
+
+impl<'a> Frozen<'a> for PaymentRefunded<'a> {
+    const KIND: EventKind = EventKind::PaymentRefunded;
+    const VERSION: u16 = 1;
+    type Live = event::PaymentRefunded;
+
+    fn freeze(event: &'a event::PaymentRefunded) -> Result<Self, Unfit> {
+        Ok(Self {
+            ledger: event.ledger.0,
+            payment: event.payment.0,
+            amount: values::positive("amount", event.amount)?,
+            method: method_code(event.method),
+            date: event.date.number(),
+            reference: &event.reference,
+            unapplied_after: values::not_negative("unapplied_after", event.unapplied_after)?,
+        })
+    }
+
+    fn thaw(self) -> Result<event::PaymentRefunded, InvalidValue> {
+        Ok(event::PaymentRefunded {
+            ledger: LedgerNo(self.ledger),
+            payment: PaymentNo(self.payment),
+            amount: values::positive("amount", self.amount)?,
+            method: method(self.method)?,
+            date: values::day("date", self.date)?,
+            reference: self.reference.into(),
+            unapplied_after: values::not_negative("unapplied_after", self.unapplied_after)?,
+        })
+    }
+}

@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::error::InvalidValue;
 
 /// A day number since 1970-01-01 as a day.
-pub(super) fn day(field: &'static str, number: i32) -> Result<Day, InvalidValue> {
+pub(crate) fn day(field: &'static str, number: i32) -> Result<Day, InvalidValue> {
     Day::from_number(number).ok_or_else(|| InvalidValue::new(field, &number))
 }
 
 /// A text as an id.
-pub(super) fn id(field: &'static str, text: &str) -> Result<Id, InvalidValue> {
+pub(crate) fn id(field: &'static str, text: &str) -> Result<Id, InvalidValue> {
     Id::parse(field, text).map_err(|_| InvalidValue::new(field, &format_args!("{text:?}")))
 }
 
 /// The three letters of a currency.
-pub(super) fn code(currency: Currency) -> [u8; 3] {
+pub(crate) fn code(currency: Currency) -> [u8; 3] {
     let mut letters = [0; 3];
     for (to, from) in letters.iter_mut().zip(currency.code().bytes()) {
         *to = from;
@@ -26,7 +26,7 @@ pub(super) fn code(currency: Currency) -> [u8; 3] {
 }
 
 /// Three letters as a currency.
-pub(super) fn currency(field: &'static str, letters: [u8; 3]) -> Result<Currency, InvalidValue> {
+pub(crate) fn currency(field: &'static str, letters: [u8; 3]) -> Result<Currency, InvalidValue> {
     std::str::from_utf8(&letters)
         .ok()
         .and_then(|text| Currency::parse(field, text).ok())
@@ -34,25 +34,25 @@ pub(super) fn currency(field: &'static str, letters: [u8; 3]) -> Result<Currency
 }
 
 /// An amount above 0.
-pub(super) fn positive(field: &'static str, amount: i64) -> Result<i64, InvalidValue> {
+pub(crate) fn positive(field: &'static str, amount: i64) -> Result<i64, InvalidValue> {
     if amount > 0 { Ok(amount) } else { Err(InvalidValue::new(field, &amount)) }
 }
 
 /// An amount of 0 or more.
-pub(super) fn not_negative(field: &'static str, amount: i64) -> Result<i64, InvalidValue> {
+pub(crate) fn not_negative(field: &'static str, amount: i64) -> Result<i64, InvalidValue> {
     if amount >= 0 { Ok(amount) } else { Err(InvalidValue::new(field, &amount)) }
 }
 
 /// Terms: kind 1 is net days, 2 on receipt (its days and grace are 0).
 #[derive(Serialize, Deserialize)]
-pub(super) struct FrozenTerms {
+pub(crate) struct FrozenTerms {
     kind: u8,
     days: u16,
     grace_days: u8,
 }
 
 impl FrozenTerms {
-    pub(super) fn freeze(field: &'static str, terms: Terms) -> Result<Self, InvalidValue> {
+    pub(crate) fn freeze(field: &'static str, terms: Terms) -> Result<Self, InvalidValue> {
         terms.check().map_err(|refusal| InvalidValue::new(field, &refusal))?;
         Ok(match terms {
             Terms::NetDays { days, grace_days } => Self { kind: 1, days, grace_days },
@@ -60,7 +60,7 @@ impl FrozenTerms {
         })
     }
 
-    pub(super) fn thaw(self, field: &'static str) -> Result<Terms, InvalidValue> {
+    pub(crate) fn thaw(self, field: &'static str) -> Result<Terms, InvalidValue> {
         let terms = match self {
             Self { kind: 1, days, grace_days } => Terms::NetDays { days, grace_days },
             Self { kind: 2, days: 0, grace_days: 0 } => Terms::OnReceipt,
@@ -75,7 +75,7 @@ impl FrozenTerms {
 }
 
 /// A due date and its grace; the first overdue day lies inside the calendar.
-pub(super) fn due(
+pub(crate) fn due(
     field: &'static str,
     date: i32,
     grace_days: u8,
@@ -83,4 +83,13 @@ pub(super) fn due(
     DueTerms::new(Day::from_number(date), grace_days).map_err(|_| {
         InvalidValue::new(field, &format_args!("day {date} with {grace_days} days of grace"))
     })
+}
+
+/// Part of an amount, 0 to the whole of it.
+pub(crate) fn part(field: &'static str, part: i64, whole: i64) -> Result<i64, InvalidValue> {
+    if (0..=whole).contains(&part) {
+        Ok(part)
+    } else {
+        Err(InvalidValue::new(field, &format_args!("{part} of {whole}")))
+    }
 }
