@@ -4,6 +4,7 @@ use super::allocation::Book;
 use super::{Context, Decision, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
+use crate::event::Direction;
 use crate::id::Id;
 use crate::money::Money;
 use crate::number::{CustomerNo, InvoiceNo, Source, Subject};
@@ -33,7 +34,7 @@ pub struct Allocate {
 pub enum From {
     /// Credits, then payments, oldest first.
     Anything,
-    /// Credits only, oldest first.
+    /// Credits only (opening items owing to the customer are credits too), oldest first.
     CreditNotes,
     /// Payments only, oldest first.
     Payments,
@@ -41,6 +42,8 @@ pub enum From {
     Payment(Id),
     /// This credit note.
     CreditNote(Id),
+    /// This opening item owing to the customer.
+    OpeningItem(Id),
 }
 
 impl Allocate {
@@ -53,6 +56,7 @@ impl Allocate {
             From::Payments => out.number(3, 2),
             From::Payment(id) => out.text(4, id.as_str()),
             From::CreditNote(id) => out.text(5, id.as_str()),
+            From::OpeningItem(id) => out.text(9, id.as_str()),
         }
         out.optional_number(6, self.amount);
         out.optional_number(7, self.date.map(|day| i64::from(day.number())));
@@ -110,6 +114,11 @@ impl Allocate {
                 check_sides("credit_note_id", (row.customer, row.currency), invoice)?;
                 Source::CreditNote(no)
             }
+            From::OpeningItem(id) => {
+                let (no, row) = opening_source(state, ledger, id)?;
+                check_sides("opening_item_id", (row.customer, row.currency), invoice)?;
+                Source::Opening(no)
+            }
             From::Anything | From::CreditNotes | From::Payments => return Ok(None),
         };
         Ok(Some(source))
@@ -158,6 +167,25 @@ impl Allocate {
         }
         Ok(())
     }
+}
+
+/// An opening item owing to the customer: a credit.
+pub(super) fn opening_source<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(InvoiceNo, &'a Invoice), Refusal> {
+    let named = |refusal| Refusal { field: "opening_item_id".to_owned(), ..refusal };
+    let (no, row) = lookup::invoice(state, ledger, id).map_err(named)?;
+    if row.opening.as_ref().is_some_and(|opening| opening.direction == Direction::Owing) {
+        return Ok((no, row));
+    }
+    Err(Refusal::new(
+        Reason::WrongState,
+        "opening_item_id",
+        format!("{id} is no opening item owing to the customer: there is no credit in it"),
+    )
+    .with("opening_item_id", id))
 }
 
 fn nothing_unapplied(invoice: &Invoice) -> Refusal {

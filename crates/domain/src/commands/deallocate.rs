@@ -1,5 +1,6 @@
 //! `Deallocate`: takes money or credit off an invoice again.
 
+use super::allocate::opening_source;
 use super::allocation::Book;
 use super::{Context, Decision, lookup};
 use crate::content::Content;
@@ -12,7 +13,7 @@ use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
 use crate::state::{Ledger, State};
 
-/// Takes what a payment or a credit note has on an invoice back to unapplied.
+/// Takes what a payment or a credit has on an invoice back to unapplied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deallocate {
     /// The ledger.
@@ -23,6 +24,8 @@ pub struct Deallocate {
     pub payment_id: Option<Id>,
     /// The credit note, where it is one.
     pub credit_note_id: Option<Id>,
+    /// The opening item owing to the customer, where it is one.
+    pub opening_item_id: Option<Id>,
     /// How much, in minor units; all of it where left out.
     pub amount: Option<i64>,
     /// The currency that the amount is meant in; the invoice's, which it must be, where left out.
@@ -40,6 +43,7 @@ impl Deallocate {
         out.optional_number(5, self.amount);
         out.optional_number(6, self.date.map(|day| i64::from(day.number())));
         out.optional_text(7, self.currency.as_ref().map(Currency::code));
+        out.optional_text(8, self.opening_item_id.as_ref().map(Id::as_str));
     }
 
     pub(super) fn named(&self, state: &State) -> Option<Subject> {
@@ -63,18 +67,25 @@ impl Deallocate {
     }
 
     fn source(&self, state: &State, ledger: &Ledger) -> Result<Source, Refusal> {
-        match (&self.payment_id, &self.credit_note_id) {
-            (Some(id), None) => {
+        match (&self.payment_id, &self.credit_note_id, &self.opening_item_id) {
+            (Some(id), None, None) => {
                 lookup::payment(state, ledger, id).map(|(no, _)| Source::Payment(no))
             }
-            (None, Some(id)) => {
+            (None, Some(id), None) => {
                 lookup::credit_note(state, ledger, id).map(|(no, _)| Source::CreditNote(no))
             }
-            (None, None) => Err(Refusal::missing("payment_id")),
-            (Some(_), Some(_)) => Err(Refusal::new(
+            (None, None, Some(id)) => {
+                opening_source(state, ledger, id).map(|(no, _)| Source::Opening(no))
+            }
+            (None, None, None) => Err(Refusal::missing("payment_id")),
+            (first, second, _) => Err(Refusal::new(
                 Reason::ConflictingFields,
-                "credit_note_id",
-                "payment_id and credit_note_id exclude each other",
+                if first.is_some() && second.is_some() {
+                    "credit_note_id"
+                } else {
+                    "opening_item_id"
+                },
+                "payment_id, credit_note_id and opening_item_id exclude each other",
             )),
         }
     }

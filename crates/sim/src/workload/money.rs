@@ -131,6 +131,7 @@ impl Workload {
             invoice_id: Self::id_of(book, target),
             payment_id,
             credit_note_id,
+            opening_item_id: None,
             amount: self.maybe(2, |w| w.part_of(there.max(1))),
             currency: self.maybe(6, |_| Self::currency_of(book, invoice)),
             date: self.any_date(today),
