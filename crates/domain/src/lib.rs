@@ -8,6 +8,7 @@ pub mod balance;
 pub mod calendar;
 pub mod commands;
 pub mod content;
+pub mod credit;
 mod currency;
 pub mod details;
 pub mod dunning;

@@ -131,6 +131,8 @@ reasons! {
     OverCredit = "OVER_CREDIT", FailedPrecondition;
     /// Money is allocated to the invoice and the command does not say what becomes of it.
     MoneyAllocated = "MONEY_ALLOCATED", FailedPrecondition;
+    /// The invoice would take its customer past its credit limit, whose policy is to refuse.
+    CreditLimitExceeded = "CREDIT_LIMIT_EXCEEDED", FailedPrecondition;
     /// The clock is the system's: only a test clock is moved by a command.
     NotATestClock = "NOT_A_TEST_CLOCK", FailedPrecondition;
     /// A clock never moves backwards.

@@ -2,10 +2,11 @@
 
 use super::{Context, Decision, lookup};
 use crate::content::Content;
+use crate::event::DraftDeleted;
 use crate::id::Id;
 use crate::number::Subject;
-use crate::refusal::{Reason, Refusal};
-use crate::state::State;
+use crate::refusal::Refusal;
+use crate::state::{Stage, State};
 
 /// Gives a draft up; its id stays used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,13 @@ impl DeleteDraft {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "DeleteDraft is being built"))
+        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        if row.stage == Stage::Deleted {
+            let subject = Subject::Invoice(ledger.no, invoice);
+            return Ok(Decision::Repeat { subject, position: row.version });
+        }
+        lookup::draft(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        Ok(Decision::Accept(vec![DraftDeleted { ledger: ledger.no, invoice }.into()]))
     }
 }

@@ -1,11 +1,13 @@
 //! `IssueDraft`: makes an invoice of a draft.
 
-use super::{Context, Decision, lookup};
+use super::{Context, Decision, issuing, lookup};
 use crate::content::Content;
+use crate::event::Draft;
 use crate::id::Id;
 use crate::number::Subject;
 use crate::position::Day;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::Refusal;
+use crate::series;
 use crate::state::State;
 
 /// Issues a draft as it stands: it gets its number and is fixed for good.
@@ -42,7 +44,19 @@ impl IssueDraft {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "IssueDraft is being built"))
+        let (invoice, row) = lookup::invoice(state, ledger, &self.invoice_id)?;
+        if row.issue_digest == Some(context.digest) {
+            let subject = Subject::Invoice(ledger.no, invoice);
+            return Ok(Decision::Repeat { subject, position: row.content });
+        }
+        let (_, _, draft) = lookup::draft(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        let mut draft = Draft::clone(draft);
+        draft.issue_date = self.issue_date.or(draft.issue_date);
+        if let Some(given) = &self.number {
+            draft.number = Some(series::check_given(given, &ledger.invoice_series)?);
+        }
+        let (id, overridden) = (row.id.clone(), self.override_credit_limit);
+        issuing::issue(state, ledger, (invoice, id), draft, overridden).map(Decision::Accept)
     }
 }

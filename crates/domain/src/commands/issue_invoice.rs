@@ -1,28 +1,25 @@
 //! `IssueInvoice`: claims an amount from a customer.
 
-use super::{Context, Decision, allocation, lookup};
-use crate::content::Content;
-use crate::event::{Event, InvoiceContent, InvoiceIssued, InvoicePaid};
-use crate::limits::MAX_METADATA;
-use crate::money::Money;
-use crate::number::{InvoiceNo, LedgerNo, Subject};
-use crate::reference;
-use crate::refusal::{Reason, Refusal};
-use crate::series;
-use crate::state::{Customer, Kind, Ledger, State};
-use crate::tax;
-use crate::terms::DueTerms;
-use crate::text;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::{Context, Decision, issuing, lookup};
+use crate::content::Content;
 use crate::currency::Currency;
-use crate::event::{Rate, Tax};
+use crate::event::{Draft, InvoiceContent, Rate, Tax};
 use crate::id::Id;
+use crate::limits::MAX_METADATA;
+use crate::money::Money;
+use crate::number::{InvoiceNo, Subject};
 use crate::position::Day;
+use crate::reference;
+use crate::refusal::{Reason, Refusal};
+use crate::series;
+use crate::state::{Ledger, State};
+use crate::tax;
 use crate::terms::Due;
+use crate::text;
 
 /// Issues an invoice; number, customer, dates and amounts are fixed for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,58 +126,31 @@ impl IssueInvoice {
             };
         }
         lookup::no_version(context)?;
-        let (customer, customer_row) = lookup::customer(state, ledger, &self.customer_id)?;
-        let today = lookup::today(state, ledger)?;
-        let issue_date = self.issue_date.unwrap_or(today);
-        let due = self.due(issue_date, customer_row, ledger)?;
-        let currency = self.currency.or(customer_row.currency).unwrap_or(ledger.currency);
-        let (content, total) = self.carried(currency)?;
-        lookup::check_fits("total", ledger, Money::new(total, currency))?;
-        let (number, allotted) = self.number(state, ledger, issue_date, today)?;
-        let reference = match &self.reference {
-            Some(given) => reference::check(given)?,
-            None => reference::of_number(&number),
-        };
+        let draft = self.draft(state, ledger)?;
         let invoice = InvoiceNo(lookup::next_number(ledger.invoices.len(), "invoice_id")?);
-        let issued = InvoiceIssued {
-            ledger: ledger.no,
-            invoice,
-            id,
-            customer,
-            number,
-            allotted,
-            currency,
-            total,
-            issue_date,
-            due,
-            reference,
-            content: Arc::new(content),
-        };
-        let follows = follows(&issued, ledger.no, today);
-        Ok(Decision::Accept([Some(issued.into()), follows].into_iter().flatten().collect()))
+        let overridden = self.override_credit_limit;
+        issuing::issue(state, ledger, (invoice, id), draft, overridden).map(Decision::Accept)
     }
 
-    fn due(
-        &self,
-        issue_date: Day,
-        customer: &Customer,
-        ledger: &Ledger,
-    ) -> Result<DueTerms, Refusal> {
-        match self.due {
-            Some(Due::Date(date)) if date < issue_date => Err(Refusal::new(
-                Reason::DueBeforeIssue,
-                "due_date",
-                format!("the due date {date} lies before the issue date {issue_date}"),
-            )
-            .with("due_date", date)
-            .with("issue_date", issue_date)),
-            Some(Due::Date(date)) => DueTerms::new(Some(date), 0),
-            Some(Due::Terms(terms)) => {
-                terms.check()?;
-                terms.due(issue_date)
-            }
-            None => customer.terms.unwrap_or(ledger.terms).due(issue_date),
+    /// What it says, checked by itself: amounts computed, dates and number left to be settled.
+    pub(super) fn draft(&self, state: &State, ledger: &Ledger) -> Result<Draft, Refusal> {
+        let (customer, row) = lookup::customer(state, ledger, &self.customer_id)?;
+        if let Some(Due::Terms(terms)) = self.due {
+            terms.check()?;
         }
+        let currency = self.currency.or(row.currency).unwrap_or(ledger.currency);
+        let (content, total) = self.carried(currency)?;
+        let given = |number: &String| series::check_given(number, &ledger.invoice_series);
+        Ok(Draft {
+            customer,
+            currency,
+            total,
+            number: self.number.as_ref().map(given).transpose()?,
+            issue_date: self.issue_date,
+            due: self.due,
+            reference: self.reference.as_deref().map(reference::check).transpose()?,
+            content,
+        })
     }
 
     /// What travels along, checked, and the total.
@@ -218,35 +188,4 @@ impl IssueInvoice {
         };
         Ok((content, total))
     }
-
-    fn number(
-        &self,
-        state: &State,
-        ledger: &Ledger,
-        issue_date: Day,
-        today: Day,
-    ) -> Result<(Arc<str>, bool), Refusal> {
-        let Some(given) = &self.number else {
-            return Ok((ledger.invoice_series.allot(issue_date, today)?, true));
-        };
-        let number = series::check_given(given, &ledger.invoice_series)?;
-        if state.indexes().find(Kind::InvoiceNumber, ledger.no, given).is_some() {
-            return Err(Refusal::new(
-                Reason::NumberExists,
-                "number",
-                format!("the number {given} is used already in ledger {}", ledger.id),
-            )
-            .with("number", given));
-        }
-        Ok((number, false))
-    }
-}
-
-/// What follows at once: a zero total is paid at issue; a due date that has come is told.
-fn follows(issued: &InvoiceIssued, ledger: LedgerNo, today: Day) -> Option<Event> {
-    let (invoice, date) = (issued.invoice, issued.issue_date);
-    if issued.total == 0 {
-        return Some(InvoicePaid { ledger, invoice, date }.into());
-    }
-    allocation::timing(ledger, invoice, issued.total, issued.due, false, today)
 }

@@ -1,8 +1,10 @@
 //! From the ids of a command to the rows it is about, or the refusal that names what is unknown.
 
+use std::sync::Arc;
+
 use super::Context;
 use crate::currency::Currency;
-use crate::event::Direction;
+use crate::event::{Direction, Draft};
 use crate::id::Id;
 use crate::limits::MAX_VOLUME;
 use crate::money::Money;
@@ -98,6 +100,21 @@ pub(super) fn creditable<'a>(
     match row.opening {
         Some(_) => Err(wrong_item(id, "is an opening item: correct it instead")),
         None => Ok((no, row)),
+    }
+}
+
+/// A draft that can be changed, and what it says.
+pub(super) fn draft<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Result<(InvoiceNo, &'a Invoice, &'a Arc<Draft>), Refusal> {
+    let (no, row) = invoice(state, ledger, id)?;
+    match &row.stage {
+        Stage::Draft(draft) => Ok((no, row, draft)),
+        Stage::Deleted => Err(wrong_item(id, "is a deleted draft")),
+        Stage::Issued if row.opening.is_some() => Err(wrong_item(id, "is an opening item")),
+        Stage::Issued => Err(wrong_item(id, "is issued already")),
     }
 }
 

@@ -18,6 +18,7 @@ mod dispute_invoice;
 mod issue_credit_note;
 mod issue_draft;
 mod issue_invoice;
+mod issuing;
 mod lookup;
 mod mark_sent;
 mod plan_payment;

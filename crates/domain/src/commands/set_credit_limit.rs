@@ -3,11 +3,13 @@
 use super::{Context, Decision, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
-use crate::event::CreditPolicy;
+use crate::event::{CreditLimitSet, CreditPolicy};
 use crate::id::Id;
+use crate::limits::MAX_VOLUME;
+use crate::money::Money;
 use crate::number::Subject;
 use crate::refusal::{Reason, Refusal};
-use crate::state::State;
+use crate::state::{CreditLimit, State};
 
 /// Sets or lifts the credit limit of a customer in a currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,30 @@ impl SetCreditLimit {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "SetCreditLimit is being built"))
+        let (customer, row) = lookup::customer(state, ledger, &self.customer_id)?;
+        lookup::check_version(context, row.version)?;
+        let currency = self.currency.or(row.currency).unwrap_or(ledger.currency);
+        let (limit, policy) = (self.limit, self.policy);
+        if let Some(limit) = limit {
+            check_limit(Money::new(limit, currency))?;
+        }
+        let known = row.credit_limits.iter().find(|known| known.currency == currency).copied();
+        if known == limit.map(|limit| CreditLimit { currency, limit, policy }) {
+            let subject = Subject::Customer(ledger.no, customer);
+            return Ok(Decision::Repeat { subject, position: row.version });
+        }
+        let event = CreditLimitSet { ledger: ledger.no, customer, currency, limit, policy };
+        Ok(Decision::Accept(vec![event.into()]))
     }
+}
+
+/// A limit is 0 or more, and not above what a ledger's documents may add up to.
+fn check_limit(limit: Money) -> Result<(), Refusal> {
+    let most = Money::new(MAX_VOLUME, limit.currency);
+    let (reason, why) = match limit.minor {
+        ..0 => (Reason::NotPositive, "the limit must be 0 or more".to_owned()),
+        0..=MAX_VOLUME => return Ok(()),
+        _ => (Reason::AmountOverflow, format!("the limit must be at most {most}")),
+    };
+    Err(Refusal::new(reason, "limit", format!("{why}, is {limit}")).with("limit", limit))
 }

@@ -108,7 +108,7 @@ fn every_day_on_the_way_opens_and_each_fact_is_dated_its_day() {
 #[test]
 fn a_clock_never_moves_backwards_nor_further_than_ten_years_nor_without_being_a_test_clock() {
     let mut s = Scenario::new();
-    let to = |date| AdvanceClock { ledger_id: id("acme"), to: day(date) };
+    let to = |date| AdvanceClock { ledger_id: id("acme"), to: day(date), outage: false };
     s.advance("2026-01-05");
     assert_eq!(s.reason(to("2026-01-04")), Reason::DayBackwards);
     assert_eq!(s.accept(to("2026-01-05")), []);
@@ -122,9 +122,11 @@ fn a_clock_never_moves_backwards_nor_further_than_ten_years_nor_without_being_a_
         terms: None,
         invoice_pattern: None,
         credit_note_pattern: None,
+        calendar: Default::default(),
+        reminders: Default::default(),
     };
     assert_eq!(names(&s.accept(live.clone())), ["ClockCreated", "LedgerCreated"]);
-    let refused = AdvanceClock { ledger_id: id("live"), to: day("2026-02-01") };
+    let refused = AdvanceClock { ledger_id: id("live"), to: day("2026-02-01"), outage: false };
     assert_eq!(s.reason(refused), Reason::NotATestClock);
     live.ledger_id = Some(id("live-2"));
     assert_eq!(names(&s.accept(live)), ["LedgerCreated"], "one clock per time zone");

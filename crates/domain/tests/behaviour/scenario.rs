@@ -1,7 +1,9 @@
 //! Given / when / then over the domain: a state, commands by name, and what comes of them.
 
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::*;
 use encours_domain::details::{DetailKind, Secret};
+use encours_domain::dunning::Policy;
 use encours_domain::event::{Method, ReversalKind};
 use encours_domain::resource::{CreditNote, Customer, Invoice, Ledger, Payment};
 use encours_domain::state::State;
@@ -61,6 +63,8 @@ impl Scenario {
             terms: None,
             invoice_pattern: Some("FA-{year}-{seq:5}".into()),
             credit_note_pattern: Some("AV-{year}-{seq:5}".into()),
+            calendar: Calendar::France,
+            reminders: Policy::ThreeCases,
         });
         for customer in ["dupont", "martin"] {
             scenario.accept(create_customer(customer));
@@ -118,7 +122,8 @@ impl Scenario {
 
     /// Moves the clock and runs every day on the way; tells the events of the days.
     pub(crate) fn advance(&mut self, to: &str) -> Vec<Event> {
-        let mut events = self.accept(AdvanceClock { ledger_id: id("acme"), to: day(to) });
+        let to = AdvanceClock { ledger_id: id("acme"), to: day(to), outage: false };
+        let mut events = self.accept(to);
         loop {
             let clock = self.ledger().clock;
             if clock.finished == clock.target {
@@ -224,6 +229,7 @@ pub(crate) fn invoice(invoice: &str, total: i64) -> IssueInvoice {
         purchase_order: String::new(),
         text: String::new(),
         metadata: Default::default(),
+        override_credit_limit: false,
     }
 }
 

@@ -38,13 +38,11 @@ impl Ledger {
     }
 
     fn write_draft(&mut self, no: InvoiceNo, draft: &Arc<Draft>, at: At) {
-        let today_or = draft.issue_date;
         let row = self.invoice(no, at);
         assert!(!matches!(row.stage, Stage::Issued | Stage::Deleted), "a draft can be changed");
         row.customer = draft.customer;
         row.currency = draft.currency;
         row.total = draft.total;
-        row.issue_date = today_or.unwrap_or(row.issue_date);
         row.content = at.position;
         row.stage = Stage::Draft(Arc::clone(draft));
     }
