@@ -14,6 +14,7 @@ pub mod details;
 pub mod dunning;
 pub mod event;
 mod id;
+pub mod labels;
 pub mod limits;
 pub mod money;
 pub mod number;
