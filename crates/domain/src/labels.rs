@@ -3,7 +3,7 @@
 //! A label is the first of its set that applies. A state for which a set has no word shows the
 //! name of the headline.
 
-use crate::status::{CustomerStatus, Document, Facets, Headline, Settlement, Timing};
+use crate::status::{CustomerStatus, Document, Facets, Settlement, Timing};
 
 /// A set of labels of invoices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,8 +63,9 @@ impl InvoiceLabels {
     pub const fn words(self) -> &'static [&'static str] {
         match self {
             Self::Libeo => &[
-                Headline::Draft.name(),
-                Headline::Cancelled.name(),
+                // The headlines' own names.
+                "DRAFT",
+                "CANCELLED",
                 "encaissée",
                 "solde à encaisser",
                 "planifié",
