@@ -1,5 +1,10 @@
 //! The connection to a server, for all that speaks gRPC.
+//!
+//! Every call ends within `--timeout`. A stream may take as long as it likes, on a connection that is
+//! given up where the server does not answer pings. After a write without an answer nobody knows here
+//! whether it was carried out, and [`Client::write`] says so.
 
+use std::future::Future;
 use std::time::Duration;
 
 use clap::Args;
@@ -16,12 +21,15 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::failure::{Exit, Failure, Outcome};
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a connection without traffic is tried, and how long it may stay without an answer then.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// The largest answer that is read: a page of a thousand entries or a batch fits many times over.
 const ANSWER_MAX_BYTES: usize = 64 << 20;
 /// The most entries of a page.
@@ -42,52 +50,68 @@ pub(crate) struct ServerArgs {
     /// Who acts: kept with every fact
     #[arg(long, env = "ENCOURS_ACTOR", default_value = "encours-cli", value_name = "NAME")]
     pub(crate) actor: String,
+
+    /// How long a call may take; `events watch` and `log verify` take as long as they need
+    #[arg(long, env = "ENCOURS_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
 }
 
-/// Says who acts, on every call.
+/// Says who acts and how long the call may take, on every call.
 #[derive(Clone)]
-pub(crate) struct Actor(MetadataValue<Ascii>);
+pub(crate) struct Caller {
+    actor: MetadataValue<Ascii>,
+    timeout: Option<Duration>,
+}
 
-impl Interceptor for Actor {
+impl Interceptor for Caller {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("encours-actor", self.0.clone());
+        request.metadata_mut().insert("encours-actor", self.actor.clone());
+        if let Some(timeout) = self.timeout {
+            request.set_timeout(timeout);
+        }
         Ok(request)
     }
 }
 
-type Road = InterceptedService<Channel, Actor>;
+type Road = InterceptedService<Channel, Caller>;
 
 /// A connection to a server.
 #[derive(Clone)]
 pub(crate) struct Client {
+    /// For calls with one answer.
     road: Road,
+    /// For streams of answers.
+    stream: Road,
+    timeout: Duration,
 }
 
 macro_rules! services {
-    ($($name:ident: $client:ident;)*) => {
+    ($($name:ident: $client:ident on $road:ident;)*) => {
         impl Client {
             $(pub(crate) fn $name(&self) -> $client<Road> {
-                $client::new(self.road.clone()).max_decoding_message_size(ANSWER_MAX_BYTES)
+                $client::new(self.$road.clone()).max_decoding_message_size(ANSWER_MAX_BYTES)
             })*
         }
     };
 }
 
 services! {
-    batch: BatchServiceClient;
-    credit_notes: CreditNoteServiceClient;
-    customers: CustomerServiceClient;
-    event_log: EventLogServiceClient;
-    invoices: InvoiceServiceClient;
-    ledgers: LedgerServiceClient;
-    payments: PaymentServiceClient;
-    reports: ReportServiceClient;
+    batch: BatchServiceClient on road;
+    credit_notes: CreditNoteServiceClient on road;
+    customers: CustomerServiceClient on road;
+    event_log: EventLogServiceClient on road;
+    event_streams: EventLogServiceClient on stream;
+    invoices: InvoiceServiceClient on road;
+    ledgers: LedgerServiceClient on road;
+    payments: PaymentServiceClient on road;
+    reports: ReportServiceClient on road;
 }
 
 impl Client {
     /// Connects, and fails at once where no server answers.
     pub(crate) async fn connect(args: &ServerArgs) -> Outcome<Self> {
-        let ServerArgs { server, actor } = args;
+        let ServerArgs { server, actor, timeout } = args;
         let printable = actor.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
         let actor = actor.parse().ok().filter(|_| printable).ok_or_else(|| {
             Failure::usage(format!("--actor {actor:?} has characters outside printable ASCII"))
@@ -100,13 +124,47 @@ impl Client {
                     .hint("it looks like http://127.0.0.1:50051")
             })?
             .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true)
             .tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(|error| {
             let message = format!("no server answers at {server}: {}", innermost(&error));
             Failure::new(Exit::Unavailable, message)
                 .hint("is the server running? `encours serve` starts one")
         })?;
-        Ok(Self { road: InterceptedService::new(channel, Actor(actor)) })
+        let timeout = Duration::from_secs(*timeout);
+        let caller = Caller { actor, timeout: Some(timeout) };
+        let without_end = Caller { timeout: None, ..caller.clone() };
+        let stream = InterceptedService::new(channel.clone(), without_end);
+        Ok(Self { road: InterceptedService::new(channel, caller), stream, timeout })
+    }
+
+    /// The answer to a write.
+    ///
+    /// # Errors
+    /// What the server said. Where it said nothing, that the write may have been carried out or not.
+    pub(crate) async fn write<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Outcome<T> {
+        call.await.map(Response::into_inner).map_err(|status| self.unsettled(&status))
+    }
+
+    /// What a write has failed with.
+    fn unsettled(&self, status: &Status) -> Failure {
+        if !is_own(status) {
+            return Failure::from_status(status);
+        }
+        let seconds = self.timeout.as_secs();
+        let why = match status.code() {
+            Code::Cancelled | Code::DeadlineExceeded => format!("no answer within {seconds} s"),
+            _ => format!("the connection broke: {}", innermost(status)),
+        };
+        let message = format!("{why}; the command may have been carried out or not");
+        Failure::new(Exit::Unavailable, message).hint(
+            "look before repeating it; with the same --request-id a repeat is never done twice",
+        )
     }
 
     /// The newest position of the log: what a read waits for, so that it shows what was written
@@ -116,8 +174,14 @@ impl Client {
     }
 }
 
+/// Whether a status was made on this side, because the server gave none.
+pub(crate) fn is_own(status: &Status) -> bool {
+    let cut_off = matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded);
+    std::error::Error::source(status).is_some() || (cut_off && status.details().is_empty())
+}
+
 /// The last cause of an error: what the system said.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

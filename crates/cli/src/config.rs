@@ -20,7 +20,7 @@ use toml::de::{DeTable, DeValue};
 use crate::failure::{Failure, Outcome};
 
 /// Keys of `[client]`, each the flag and, in capitals after `ENCOURS_`, the variable of that name.
-const CLIENT: [&str; 5] = ["server", "actor", "ledger", "output", "lang"];
+const CLIENT: [&str; 6] = ["server", "actor", "timeout", "ledger", "output", "lang"];
 /// The largest file that is read: far above what the known keys can fill.
 const MAX_BYTES: u64 = 1 << 20;
 

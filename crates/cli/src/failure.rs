@@ -6,6 +6,8 @@ use std::io;
 use encours_log::LogError;
 use tonic::{Code, Status};
 
+use crate::client::{innermost, is_own};
+
 /// How a process ends. The numbers are stable: scripts match on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -87,6 +89,18 @@ impl Failure {
 
     /// What a server answered.
     pub(crate) fn from_status(status: &Status) -> Self {
+        if is_own(status) {
+            return match status.code() {
+                Code::Cancelled | Code::DeadlineExceeded => {
+                    Self::new(Exit::Unavailable, "no answer in time")
+                        .hint("--timeout SECONDS allows more")
+                }
+                _ => {
+                    let why = format!("the connection broke: {}", innermost(status));
+                    Self::new(Exit::Unavailable, why)
+                }
+            };
+        }
         let told = crate::status::Told::of(status);
         let exit = match status.code() {
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => Exit::Unavailable,

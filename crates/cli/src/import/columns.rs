@@ -1,5 +1,8 @@
 //! Which column of a file holds what: `--columns key=column,...` against the file's header.
 
+use std::path::Path;
+
+use super::raw::{clip, clip_message};
 use crate::failure::{Failure, Outcome};
 
 /// What a column can hold. The names are those of the protocol.
@@ -70,8 +73,26 @@ impl Columns {
     ///
     /// # Errors
     /// A usage [`Failure`] for an unknown key or column, a key given twice, a required key without
-    /// a column.
-    pub(crate) fn find(mapping: &str, header: &[String]) -> Outcome<Self> {
+    /// a column, a header that another delimiter takes apart.
+    pub(crate) fn find(
+        path: &Path,
+        mapping: &str,
+        header: &[String],
+        delimiter: u8,
+    ) -> Outcome<Self> {
+        if let [name] = header
+            && let Some(other) = [';', ',', '\t', '|'].into_iter().find(|c| name.contains(*c))
+            && other != char::from(delimiter)
+        {
+            let message = format!(
+                "{}:1: the header is one column, {:?}: {other:?} seems to stand between fields",
+                path.display(),
+                clip(name)
+            );
+            let flag = if other == '\t' { "tab".to_owned() } else { format!("'{other}'") };
+            return Err(Failure::usage(message).hint(format!("give --delimiter {flag}")));
+        }
+        let names = || clip_message(&header.join(", "));
         let column = |name: &str| header.iter().position(|column| column == name);
         let mut at: Vec<(Key, usize)> = Vec::new();
         for pair in mapping.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
@@ -84,8 +105,11 @@ impl Columns {
                     .hint(format!("the keys are {known}"))
             })?;
             let position = column(wanted.trim()).ok_or_else(|| {
-                Failure::usage(format!("--columns: {name}: the file has no column {wanted:?}"))
-                    .hint(format!("its columns are {}", header.join(", ")))
+                Failure::usage(format!(
+                    "--columns: {name}: the file has no column {:?}",
+                    clip(wanted)
+                ))
+                .hint(format!("its columns are {}", names()))
             })?;
             if at.iter().any(|(given, _)| *given == key) {
                 return Err(Failure::usage(format!("--columns: {name} is given twice")));
@@ -105,7 +129,7 @@ impl Columns {
                 let name = key.name();
                 let message = format!("--columns: {name} must be given, as {name}=COLUMN");
                 return Err(Failure::usage(message)
-                    .hint(format!("the columns of the file are {}", header.join(", "))));
+                    .hint(format!("the columns of the file are {}", names())));
             }
         }
         Ok(columns)
@@ -113,6 +137,12 @@ impl Columns {
 
     fn has(&self, key: Key) -> bool {
         self.at.iter().any(|(given, _)| *given == key)
+    }
+
+    /// What the file calls its column at `at`, from 0; its number where that is beyond the header.
+    pub(crate) fn name(&self, at: usize) -> String {
+        let name = self.header.get(at).filter(|name| !name.is_empty());
+        name.map_or_else(|| format!("column {}", at + 1), |name| clip(name))
     }
 
     /// How many columns the file has.
@@ -146,9 +176,25 @@ mod tests {
     const FILE: [&str; 5] = ["customerID", "nr", "InvoiceDate", "Amount", "due_date"];
     const MAPPING: &str = "customer_id=customerID,invoice_id=nr,issue_date=InvoiceDate";
 
+    fn find(mapping: &str, header: &[String]) -> Outcome<Columns> {
+        Columns::find(Path::new("f.csv"), mapping, header, b',')
+    }
+
+    #[test]
+    fn another_delimiter_is_recognised() {
+        let failure = find("", &header(&["client;nr;date"])).unwrap_err().to_string();
+        assert_eq!(
+            failure,
+            "f.csv:1: the header is one column, \"client;nr;date\": ';' seems to stand between \
+             fields\n  give --delimiter ';'"
+        );
+        let failure = find("", &header(&["client\tnr"])).unwrap_err().to_string();
+        assert!(failure.ends_with("give --delimiter tab"), "{failure}");
+    }
+
     #[test]
     fn keys_are_found_by_mapping_or_by_their_own_name() {
-        let columns = Columns::find(&format!("{MAPPING},total=Amount"), &header(&FILE)).unwrap();
+        let columns = find(&format!("{MAPPING},total=Amount"), &header(&FILE)).unwrap();
         let record = csv::StringRecord::from(vec!["c1", " F1 ", "x", "y", "z"]);
         assert_eq!(columns.value(Key::InvoiceId, &record), Some("F1"));
         assert_eq!(columns.value(Key::DueDate, &record), Some("z"));
@@ -158,7 +204,7 @@ mod tests {
 
     #[test]
     fn an_unknown_column_is_refused_with_those_there_are() {
-        let failure = Columns::find(&format!("{MAPPING},total=Sum"), &header(&FILE)).unwrap_err();
+        let failure = find(&format!("{MAPPING},total=Sum"), &header(&FILE)).unwrap_err();
         let text = failure.to_string();
         assert!(text.contains("total: the file has no column \"Sum\""), "{text}");
         assert!(text.contains("customerID, nr, InvoiceDate, Amount, due_date"), "{text}");
@@ -166,8 +212,7 @@ mod tests {
 
     #[test]
     fn keys_must_be_known_given_once_and_complete() {
-        let message =
-            |mapping: &str| Columns::find(mapping, &header(&FILE)).unwrap_err().to_string();
+        let message = |mapping: &str| find(mapping, &header(&FILE)).unwrap_err().to_string();
         assert!(message("client=nr").contains("no key \"client\""));
         assert!(message("total=nr,total=nr").contains("total is given twice"));
         assert!(message("total").contains("not of the form"));

@@ -4,6 +4,7 @@ mod columns;
 mod commands;
 mod plan;
 mod play;
+mod raw;
 mod rows;
 
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use encours_domain::{Currency, Money};
+use encours_domain::{Currency, Day, Money};
 use encours_log::{Clock, SystemClock};
 use encours_proto::v1;
 
@@ -54,6 +55,12 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
     delimiter: u8,
 
+    /// The most years from one day of the file, or from the ledger's today, to the next: beyond them a
+    /// year is mistyped, and nothing is imported
+    #[arg(long, value_name = "YEARS", default_value_t = 10,
+          value_parser = clap::value_parser!(i32).range(1..=300))]
+    max_gap: i32,
+
     /// IANA time zone of a new ledger
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     time_zone: String,
@@ -80,6 +87,24 @@ pub(crate) struct Source {
     rows: Vec<(u64, Row)>,
 }
 
+impl Source {
+    /// Refuses a file that would move the clock by decades.
+    fn check_gaps(&self, today: Option<Day>, years: i32) -> Outcome {
+        let Some(gap) = plan::gap(&plan::plan(&self.rows), today, years) else { return Ok(()) };
+        let (path, line, key) = (self.path.display(), self.rows[gap.row].0, gap.key.name());
+        let message = format!(
+            "{path}:{line}: {key}: {} lies {} years after {}, the last day before it",
+            gap.day,
+            gap.years(),
+            gap.before
+        );
+        Err(Failure::new(Exit::Refused, message).hint(format!(
+            "correct the year, or allow it with --max-gap {}; nothing was imported",
+            gap.years() + 1
+        )))
+    }
+}
+
 /// Imports a file.
 pub(crate) async fn run(args: &ImportArgs) -> Outcome {
     let clock = SystemClock::new();
@@ -100,10 +125,11 @@ pub(crate) async fn run(args: &ImportArgs) -> Outcome {
         return Err(Failure::usage(format!("{}: the file has no rows", path.display())));
     }
     let source = Source { path, how, rows };
+    source.check_gaps(None, args.max_gap)?;
     let client = Client::connect(&args.server).await?;
     let mut played = Played::default();
     if !source.rows.is_empty() {
-        played = Player::open(&client, args, &source).await?.play().await?;
+        played = play(&client, args, &source).await?;
     }
     problems.append(&mut played.problems);
     problems.sort_by_key(|problem| problem.line);
@@ -118,6 +144,17 @@ pub(crate) async fn run(args: &ImportArgs) -> Outcome {
     let message = format!("{}: {wrong} of {total} rows were left out", source.path.display());
     Err(Failure::new(Exit::Refused, message)
         .hint("correct them and import the file again: what is there already is not repeated"))
+}
+
+/// Plays the rows; where the server does not answer, what to do is told.
+async fn play(client: &Client, args: &ImportArgs, source: &Source) -> Outcome<Played> {
+    let played = async { Player::open(client, args, source).await?.play().await };
+    played.await.map_err(|failure| match failure.exit() {
+        Exit::Unavailable => {
+            failure.hint("import the file again: what is there already is not repeated")
+        }
+        _ => failure,
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "what is wrong with a file is told on standard error")]

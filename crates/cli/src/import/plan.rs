@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use encours_domain::Day;
 
+use super::columns::Key;
 use super::rows::Row;
 
 /// What is played on a day. The numbers are places in the list of rows.
@@ -26,6 +27,42 @@ pub(crate) fn plan(rows: &[(u64, Row)]) -> BTreeMap<Day, Work> {
         }
     }
     days
+}
+
+/// A day that lies far behind the one before it: most likely a mistyped year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// The place of its row in the list.
+    pub(crate) row: usize,
+    /// What it is of that row.
+    pub(crate) key: Key,
+    /// The day.
+    pub(crate) day: Day,
+    /// The last day before it.
+    pub(crate) before: Day,
+}
+
+impl Gap {
+    /// Whole years, rounded down.
+    pub(crate) fn years(&self) -> i32 {
+        self.day.since(self.before) * 4 / 1_461
+    }
+}
+
+/// The first day that lies more than `years` behind the one before it; the first of all days is held
+/// against `today`.
+pub(crate) fn gap(days: &BTreeMap<Day, Work>, today: Option<Day>, years: i32) -> Option<Gap> {
+    let mut last = today;
+    for (day, work) in days {
+        if let Some(before) = last.filter(|last| day.since(*last) > years * 366) {
+            let issued = work.issued.first().map(|row| (*row, Key::IssueDate));
+            let settled = work.settled.first().map(|row| (*row, Key::PaidOn));
+            let (row, key) = issued.or(settled)?;
+            return Some(Gap { row, key, day: *day, before });
+        }
+        last = last.max(Some(*day));
+    }
+    None
 }
 
 #[cfg(test)]
@@ -65,5 +102,20 @@ mod tests {
         let twentieth = &days[&Day::from_number(20).unwrap()];
         assert_eq!(twentieth.issued, [0, 2]);
         assert_eq!(twentieth.settled, [1, 2], "money from before its invoice waits for it");
+    }
+
+    #[test]
+    fn a_mistyped_year_is_a_gap() {
+        let day = |number| Day::from_number(number).unwrap();
+        let rows = [row("a", "F1", 10, Some(20)), row("a", "F2", 30, Some(30 + 40 * 366))];
+        let days = plan(&rows);
+        let found = gap(&days, None, 10).unwrap();
+        assert_eq!((found.row, found.key), (1, Key::PaidOn));
+        assert_eq!((found.before, found.day, found.years()), (day(30), day(30 + 40 * 366), 40));
+        assert_eq!(gap(&days, None, 40), None);
+        let days = plan(&rows[..1]);
+        assert_eq!(gap(&days, None, 1), None, "the first day alone is no gap");
+        assert_eq!(gap(&days, Some(day(10 - 400)), 1).unwrap().key, Key::IssueDate);
+        assert_eq!(gap(&days, Some(day(9_000)), 1), None, "a clock that is further already");
     }
 }

@@ -91,6 +91,7 @@ impl<'a> Player<'a> {
             progress: ProgressBar::hidden(),
         };
         player.today = player.ledger().await?;
+        source.check_gaps(Some(player.today), args.max_gap)?;
         Ok(player)
     }
 
@@ -138,7 +139,7 @@ impl<'a> Player<'a> {
             test_clock: Some(v1::TestClock { clock_id: String::new(), start_date }),
             ..Default::default()
         };
-        let answer = self.client.ledgers().create_ledger(request).await?.into_inner();
+        let answer = self.client.write(self.client.ledgers().create_ledger(request)).await?;
         self.played.appended += u64::from(!answer.repeat);
         self.played.position = answer.position;
         Ok(answer.ledger)
@@ -175,7 +176,7 @@ impl<'a> Player<'a> {
                 to: Some(output::day(to)),
                 ..Default::default()
             };
-            let answer = self.client.ledgers().advance_clock(request).await?.into_inner();
+            let answer = self.client.write(self.client.ledgers().advance_clock(request)).await?;
             self.played.appended += 1;
             self.played.days += u64::from(to.since(self.today).unsigned_abs());
             self.played.position = self.played.position.max(answer.position);
@@ -274,7 +275,7 @@ impl<'a> Player<'a> {
                 .map(|step| v1::Command { command: Some(step.command.clone()) })
                 .collect();
             let request = v1::ExecuteRequest { commands };
-            let results = self.client.batch().execute(request).await?.into_inner().results;
+            let results = self.client.write(self.client.batch().execute(request)).await?.results;
             if results.len() != batch.len() {
                 let message = format!("{} answers to {} commands", results.len(), batch.len());
                 return Err(Failure::new(Exit::Failure, message));
@@ -292,8 +293,7 @@ impl<'a> Player<'a> {
                 if attempts > ATTEMPTS {
                     let message =
                         format!("the server is overloaded: {} commands wait", again.len());
-                    return Err(Failure::new(Exit::Unavailable, message)
-                        .hint("import the file again later: what is done is kept"));
+                    return Err(Failure::new(Exit::Unavailable, message));
                 }
                 tokio::time::sleep(RETRY_AFTER).await;
                 again.into_iter().rev().for_each(|step| steps.push_front(step));

@@ -2,7 +2,6 @@
 //! field. A row is good as a whole or left out as a whole.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use encours_domain::limits::MAX_NUMBER_CHARS;
 use encours_domain::{Currency, Day, Id, Money, reference, text};
 
 use super::columns::{Columns, Key};
+use super::raw::{Followed, Place, clip, clip_message};
 use crate::failure::{Exit, Failure, Outcome};
 
 /// The most rows of a file: what comes together in memory stays under a gigabyte.
@@ -45,7 +45,7 @@ pub(crate) struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, field, message } = self;
-        write!(f, "{}:{line}: {field}: {message}", file.display())
+        write!(f, "{}:{line}: {field}: {}", file.display(), clip_message(message))
     }
 }
 
@@ -81,66 +81,121 @@ pub(crate) fn check_date_format(format: &str) -> Result<String, String> {
 /// Reads a file. Wrong rows are told in [`Contents::problems`].
 ///
 /// # Errors
-/// A [`Failure`] where the file cannot be read, has no header or not the columns asked for.
+/// A [`Failure`] where the file cannot be read, is not in UTF-8, has a quote that is never closed, no
+/// header or not the columns asked for.
 pub(crate) fn read(path: &Path, input: impl Read, how: &Conventions) -> Outcome<Contents> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(how.delimiter)
         .flexible(true)
         .has_headers(true)
-        .from_reader(input);
+        .from_reader(Followed::new(input, how.delimiter));
     let unreadable =
         |error: &csv::Error| Failure::new(Exit::Failure, format!("{}: {error}", path.display()));
-    let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
-    let header: Vec<String> =
-        header.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect();
-    if header.iter().all(String::is_empty) {
-        return Err(Failure::usage(format!("{}: the file has no header line", path.display())));
+    let header = reader.byte_headers().map_err(|error| unreadable(&error))?.clone();
+    if reader.get_ref().is_utf16() {
+        let message = format!("{}:1: the file is in UTF-16, not in UTF-8", path.display());
+        return Err(Failure::usage(message).hint("save it as UTF-8"));
     }
-    let columns = Columns::find(&how.columns, &header)?;
-    let mut contents = Contents::default();
-    let mut seen: BTreeMap<Id, usize> = BTreeMap::new();
-    let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
+    let header = header_names(path, &header)?;
+    let columns = Columns::find(path, &how.columns, &header, how.delimiter)?;
+    let mut rows = Rows::new(path);
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|error| unreadable(&error))? {
-        contents.total += 1;
+        rows.contents.total += 1;
         let line = record.position().map_or(0, csv::Position::line);
         let parser = Parser { how, columns: &columns };
-        let problem = |(field, message): (&str, String)| Problem {
-            file: path.to_owned(),
-            line,
-            field: field.to_owned(),
-            message,
-        };
-        match parser.row(&record) {
-            Err(wrong) => contents.problems.push(problem(wrong)),
-            Ok(row) => match seen.entry(row.invoice_id.clone()) {
-                Entry::Vacant(place) => match numbers.entry(row.number.clone()) {
-                    Entry::Occupied(first) => {
-                        let message = format!("{} stands on line {} too", row.number, first.get());
-                        contents.problems.push(problem((Key::Number.name(), message)));
-                    }
-                    Entry::Vacant(number) => {
-                        number.insert(line);
-                        place.insert(contents.rows.len());
-                        contents.rows.push((line, row));
-                    }
-                },
-                Entry::Occupied(earlier) => {
-                    let (first, other) = &contents.rows[*earlier.get()];
-                    // A row that says the same again adds nothing.
-                    if *other != row {
-                        let wrong = differs(*first, other, &row);
-                        contents.problems.push(problem(wrong));
-                    }
-                }
-            },
+        let text = csv::StringRecord::from_byte_record(record.clone())
+            .map_err(|error| not_utf8(path, line, &columns.name(error.utf8_error().field())))?;
+        match parser.row(&text) {
+            Err(wrong) => rows.problem(line, wrong),
+            Ok(row) => rows.add(line, row),
         }
-        if contents.total > ROWS_MAX {
+        if rows.contents.total > ROWS_MAX {
             let message = format!("{}: more than {ROWS_MAX} rows", path.display());
             return Err(Failure::usage(message).hint("split the file by date"));
         }
     }
-    Ok(contents)
+    if let Some(Place { line, field }) = reader.get_ref().open_quote() {
+        let name = columns.name(field - 1);
+        let message =
+            format!("{}:{line}: {name}: the quote that opens here is never closed", path.display());
+        return Err(Failure::usage(message).hint("close it, or write \"\" for a quote in a field"));
+    }
+    Ok(rows.contents)
+}
+
+/// The names of the columns.
+fn header_names(path: &Path, header: &csv::ByteRecord) -> Outcome<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for (at, name) in header.iter().enumerate() {
+        let name = str::from_utf8(name)
+            .map_err(|_| not_utf8(path, 1, &format!("column {}", at + 1)))?
+            .trim_start_matches('\u{feff}')
+            .trim();
+        if let Some(first) = names.iter().position(|other| other == name && !name.is_empty()) {
+            let message = format!(
+                "{}:1: {:?} is the name of columns {} and {}",
+                path.display(),
+                clip(name),
+                first + 1,
+                at + 1
+            );
+            return Err(Failure::usage(message).hint("give every column a name of its own"));
+        }
+        names.push(name.to_owned());
+    }
+    if names.iter().all(String::is_empty) {
+        return Err(Failure::usage(format!("{}: the file has no header line", path.display())));
+    }
+    Ok(names)
+}
+
+fn not_utf8(path: &Path, line: u64, field: &str) -> Failure {
+    let message =
+        format!("{}:{line}: {}: has bytes that are not UTF-8", path.display(), clip(field));
+    Failure::usage(message).hint(
+        "the file looks like Latin-1 or Windows-1252; as in `iconv -f WINDOWS-1252 -t UTF-8`, save \
+         it as UTF-8",
+    )
+}
+
+/// Rows as they come, held against those before.
+struct Rows<'a> {
+    path: &'a Path,
+    contents: Contents,
+    seen: BTreeMap<Id, usize>,
+    numbers: BTreeMap<String, u64>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(path: &'a Path) -> Self {
+        let (seen, numbers) = (BTreeMap::new(), BTreeMap::new());
+        Self { path, contents: Contents::default(), seen, numbers }
+    }
+
+    fn problem(&mut self, line: u64, (field, message): Wrong<'_>) {
+        let (file, field) = (self.path.to_owned(), field.to_owned());
+        self.contents.problems.push(Problem { file, line, field, message });
+    }
+
+    fn add(&mut self, line: u64, row: Row) {
+        if let Some(earlier) = self.seen.get(&row.invoice_id) {
+            let (first, other) = &self.contents.rows[*earlier];
+            // A row that says the same again adds nothing.
+            if *other != row {
+                let wrong = differs(*first, other, &row);
+                self.problem(line, wrong);
+            }
+            return;
+        }
+        if let Some(first) = self.numbers.get(&row.number) {
+            let message = format!("{} stands on line {first} too", row.number);
+            return self.problem(line, (Key::Number.name(), message));
+        }
+        self.numbers.insert(row.number.clone(), line);
+        self.seen.insert(row.invoice_id.clone(), self.contents.rows.len());
+        self.contents.rows.push((line, row));
+    }
 }
 
 /// What an id that was used before with other content differs in.
@@ -172,14 +227,11 @@ struct Parser<'a> {
 type Wrong<'a> = (&'a str, String);
 
 impl<'a> Parser<'a> {
-    fn row(&self, record: &csv::ByteRecord) -> Result<Row, Wrong<'a>> {
-        let record = csv::StringRecord::from_byte_record(record.clone())
-            .map_err(|error| ("row", format!("not UTF-8: {error}")))?;
+    fn row(&self, record: &csv::StringRecord) -> Result<Row, Wrong<'a>> {
         if record.len() != self.columns.len() {
             let (found, wanted) = (record.len(), self.columns.len());
             return Err(("row", format!("has {found} fields, the header has {wanted}")));
         }
-        let record = &record;
         let currency = match self.given(Key::Currency, record) {
             Some(code) => Currency::parse(self.columns.title(Key::Currency), code)
                 .map_err(|refusal| (Key::Currency.name(), refusal.message))?,
@@ -248,14 +300,15 @@ impl<'a> Parser<'a> {
     fn id(&self, key: Key, record: &csv::StringRecord) -> Result<Id, Wrong<'static>> {
         let text = self.needed(key, record)?;
         Id::parse(key.name(), text)
-            .map_err(|refusal| (key.name(), format!("{text:?}: {}", refusal.message)))
+            .map_err(|refusal| (key.name(), format!("{:?}: {}", clip(text), refusal.message)))
     }
 
     fn day(&self, key: Key, text: &str) -> Result<Day, Wrong<'static>> {
         let format = &self.how.date_format;
         let title = self.columns.title(key);
-        let date = NaiveDate::parse_from_str(text, format)
-            .map_err(|_| (key.name(), format!("{title} is {text:?}, no date as {format}")))?;
+        let date = NaiveDate::parse_from_str(text, format).map_err(|_| {
+            (key.name(), format!("{title} is {:?}, no date as {format}", clip(text)))
+        })?;
         Day::from_date(date).ok_or_else(|| {
             let message = format!("{title} is {date}, outside {} to {}", Day::MIN, Day::MAX);
             (key.name(), message)
@@ -285,6 +338,7 @@ impl<'a> Parser<'a> {
             "" | "no" | "n" | "false" | "0" | "non" => Ok(false),
             _ => {
                 let title = self.columns.title(Key::Disputed);
+                let text = clip(text);
                 let message = format!("{title} is {text:?}, expected Yes or No, true or false");
                 Err((Key::Disputed.name(), message))
             }

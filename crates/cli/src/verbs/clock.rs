@@ -40,7 +40,7 @@ pub(crate) async fn run(verb: &ClockVerb) -> Outcome {
         reason,
         to: Some(output::day(args.to)),
     };
-    let answer = client.ledgers().advance_clock(request).await?.into_inner();
+    let answer = client.write(client.ledgers().advance_clock(request)).await?;
     let mut printer = Printer::start(common.output, "ledger", &ledger::COLUMNS)?;
     let ledger = answer.ledger.unwrap_or_default();
     printer.row(ledger::row(&ledger))?;

@@ -189,7 +189,7 @@ async fn issue(args: &IssueArgs) -> Outcome {
         offset,
         keep: args.keep,
     };
-    let answer = client.credit_notes().issue_credit_note(request).await?.into_inner();
+    let answer = client.write(client.credit_notes().issue_credit_note(request)).await?;
     let note = answer.credit_note.unwrap_or_default();
     let mut printer = Printer::start(target.common.output, "credit_note", &COLUMNS)?;
     printer.row(row(&note)?)?;

@@ -125,7 +125,7 @@ async fn watch(args: &EventsArgs) -> Outcome {
     let mut at = args.from - 1;
     let request =
         v1::WatchEventsRequest { filter: Some(args.filter()), after_position: at, min_position };
-    let mut events = client.event_log().watch_events(request).await?.into_inner();
+    let mut events = client.event_streams().watch_events(request).await?.into_inner();
     let mut lines = Lines::start(args.common.output)?;
     let mut left = args.limit.unwrap_or(u64::MAX);
     while left > 0 {

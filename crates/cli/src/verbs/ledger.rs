@@ -229,7 +229,7 @@ async fn create(args: &CreateArgs) -> Outcome {
         credit_note_number_pattern: args.credit_note_numbers.clone(),
         ..Default::default()
     };
-    let answer = client.ledgers().create_ledger(request).await?.into_inner();
+    let answer = client.write(client.ledgers().create_ledger(request)).await?;
     let mut printer = Printer::start(common.output, "ledger", &COLUMNS)?;
     let ledger = answer.ledger.unwrap_or_default();
     printer.row(row(&ledger))?;

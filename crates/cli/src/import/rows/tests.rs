@@ -84,13 +84,62 @@ fn an_id_twice_is_a_repeat_or_a_contradiction() {
     );
 }
 
+/// What a file as a whole is refused with.
+fn refused(bytes: &[u8]) -> String {
+    let failure = read(Path::new("f.csv"), bytes, &conventions("%m/%d/%Y", "USD")).unwrap_err();
+    assert_eq!(failure.exit(), Exit::Usage, "{failure}");
+    failure.to_string().lines().next().unwrap().to_owned()
+}
+
+fn file(rows: &[u8]) -> Vec<u8> {
+    [HEADER.as_bytes(), rows].concat()
+}
+
 #[test]
-fn bytes_that_are_no_text_are_told() {
-    let mut bytes = HEADER.as_bytes().to_vec();
-    bytes.extend_from_slice(b"c\xff,F1,1/2/2013,2/1/2013,1,No,\n");
-    let how = conventions("%m/%d/%Y", "USD");
-    let contents = read(Path::new("f.csv"), &*bytes, &how).unwrap();
-    assert!(contents.problems[0].to_string().starts_with("f.csv:2: row: not UTF-8"));
+fn files_that_are_not_in_utf_8_are_refused_as_a_whole() {
+    let good = b"c,F0,1/2/2013,2/1/2013,1,No,\n";
+    let latin = [good.as_slice(), b"c\xe9,F1,1/2/2013,2/1/2013,1,No,\n"].concat();
+    assert_eq!(refused(&file(&latin)), "f.csv:3: client: has bytes that are not UTF-8");
+    assert_eq!(refused(b"client,num\xe9ro\n"), "f.csv:1: column 2: has bytes that are not UTF-8");
+    for (mark, bytes) in [("\u{feff}", u16::to_le_bytes as fn(u16) -> _), ("", u16::to_be_bytes)] {
+        let text = format!("{mark}{HEADER}");
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+        assert_eq!(refused(&bytes), "f.csv:1: the file is in UTF-16, not in UTF-8");
+    }
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_told_where_it_opens() {
+    let rows = b"c,F1,1/2/2013,2/1/2013,1,No,\nc,F2,\"1/2/2013,2/1/2013,1,No,\nc,F3,1,1,1,No,\n";
+    assert_eq!(refused(&file(rows)), "f.csv:3: date: the quote that opens here is never closed");
+    let rows = "c,F1,1/2/2013,2/1/2013,\"1\",No,\"\"\n\"c\",F2,1/2/2013,2/1/2013,1,No,\n";
+    assert_eq!(read_text(rows).rows.len(), 2);
+}
+
+#[test]
+fn columns_of_one_name_are_refused() {
+    assert_eq!(
+        refused(b"client,nr,client\n"),
+        "f.csv:1: \"client\" is the name of columns 1 and 3"
+    );
+    let text = format!("{},,\nc,F1,1/2/2013,2/1/2013,1,No,,,\n", HEADER.trim_end());
+    let contents = read(Path::new("f.csv"), text.as_bytes(), &conventions("%m/%d/%Y", "USD"));
+    assert_eq!(contents.unwrap().rows.len(), 1, "columns without a name hold nothing");
+}
+
+#[test]
+fn a_huge_field_is_told_by_its_beginning() {
+    let huge = "9".repeat(100_000);
+    for (row, key) in [
+        (format!("c,F1,{huge},2/1/2013,1,No,"), "issue_date"),
+        (format!("c,F1,1/2/2013,2/1/2013,{huge},No,"), "total"),
+        (format!("c,{huge},1/2/2013,2/1/2013,1,No,"), "invoice_id"),
+        (format!("c,F1,1/2/2013,2/1/2013,1,{huge},"), "disputed"),
+    ] {
+        let told = problem(&row);
+        assert!(told.starts_with(&format!("f.csv:2: {key}: ")), "{told}");
+        assert!(told.contains("… (10") && told.chars().count() < 500, "{told}");
+    }
 }
 
 #[test]

@@ -272,7 +272,7 @@ async fn create(args: &CreateArgs) -> Outcome {
         terms: args.terms.terms(),
         ..Default::default()
     };
-    let answer = client.customers().create_customer(request).await?.into_inner();
+    let answer = client.write(client.customers().create_customer(request)).await?;
     let customer = answer.customer.unwrap_or_default();
     let currency = super::ledger(&client, ledger, 0).await?.currency_code;
     let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;

@@ -64,7 +64,7 @@ pub(crate) async fn update(args: &UpdateArgs) -> Outcome {
         currency_code: args.currency.clone().unwrap_or_default(),
         terms: args.terms.terms(),
     };
-    let answer = client.customers().update_customer(request).await?.into_inner();
+    let answer = client.write(client.customers().update_customer(request)).await?;
     let customer = answer.customer.unwrap_or_default();
     let currency = ledger(&client, ledger_id, 0).await?.currency_code;
     let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;

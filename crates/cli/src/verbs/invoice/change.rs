@@ -57,7 +57,7 @@ macro_rules! change {
             date: date.map(output::day),
             $($field: $value,)*
         };
-        let answer = client.invoices().$method(request).await?.into_inner();
+        let answer = client.write(client.invoices().$method(request)).await?;
         print($args, &answer.invoice.unwrap_or_default(), answer.position, answer.repeat)
     }};
 }

@@ -135,7 +135,7 @@ pub(super) async fn issue(args: &IssueArgs) -> Outcome {
         metadata: args.metadata.iter().cloned().collect(),
         ..Default::default()
     };
-    let answer = client.invoices().issue_invoice(request).await?.into_inner();
+    let answer = client.write(client.invoices().issue_invoice(request)).await?;
     let mut invoice = answer.invoice.unwrap_or_default();
     let mut position = answer.position;
     // Also after a first try that was cut off between the two.
@@ -146,7 +146,7 @@ pub(super) async fn issue(args: &IssueArgs) -> Outcome {
             date: invoice.issue_date,
             ..Default::default()
         };
-        let sent = client.invoices().mark_sent(request).await?.into_inner();
+        let sent = client.write(client.invoices().mark_sent(request)).await?;
         invoice = sent.invoice.unwrap_or(invoice);
         position = sent.position;
     }

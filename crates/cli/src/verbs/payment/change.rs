@@ -139,7 +139,7 @@ pub(crate) async fn allocate(args: &AllocateArgs) -> Outcome {
         amount,
         date: args.date.map(output::day),
     };
-    let answer = client.payments().allocate(request).await?.into_inner();
+    let answer = client.write(client.payments().allocate(request)).await?;
     let written = written(answer.position, answer.repeat, validate_only);
     print_invoice(target, &answer.invoice.unwrap_or_default(), written)
 }
@@ -163,7 +163,7 @@ pub(crate) async fn deallocate(args: &DeallocateArgs) -> Outcome {
         amount,
         date: args.date.map(output::day),
     };
-    let answer = client.payments().deallocate(request).await?.into_inner();
+    let answer = client.write(client.payments().deallocate(request)).await?;
     let written = written(answer.position, answer.repeat, validate_only);
     print_invoice(target, &answer.invoice.unwrap_or_default(), written)
 }
@@ -196,7 +196,7 @@ pub(crate) async fn reverse(args: &ReverseArgs) -> Outcome {
         kind: v1::ReversalKind::from(args.kind).into(),
         date: args.date.map(output::day),
     };
-    let answer = client.payments().reverse_payment(request).await?.into_inner();
+    let answer = client.write(client.payments().reverse_payment(request)).await?;
     let payment = answer.payment.unwrap_or_default();
     let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
     printer.row(row(&payment)?)?;

@@ -284,7 +284,7 @@ async fn record(args: &RecordArgs) -> Outcome {
         allocations,
         ..Default::default()
     };
-    let answer = client.payments().record_payment(request).await?.into_inner();
+    let answer = client.write(client.payments().record_payment(request)).await?;
     let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
     let payment = answer.payment.unwrap_or_default();
     printer.row(row(&payment)?)?;
