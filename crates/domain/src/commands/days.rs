@@ -1,6 +1,6 @@
 //! `OpenDay` and `RunDay`: the engine's own commands about time.
 
-use super::{Context, Decision};
+use super::{Context, Decision, reminder};
 use crate::content::Content;
 use crate::event::{
     DayFinished, DayOpened, Event, InvoiceDue, InvoiceOverdue, PlannedPaymentLapsed,
@@ -82,21 +82,9 @@ impl RunDay {
             return Err(out_of_order(self.day, row.finished, "finished"));
         }
         let limit = self.limit.clamp(1, MAX_RUN_DAY_ITEMS) as usize;
-        let mut due = state.indexes().due(self.clock, self.day);
-        let mut events: Vec<Event> = due
-            .by_ref()
-            .take(limit)
-            .filter_map(|(date, timer, ledger, invoice)| {
-                let row = state.rows().ledger(ledger)?.invoices.get(invoice.0)?;
-                let open = row.open_on(date);
-                Some(match timer {
-                    Timer::Due => InvoiceDue { ledger, invoice, date, open }.into(),
-                    Timer::Overdue => InvoiceOverdue { ledger, invoice, date, open }.into(),
-                    Timer::Lapse => PlannedPaymentLapsed { ledger, invoice, date }.into(),
-                })
-            })
-            .collect();
-        if due.next().is_none() {
+        let mut items = self.timed(state).chain(self.reminders(state, row));
+        let mut events: Vec<Event> = items.by_ref().take(limit).collect();
+        if items.next().is_none() {
             let (clock, day) = (self.clock, self.day);
             events.push(DayFinished { clock, day }.into());
             if let Some(day) = day.plus(1).filter(|day| row.test && *day <= row.target) {
@@ -105,6 +93,30 @@ impl RunDay {
             }
         }
         Ok(Decision::Accept(events))
+    }
+
+    /// What is due, overdue or lapsed by the day.
+    fn timed(&self, state: &State) -> impl Iterator<Item = Event> {
+        let due = state.indexes().due(self.clock, self.day);
+        due.filter_map(|(date, timer, ledger, invoice)| {
+            let row = state.rows().ledger(ledger)?.invoices.get(invoice.0)?;
+            let open = row.open_on(date);
+            Some(match timer {
+                Timer::Due => InvoiceDue { ledger, invoice, date, open }.into(),
+                Timer::Overdue => InvoiceOverdue { ledger, invoice, date, open }.into(),
+                Timer::Lapse => PlannedPaymentLapsed { ledger, invoice, date }.into(),
+            })
+        })
+    }
+
+    /// The reminders that go out on the day, if it was opened on time.
+    fn reminders(&self, state: &State, clock: &Clock) -> impl Iterator<Item = Event> {
+        let on_time = clock.is_on_time(self.day);
+        let pending = on_time.then(|| state.indexes().to_remind(self.clock, self.day));
+        pending.into_iter().flatten().filter_map(|(ledger, invoice)| {
+            let ledger = state.rows().ledger(ledger)?;
+            reminder::on(ledger, invoice, ledger.invoices.get(invoice.0)?, self.day)
+        })
     }
 }
 

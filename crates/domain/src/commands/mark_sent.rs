@@ -1,15 +1,15 @@
 //! `MarkSent`: notes that an invoice went out to its customer.
 
-use super::{Context, Decision, lookup};
+use super::{Context, Decision, lookup, reminder};
 use crate::content::Content;
-use crate::event::InvoiceSent;
+use crate::event::{Event, InvoiceSent};
 use crate::id::Id;
 use crate::number::Subject;
 use crate::position::Day;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::{Invoice, State};
 
-/// Notes the day an invoice was sent; the first one stands.
+/// Notes the day an invoice was sent; the first one stands, and starts its reminders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarkSent {
     /// The ledger.
@@ -37,14 +37,19 @@ impl MarkSent {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let (invoice, row) = lookup::owed(state, ledger, &self.invoice_id)?;
         lookup::check_version(context, row.version)?;
-        let today = lookup::today(state, ledger)?;
+        let clock = lookup::clock(state, ledger)?;
         // The first one stands, so a later one is not dated before it.
         let first = row.sent_on.unwrap_or(row.issue_date);
-        let date = lookup::not_before(self.date, today, first, "issue or first sending")?;
+        let date = lookup::not_before(self.date, clock.today, first, "issue or first sending")?;
         if row.sent_on == Some(date) {
             let subject = Subject::Invoice(ledger.no, invoice);
             return Ok(Decision::Repeat { subject, position: row.version });
         }
-        Ok(Decision::Accept(vec![InvoiceSent { ledger: ledger.no, invoice, date }.into()]))
+        let mut events: Vec<Event> = vec![InvoiceSent { ledger: ledger.no, invoice, date }.into()];
+        if row.sent_on.is_none() {
+            let after = Invoice { sent_on: Some(date), ..row.clone() };
+            events.extend(reminder::at_once(clock, ledger, invoice, &after));
+        }
+        Ok(Decision::Accept(events))
     }
 }

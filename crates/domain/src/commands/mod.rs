@@ -25,6 +25,7 @@ mod plan_payment;
 mod record_payment;
 mod record_reminder;
 mod refund_payment;
+mod reminder;
 mod resolve_dispute;
 mod reverse_payment;
 mod set_credit_limit;

@@ -1,15 +1,15 @@
 //! `ResolveDispute`: ends the dispute of an invoice.
 
-use super::{Context, Decision, lookup};
+use super::{Context, Decision, lookup, reminder};
 use crate::content::Content;
-use crate::event::DisputeResolved;
+use crate::event::{DisputeResolved, Event};
 use crate::id::Id;
 use crate::number::Subject;
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
-use crate::state::State;
+use crate::state::{Invoice, State};
 
-/// Ends a dispute.
+/// Ends a dispute; of the reminders that were held back the latest goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveDispute {
     /// The ledger.
@@ -41,8 +41,12 @@ impl ResolveDispute {
             let message = format!("invoice {} is not disputed", row.id);
             return Err(Refusal::new(Reason::WrongState, "invoice_id", message));
         };
-        let today = lookup::today(state, ledger)?;
-        let date = lookup::not_before(self.date, today, dispute.since, "the dispute")?;
-        Ok(Decision::Accept(vec![DisputeResolved { ledger: ledger.no, invoice, date }.into()]))
+        let clock = lookup::clock(state, ledger)?;
+        let date = lookup::not_before(self.date, clock.today, dispute.since, "the dispute")?;
+        let resolved = DisputeResolved { ledger: ledger.no, invoice, date };
+        let mut events: Vec<Event> = vec![resolved.into()];
+        let after = Invoice { dispute: None, resolved_on: Some(date), ..row.clone() };
+        events.extend(reminder::at_once(clock, ledger, invoice, &after));
+        Ok(Decision::Accept(events))
     }
 }

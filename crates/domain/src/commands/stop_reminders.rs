@@ -2,10 +2,12 @@
 
 use super::{Context, Decision, lookup};
 use crate::content::Content;
+use crate::event::RemindersStopped;
 use crate::id::Id;
 use crate::number::Subject;
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::Refusal;
 use crate::state::State;
+use crate::text;
 
 /// Ends the reminders of an invoice, for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +35,16 @@ impl StopReminders {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "StopReminders is being built"))
+        let (invoice, row) = lookup::owed(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        text::check("reason", &self.reason)?;
+        if row.reminders_stopped {
+            let subject = Subject::Invoice(ledger.no, invoice);
+            return Ok(Decision::Repeat { subject, position: row.version });
+        }
+        let date = lookup::today(state, ledger)?;
+        let reason = self.reason.as_str().into();
+        let event = RemindersStopped { ledger: ledger.no, invoice, date, reason };
+        Ok(Decision::Accept(vec![event.into()]))
     }
 }

@@ -3,9 +3,12 @@
 //! A plan is a pure function of the facts of an invoice, the policy and the calendar. No date to
 //! come is stored.
 
+mod plan;
+
+pub use plan::{emission, to_come};
+
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::Calendar;
 use crate::position::Day;
 use crate::terms::DueTerms;
 
@@ -146,12 +149,4 @@ pub struct Planned {
     pub channel: Channel,
     /// The day.
     pub date: Day,
-}
-
-/// The steps that follow the last one that went out, in order, as if the plan were never paused.
-/// Days outside the calendar end the plan.
-#[must_use]
-pub fn to_come(policy: Policy, calendar: Calendar, facts: &Facts) -> Vec<Planned> {
-    let _ = (policy, calendar, facts);
-    Vec::new()
 }

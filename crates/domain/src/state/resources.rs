@@ -143,7 +143,8 @@ impl Ledger {
         };
         let issued = row.stage == Stage::Issued;
         let due = if issued { Some(row.due) } else { draft.and_then(|draft| draft.due_date()) };
-        let steps = dunning::to_come(self.reminders, self.calendar, &row.dunning_facts());
+        let facts = row.dunning_facts();
+        let next_step = dunning::to_come(self.reminders, self.calendar, &facts).next();
         let unapplied = row.opening.as_ref().map_or(0, |opening| opening.unapplied);
         let owing = row.opening.as_ref().is_some_and(|o| o.direction == Direction::Owing);
         Some(resource::Invoice {
@@ -187,13 +188,13 @@ impl Ledger {
                 disputed: row.dispute.is_some(),
                 planned: row.planned.is_some(),
                 stopped: row.reminders_stopped,
-                exhausted: row.last_step.is_some() && steps.is_empty(),
+                exhausted: row.last_step.is_some() && next_step.is_none(),
                 level: row.reminder_level,
             }),
             planned: row.planned,
             over_limit: row.over_limit,
             last_reminder: row.last_step,
-            next_reminder: steps.first().copied().filter(|_| row.is_reminded()),
+            next_reminder: next_step.filter(|_| row.is_reminded()),
             content: row.content,
             created: row.created,
             version: row.version,
