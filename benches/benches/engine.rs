@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use encours_benches::{Took, line};
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::{
     CreateCustomer, CreateLedger, CustomerDetails, IssueInvoice, Put, RecordPayment, Time,
 };
 use encours_domain::details::Secret;
+use encours_domain::dunning::Policy;
 use encours_domain::event::Method;
 use encours_domain::{Command, Context, Currency, Day, Decision, Event, Id, Position, State};
 use encours_engine::{Engine, EngineHandle, EngineOptions, Submission};
@@ -35,6 +37,8 @@ fn set_up() -> Vec<Command> {
         terms: None,
         invoice_pattern: None,
         credit_note_pattern: None,
+        calendar: Calendar::default(),
+        reminders: Policy::default(),
     };
     let customer = |n| CreateCustomer {
         ledger_id: id("bench"),
@@ -66,6 +70,7 @@ fn work(n: u64) -> Command {
             purchase_order: String::new(),
             text: String::new(),
             metadata: Default::default(),
+            override_credit_limit: false,
         }
         .into();
     }

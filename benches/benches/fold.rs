@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use encours_benches::{Took, line};
+use encours_domain::calendar::Calendar;
+use encours_domain::dunning::Policy;
 use encours_domain::event::{
     Allocated, ClockCreated, CustomerCreated, DayOpened, InvoiceContent, InvoiceIssued,
     InvoicePaid, InvoiceSent, LedgerCreated, LogCreated, Method, PaymentRecorded,
@@ -59,6 +61,8 @@ fn start() -> Vec<Event> {
             terms: Terms::DEFAULT,
             invoice_pattern: "FA-{seq:5}".into(),
             credit_note_pattern: "AV-{seq:5}".into(),
+            calendar: Calendar::default(),
+            reminders: Policy::default(),
         }
         .into(),
     ];

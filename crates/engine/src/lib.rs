@@ -17,7 +17,9 @@
 //!
 //! ```
 //! use std::sync::Arc;
+//! use encours_domain::calendar::Calendar;
 //! use encours_domain::commands::{CreateLedger, Time};
+//! use encours_domain::dunning::Policy;
 //! use encours_domain::{Currency, Id};
 //! use encours_engine::{Engine, EngineOptions, Submission};
 //! use encours_log::{LogId, MemoryLog, OsDisk, SystemClock};
@@ -37,6 +39,8 @@
 //!     terms: None,
 //!     invoice_pattern: None,
 //!     credit_note_pattern: None,
+//!     calendar: Calendar::default(),
+//!     reminders: Policy::default(),
 //! };
 //! let submission = Submission::new(create, "ann").with_request_id("first");
 //! # tokio::runtime::Runtime::new()?.block_on(async {

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::{
     AdvanceClock, CreateCustomer, CreateLedger, CustomerDetails, IssueInvoice, Time,
 };
+use encours_domain::dunning::Policy;
 use encours_domain::{Currency, Day, Event, Id, Micros};
 use encours_engine::{Engine, EngineOptions};
 use encours_log::{Clock, FrameNumber, LogId, LogReader, MemoryLog, OsDisk};
@@ -52,6 +54,8 @@ fn ledger(time: Time) -> CreateLedger {
         terms: None,
         invoice_pattern: None,
         credit_note_pattern: None,
+        calendar: Calendar::default(),
+        reminders: Policy::default(),
     }
 }
 
@@ -82,6 +86,7 @@ fn invoice() -> IssueInvoice {
         purchase_order: String::new(),
         text: String::new(),
         metadata: std::collections::BTreeMap::default(),
+        override_credit_limit: false,
     }
 }
 
@@ -149,7 +154,8 @@ async fn a_test_clock_reaches_its_target_and_invoices_fall_due() {
     for _ in 0..2_500 {
         execute(&engine, invoice()).await;
     }
-    execute(&engine, AdvanceClock { ledger_id: id("acme"), to: day("2013-03-01") }).await;
+    execute(&engine, AdvanceClock { ledger_id: id("acme"), to: day("2013-03-01"), outage: false })
+        .await;
     finished(&engine, "2013-03-01").await;
     let reader = engine.reader();
     assert_eq!(count(&*reader, "DayOpened"), 59);

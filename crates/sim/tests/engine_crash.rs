@@ -21,10 +21,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::{
     Allocate, CreateCustomer, CreateLedger, CreditUse, CustomerDetails, From, IssueCreditNote,
     IssueInvoice, Put, RecordPayment, RunDay, Time, UpdateCustomer,
 };
+use encours_domain::dunning::Policy;
 use encours_domain::event::Method;
 use encours_domain::state::{Rows, State};
 use encours_domain::{Command, Currency, CustomerNo, Id, Subject};
@@ -189,6 +191,7 @@ impl World {
                 purchase_order: String::new(),
                 text: "x".repeat(self.rng.index(300)),
                 metadata: BTreeMap::default(),
+                override_credit_limit: false,
             }
             .into(),
             11..16 => RecordPayment {
@@ -239,6 +242,8 @@ impl World {
                 terms: None,
                 invoice_pattern: None,
                 credit_note_pattern: None,
+                calendar: Calendar::default(),
+                reminders: Policy::default(),
             }
             .into(),
             1..4 => CreateCustomer {

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::{
     CreateCustomer, CreateLedger, CreditUse, CustomerDetails, IssueCreditNote, IssueInvoice, Put,
     RecordPayment, Time, UpdateCustomer,
 };
+use encours_domain::dunning::Policy;
 use encours_domain::event::Method;
 use encours_domain::{Currency, Day, Id, Micros};
 use encours_log::{
@@ -227,6 +229,8 @@ pub(super) fn ledger(text: &str) -> CreateLedger {
         terms: None,
         invoice_pattern: None,
         credit_note_pattern: None,
+        calendar: Calendar::default(),
+        reminders: Policy::default(),
     }
 }
 
@@ -271,6 +275,7 @@ pub(super) fn invoice(text: Option<&str>, total: i64) -> IssueInvoice {
         purchase_order: String::new(),
         text: String::new(),
         metadata: std::collections::BTreeMap::default(),
+        override_credit_limit: false,
     }
 }
 

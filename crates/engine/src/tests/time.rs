@@ -99,7 +99,7 @@ fn a_test_clock_is_run_by_commands() {
     let mut engine = world.open();
     engine.execute(by_ann(test_ledger("acme", "2013-01-01"))).unwrap();
     let to = day("2013-01-03");
-    engine.execute(by_ann(AdvanceClock { ledger_id: id("acme"), to })).unwrap();
+    engine.execute(by_ann(AdvanceClock { ledger_id: id("acme"), to, outage: false })).unwrap();
     let clock = encours_domain::ClockNo(0);
     for day in [day("2013-01-02"), to] {
         engine.execute(by_ann(RunDay { clock, day, limit: 1_000 })).unwrap();
