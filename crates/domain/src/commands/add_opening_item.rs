@@ -1,14 +1,21 @@
 //! `AddOpeningItem`: brings in an item from before the ledger.
 
+use std::sync::Arc;
+
+use super::allocation::Book;
 use super::{Context, Decision, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
-use crate::event::Direction;
+use crate::event::{Direction, OpeningItemAdded};
 use crate::id::Id;
-use crate::number::Subject;
+use crate::money::Money;
+use crate::number::{InvoiceNo, Subject};
 use crate::position::Day;
+use crate::reference;
 use crate::refusal::{Reason, Refusal};
-use crate::state::State;
+use crate::series;
+use crate::state::{Invoice, Kind, Ledger, State};
+use crate::terms::DueTerms;
 
 /// Brings in what a customer owed, or was owed, before the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +68,103 @@ impl AddOpeningItem {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "AddOpeningItem is being built"))
+        let id = lookup::assigned(self.invoice_id.as_ref(), "invoice_id")?;
+        if let Ok((no, row)) = lookup::invoice(state, ledger, &id) {
+            return if row.digest == context.digest {
+                let subject = Subject::Invoice(ledger.no, no);
+                Ok(Decision::Repeat { subject, position: row.created })
+            } else {
+                Err(lookup::id_exists("invoice_id", "invoice", &id))
+            };
+        }
+        lookup::no_version(context)?;
+        let (customer, customer_row) = lookup::customer(state, ledger, &self.customer_id)?;
+        let currency = self.currency.or(customer_row.currency).unwrap_or(ledger.currency);
+        let amount = lookup::positive("amount", Money::new(self.amount, currency))?;
+        check_paid("paid", self.paid, amount, currency)?;
+        lookup::check_fits("amount", ledger, Money::new(amount, currency))?;
+        let date = self.date.unwrap_or(lookup::today(state, ledger)?);
+        let due = self.due(date)?;
+        let number = self.number(state, ledger, &id)?;
+        let reference = match &self.reference {
+            Some(given) => reference::check(given)?,
+            None => reference::of_number(&number),
+        };
+        let invoice = InvoiceNo(lookup::next_number(ledger.invoices.len(), "invoice_id")?);
+        let added = OpeningItemAdded {
+            ledger: ledger.no,
+            invoice,
+            id,
+            customer,
+            number,
+            direction: self.direction,
+            currency,
+            amount,
+            paid: self.paid,
+            date,
+            due,
+            reference,
+            sent_on: self.sent_on,
+        };
+        let mut book = Book::open(state, ledger)?;
+        if self.direction == Direction::Owed {
+            let row = Invoice::opening_item(&added, context.position, context.digest);
+            book.add_item(invoice, row);
+        }
+        book.push(added);
+        Ok(Decision::Accept(book.close()))
     }
+
+    fn due(&self, date: Day) -> Result<DueTerms, Refusal> {
+        if self.direction == Direction::Owing {
+            not_for_owing("due_date", self.due_date.is_some())?;
+            not_for_owing("sent_on", self.sent_on.is_some())?;
+        }
+        DueTerms::new(Some(self.due_date.unwrap_or(date)), 0)
+    }
+
+    /// The number of the old document, else the id: unique, and none that the series could allot.
+    fn number(&self, state: &State, ledger: &Ledger, id: &Id) -> Result<Arc<str>, Refusal> {
+        let given = self.number.as_deref().unwrap_or(id.as_str());
+        let number = series::check_given(given, &ledger.invoice_series)?;
+        if state.indexes().find(Kind::InvoiceNumber, ledger.no, given).is_some() {
+            return Err(Refusal::new(
+                Reason::NumberExists,
+                "number",
+                format!("the number {given} is used already in ledger {}", ledger.id),
+            )
+            .with("number", given));
+        }
+        Ok(number)
+    }
+}
+
+/// What was settled before lies between nothing and the amount.
+pub(super) fn check_paid(
+    field: &str,
+    paid: i64,
+    amount: i64,
+    currency: Currency,
+) -> Result<(), Refusal> {
+    let (paid, amount) = (Money::new(paid, currency), Money::new(amount, currency));
+    if paid.minor < 0 {
+        let message = format!("paid must be 0 or more, is {paid}");
+        return Err(Refusal::new(Reason::NotPositive, "paid", message).with("amount", paid));
+    }
+    if paid.minor > amount.minor {
+        let message = format!("the amount is {amount}, paid before {paid}");
+        return Err(Refusal::new(Reason::OverAllocation, field, message)
+            .with("limit", amount)
+            .with("asked", paid));
+    }
+    Ok(())
+}
+
+/// An item owing to the customer is not due and not sent.
+pub(super) fn not_for_owing(field: &'static str, given: bool) -> Result<(), Refusal> {
+    if !given {
+        return Ok(());
+    }
+    let message = format!("{field} is for items owed by the customer, this one is owing to it");
+    Err(Refusal::new(Reason::ConflictingFields, field, message))
 }

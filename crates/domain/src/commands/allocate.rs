@@ -4,7 +4,6 @@ use super::allocation::Book;
 use super::{Context, Decision, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
-use crate::event::Direction;
 use crate::id::Id;
 use crate::money::Money;
 use crate::number::{CustomerNo, InvoiceNo, Source, Subject};
@@ -177,7 +176,7 @@ pub(super) fn opening_source<'a>(
 ) -> Result<(InvoiceNo, &'a Invoice), Refusal> {
     let named = |refusal| Refusal { field: "opening_item_id".to_owned(), ..refusal };
     let (no, row) = lookup::invoice(state, ledger, id).map_err(named)?;
-    if row.opening.as_ref().is_some_and(|opening| opening.direction == Direction::Owing) {
+    if row.is_owing() {
         return Ok((no, row));
     }
     Err(Refusal::new(

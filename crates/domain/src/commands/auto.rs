@@ -60,7 +60,7 @@ fn named(
     let mut named: Vec<_> = found
         .into_iter()
         .filter_map(|no| ledger.invoices.get(no).map(|row| (InvoiceNo(no), row)))
-        .filter(|(_, row)| (row.customer, row.currency) == sides)
+        .filter(|(_, row)| (row.customer, row.currency) == sides && !row.is_owing())
         .collect();
     named.sort_by(|(_, a), (_, b)| (a.due.date, &a.number).cmp(&(b.due.date, &b.number)));
     (!named.is_empty()).then(|| named.into_iter().map(|(no, _)| no).collect())

@@ -2,6 +2,7 @@
 
 use super::{Context, Decision, lookup};
 use crate::content::Content;
+use crate::event::PlannedPaymentCancelled;
 use crate::id::Id;
 use crate::number::Subject;
 use crate::refusal::{Reason, Refusal};
@@ -30,7 +31,14 @@ impl CancelPlannedPayment {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "CancelPlannedPayment is being built"))
+        let (invoice, row) = lookup::owed(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        if row.planned.is_none() {
+            let message = format!("no payment is planned on invoice {}", row.id);
+            return Err(Refusal::new(Reason::WrongState, "invoice_id", message));
+        }
+        let date = lookup::today(state, ledger)?;
+        let event = PlannedPaymentCancelled { ledger: ledger.no, invoice, date };
+        Ok(Decision::Accept(vec![event.into()]))
     }
 }

@@ -1,13 +1,18 @@
 //! `CorrectOpeningItem`: corrects what is said of an opening item.
 
+use super::add_opening_item::{check_paid, not_for_owing};
+use super::allocation::{self, Book};
 use super::{Context, Decision, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
+use crate::event::{Direction, OpeningItemCorrected};
 use crate::id::Id;
-use crate::number::Subject;
+use crate::money::Money;
+use crate::number::{InvoiceNo, Source, Subject};
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
-use crate::state::State;
+use crate::state::{Invoice, Opening, State};
+use crate::terms::DueTerms;
 
 /// Corrects an opening item; never below what is allocated of it or to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +53,105 @@ impl CorrectOpeningItem {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "CorrectOpeningItem is being built"))
+        let (invoice, row) = lookup::issued(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        let Some(opening) = row.opening.as_deref() else {
+            let message = format!("invoice {} is no opening item", row.id);
+            return Err(Refusal::new(Reason::WrongState, "invoice_id", message));
+        };
+        lookup::check_currency("amount", self.currency, row)?;
+        let (amount, paid) = self.amounts(row, opening)?;
+        let due = self.due(row, opening)?;
+        if (amount, paid, due) == (row.total, opening.paid, row.due) {
+            let subject = Subject::Invoice(ledger.no, invoice);
+            return Ok(Decision::Repeat { subject, position: row.version });
+        }
+        let grown = Money::new((amount - row.total).max(0), row.currency);
+        lookup::check_fits("amount", ledger, grown)?;
+        let today = lookup::today(state, ledger)?;
+        let date = self.date(row, opening, today)?;
+        let more = (amount - paid) - (row.total - opening.paid);
+        let left = match opening.direction {
+            Direction::Owed => row.open,
+            Direction::Owing => opening.unapplied,
+        };
+        let mut book = Book::open(state, ledger)?;
+        if more < 0 {
+            check_unused((invoice, row), &mut book, (left, -more), date)?;
+        }
+        let event = OpeningItemCorrected {
+            ledger: ledger.no,
+            invoice,
+            amount,
+            paid,
+            due,
+            date,
+            left_after: left + more,
+            not_overdue: row.overdue_emitted && due != row.due && today < due.overdue_from(),
+        };
+        match opening.direction {
+            Direction::Owed => book.correct(event)?,
+            Direction::Owing => book.push(event),
+        }
+        Ok(Decision::Accept(book.close()))
     }
+
+    /// The amount and what of it was settled before, from here on.
+    fn amounts(&self, row: &Invoice, opening: &Opening) -> Result<(i64, i64), Refusal> {
+        let amount = self.amount.unwrap_or(row.total);
+        if amount < 0 {
+            let amount = Money::new(amount, row.currency);
+            let message = format!("amount must be 0 or more, is {amount}");
+            return Err(Refusal::new(Reason::NotPositive, "amount", message).with("amount", amount));
+        }
+        let paid = self.paid.unwrap_or(opening.paid);
+        let field = if self.paid.is_some() { "paid" } else { "amount" };
+        check_paid(field, paid, amount, row.currency)?;
+        Ok((amount, paid))
+    }
+
+    fn due(&self, row: &Invoice, opening: &Opening) -> Result<DueTerms, Refusal> {
+        if opening.direction == Direction::Owing {
+            not_for_owing("due_date", self.due_date.is_some())?;
+        }
+        self.due_date.map_or(Ok(row.due), |date| DueTerms::new(Some(date), 0))
+    }
+
+    /// The day from which it counts: not before the item or its last correction, nor after today.
+    fn date(&self, row: &Invoice, opening: &Opening, today: Day) -> Result<Day, Refusal> {
+        let last = opening.corrected_on.map_or(row.issue_date, |day| day.max(row.issue_date));
+        let date = lookup::not_before(self.date, today, last, "the item or its last correction")?;
+        let latest = today.max(last);
+        if date > latest {
+            return Err(Refusal::new(
+                Reason::WrongState,
+                "date",
+                format!("the date {date} lies after {latest}: a correction does not wait"),
+            )
+            .with("date", date)
+            .with("latest", latest));
+        }
+        Ok(date)
+    }
+}
+
+/// A correction by `less` leaves what is allocated, on its day and ever after.
+fn check_unused(
+    (invoice, row): (InvoiceNo, &Invoice),
+    book: &mut Book<'_>,
+    (left, less): (i64, i64),
+    date: Day,
+) -> Result<(), Refusal> {
+    if less > left {
+        let money = |minor| Money::new(minor, row.currency);
+        let claim = row.total - row.paid_before();
+        let (used, asked) = (money(claim - left), money(claim - less));
+        return Err(allocation::over("allocated amount", used, asked, row));
+    }
+    let free = if row.is_owing() {
+        book.free_from(Source::Opening(invoice), less, date)?
+    } else {
+        book.room_from(invoice, less, date)?
+    };
+    lookup::not_before(Some(date), date, free, "the last allocation that came off").map(|_| ())
 }

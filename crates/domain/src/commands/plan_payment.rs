@@ -1,9 +1,11 @@
 //! `PlanPayment`: notes when a customer will pay.
 
-use super::{Context, Decision, lookup};
+use super::{Context, Decision, allocation, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
+use crate::event::PaymentPlanned;
 use crate::id::Id;
+use crate::money::Money;
 use crate::number::Subject;
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
@@ -41,7 +43,27 @@ impl PlanPayment {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "PlanPayment is being built"))
+        let (invoice, row) = lookup::owed(state, ledger, &self.invoice_id)?;
+        lookup::check_version(context, row.version)?;
+        lookup::check_currency("amount", self.currency, row)?;
+        let money = |minor| Money::new(minor, row.currency);
+        if row.open == 0 {
+            let message = format!("nothing is open on invoice {}", row.id);
+            return Err(Refusal::new(Reason::NothingLeft, "invoice_id", message));
+        }
+        let amount = lookup::positive("amount", money(self.amount.unwrap_or(row.open)))?;
+        let same = |planned| (amount, self.date) == planned;
+        if row.planned.is_some_and(|planned| same((planned.amount, planned.date))) {
+            let subject = Subject::Invoice(ledger.no, invoice);
+            return Ok(Decision::Repeat { subject, position: row.version });
+        }
+        if amount > row.open {
+            return Err(allocation::over("open amount", money(row.open), money(amount), row));
+        }
+        let today = lookup::today(state, ledger)?;
+        let planned_for = lookup::not_before(Some(self.date), today, today, "today")?;
+        let ledger = ledger.no;
+        let event = PaymentPlanned { ledger, invoice, amount, planned_for, date: today };
+        Ok(Decision::Accept(vec![event.into()]))
     }
 }

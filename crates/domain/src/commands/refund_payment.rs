@@ -1,14 +1,18 @@
 //! `RefundPayment`: pays money back.
 
+use super::allocation::Book;
 use super::{Context, Decision, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
-use crate::event::Method;
+use crate::event::{Method, PaymentRefunded};
 use crate::id::Id;
-use crate::number::Subject;
+use crate::limits::MAX_ALLOCATIONS;
+use crate::money::Money;
+use crate::number::{Source, Subject};
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
-use crate::state::State;
+use crate::state::{Payment, State};
+use crate::text;
 
 /// Pays back unapplied money of a payment, or what it has on an invoice, which reopens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +56,84 @@ impl RefundPayment {
 
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
-        let _ = (ledger, context);
-        Err(Refusal::new(Reason::WrongState, "ledger_id", "RefundPayment is being built"))
+        let (payment, row) = lookup::payment(state, ledger, &self.payment_id)?;
+        lookup::check_version(context, row.version)?;
+        self.check(row)?;
+        let source = Source::Payment(payment);
+        let today = lookup::today(state, ledger)?;
+        let mut book = Book::open(state, ledger)?;
+        let (amount, start) = match &self.invoice_id {
+            Some(id) => {
+                let (invoice, item) = lookup::owed(state, ledger, id)?;
+                let date = book.deallocate(source, invoice, self.amount, self.date)?;
+                (self.amount.unwrap_or(item.allocated_from(source)), date)
+            }
+            None => (self.unapplied(row)?, self.date.unwrap_or(today)),
+        };
+        // What was on an invoice for a time cannot have been paid back in that time.
+        let free = book.free_from(source, amount, start)?;
+        let what = "the payment or of the last allocation that came off";
+        let date = lookup::not_before(self.date, start, free, what)?;
+        let unapplied_after = book.unapplied_of(source)? - amount;
+        book.push(PaymentRefunded {
+            ledger: ledger.no,
+            payment,
+            amount,
+            method: self.method.unwrap_or(row.method),
+            date,
+            reference: self.reference.as_str().into(),
+            unapplied_after,
+        });
+        Ok(Decision::Accept(book.close()))
+    }
+
+    fn check(&self, row: &Payment) -> Result<(), Refusal> {
+        text::check("reference", &self.reference)?;
+        if let Some(currency) = self.currency.filter(|currency| *currency != row.currency) {
+            return Err(Refusal::new(
+                Reason::CurrencyMismatch,
+                "amount",
+                format!("payment {} is in {}, not in {currency}", row.id, row.currency),
+            )
+            .with("payment_currency", row.currency)
+            .with("currency", currency));
+        }
+        if let Some(amount) = self.amount {
+            lookup::positive("amount", Money::new(amount, row.currency))?;
+        }
+        if row.reversed > 0 {
+            let message = format!("payment {} is reversed: none of it is left", row.id);
+            return Err(Refusal::new(Reason::WrongState, "payment_id", message));
+        }
+        if row.refunds.len() >= MAX_ALLOCATIONS {
+            let message =
+                format!("payment {} has {MAX_ALLOCATIONS} refunds, the most there may be", row.id);
+            return Err(Refusal::new(Reason::LimitReached, "payment_id", message)
+                .with("limit", MAX_ALLOCATIONS));
+        }
+        Ok(())
+    }
+
+    /// How much of the unapplied money is asked for.
+    fn unapplied(&self, row: &Payment) -> Result<i64, Refusal> {
+        if row.unapplied == 0 {
+            let message = format!("nothing of payment {} is unapplied", row.id);
+            return Err(Refusal::new(Reason::NothingLeft, "payment_id", message));
+        }
+        match self.amount {
+            Some(amount) if amount > row.unapplied => {
+                let unapplied = Money::new(row.unapplied, row.currency);
+                let asked = Money::new(amount, row.currency);
+                Err(Refusal::new(
+                    Reason::OverAllocation,
+                    "amount",
+                    format!("unapplied amount is {unapplied}, asked {asked} (payment {})", row.id),
+                )
+                .with("limit", unapplied)
+                .with("asked", asked)
+                .with("payment_id", &row.id))
+            }
+            amount => Ok(amount.unwrap_or(row.unapplied)),
+        }
     }
 }

@@ -43,10 +43,14 @@ impl ReversePayment {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let (payment, row) = lookup::payment(state, ledger, &self.payment_id)?;
         lookup::check_version(context, row.version)?;
-        let amount = row.amount - row.reversed;
-        if amount == 0 {
+        if row.reversed > 0 {
             let message = format!("payment {} is reversed already", row.id);
             return Err(Refusal::new(Reason::WrongState, "payment_id", message));
+        }
+        let amount = row.amount - row.refunded();
+        if amount == 0 {
+            let message = format!("all of payment {} is refunded", row.id);
+            return Err(Refusal::new(Reason::NothingLeft, "payment_id", message));
         }
         let source = Source::Payment(payment);
         let allocated = row.invoices.iter().filter_map(|no| ledger.invoices.get(no.0));
@@ -56,11 +60,13 @@ impl ReversePayment {
             .map(|allocation| allocation.date)
             // What was elsewhere for a time cannot have been taken back in that time.
             .chain(row.spells.iter().map(|spell| spell.to))
+            .chain(row.refunds.iter().map(|refund| refund.date))
             .chain([row.received_on])
             .max()
             .unwrap_or(row.received_on);
         let today = lookup::today(state, ledger)?;
-        let date = lookup::not_before(self.date, today, last, "the payment or its allocations")?;
+        let what = "the payment, its allocations or its refunds";
+        let date = lookup::not_before(self.date, today, last, what)?;
         let mut book = Book::open(state, ledger)?;
         for invoice in &row.invoices {
             book.deallocate(source, *invoice, None, Some(date))?;

@@ -156,6 +156,8 @@ pub struct Opening {
     pub spells: Vec<Spell>,
     /// The day of the last correction.
     pub corrected_on: Option<Day>,
+    /// The day of the last correction that lowered what it comes to.
+    pub lowered_on: Option<Day>,
 }
 
 /// When a customer said it will pay.
@@ -234,12 +236,20 @@ impl Invoice {
         self.opening.as_ref().map_or(0, |opening| opening.paid)
     }
 
+    /// Whether it is an opening item owing to the customer: a credit.
+    #[must_use]
+    pub fn is_owing(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.direction == Direction::Owing)
+    }
+
     /// What it claims from the customer beyond what was settled before: 0 of a draft and of an
     /// opening item owing to the customer.
     #[must_use]
     pub fn claim(&self) -> i64 {
-        let owing = self.opening.as_ref().is_some_and(|o| o.direction == Direction::Owing);
-        if owing || self.stage != Stage::Issued { 0 } else { self.total - self.paid_before() }
+        if self.is_owing() || self.stage != Stage::Issued {
+            return 0;
+        }
+        self.total - self.paid_before()
     }
 
     /// What its reminder plan is a function of.

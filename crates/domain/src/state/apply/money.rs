@@ -6,7 +6,7 @@ use crate::event::{
     Allocated, CreditNoteIssued, Deallocated, PaymentRecorded, PaymentRefunded, PaymentReversed,
 };
 use crate::number::{CustomerNo, InvoiceNo, Source};
-use crate::state::rows::{CreditNote, InvoiceAllocation, Ledger, Payment, Refund, Spell};
+use crate::state::rows::{CreditNote, Ledger, Payment, Refund, Spell};
 use crate::state::spells;
 
 impl Ledger {
@@ -101,16 +101,8 @@ impl Ledger {
     pub(super) fn allocate(&mut self, e: &Allocated, at: At) {
         let row = self.invoice(e.invoice, at);
         assert!(e.amount > 0 && e.amount <= row.open, "an allocation fits what is open");
-        row.open -= e.amount;
+        row.put_on(e.source, e.amount, e.date);
         assert_eq!(row.open, e.open_after, "the event tells what is open");
-        row.allocations.push(InvoiceAllocation {
-            source: e.source,
-            amount: e.amount,
-            date: e.date,
-        });
-        if let (Some(planned), Source::Payment(_)) = (&mut row.planned, e.source) {
-            planned.remaining = (planned.remaining - e.amount).max(0);
-        }
         let overdue = if row.overdue { e.amount } else { 0 };
         let (customer, currency) = (row.customer, row.currency);
         let (unapplied, owner, invoices, _) = self.source(e.source, at);
@@ -131,11 +123,7 @@ impl Ledger {
     pub(super) fn deallocate(&mut self, e: &Deallocated, at: At) {
         let row = self.invoice(e.invoice, at);
         let off = row.take_off(e.source, e.amount, e.date);
-        row.open += e.amount;
         assert_eq!(row.open, e.open_after, "the event tells what is open");
-        if let (Some(planned), Source::Payment(_)) = (&mut row.planned, e.source) {
-            planned.remaining = (planned.remaining + e.amount).min(planned.amount);
-        }
         let overdue = if row.overdue { e.amount } else { 0 };
         let (customer, currency) = (row.customer, row.currency);
         let (unapplied, _, invoices, noted) = self.source(e.source, at);

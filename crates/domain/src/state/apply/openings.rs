@@ -58,6 +58,7 @@ impl Invoice {
             invoices: Vec::new(),
             spells: Vec::new(),
             corrected_on: None,
+            lowered_on: None,
         }));
         row
     }
@@ -76,6 +77,8 @@ impl Invoice {
         };
         if more > 0 {
             spells::note(noted, from, e.date, more);
+        } else if more < 0 {
+            opening.lowered_on = Some(e.date);
         }
         opening.paid = e.paid;
         opening.corrected_on = Some(e.date);

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 
 use super::lookup;
-use crate::event::{
-    Allocated, Deallocated, Event, InvoiceCancelled, InvoiceDue, InvoiceOverdue, InvoicePaid,
-    InvoiceReopened,
-};
+use crate::event::{Allocated, Deallocated, Event, OpeningItemCorrected};
 use crate::limits::MAX_ALLOCATIONS;
 use crate::money::Money;
-use crate::number::{CreditNoteNo, InvoiceNo, LedgerNo, Source};
+use crate::number::{InvoiceNo, Source};
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
-use crate::state::{Invoice, InvoiceAllocation, Ledger, Spell, State, spells};
-use crate::terms::DueTerms;
+use crate::state::{Invoice, Ledger, Spell, State, spells};
+
+mod close;
+mod row;
+
+pub(super) use close::timing;
 
 /// A working copy of what a decision touches.
 pub(super) struct Book<'a> {
@@ -28,12 +29,15 @@ pub(super) struct Book<'a> {
 /// An invoice being settled or reopened.
 struct Account {
     row: Invoice,
-    open_before: i64,
+    /// What was open before the decision; `None` where the decision brings the item in.
+    open_before: Option<i64>,
     /// The day of the last change made here.
     changed: Day,
+    /// Whether it has another due date than before.
+    retimed: bool,
 }
 
-/// A payment or credit note being used.
+/// A payment, a credit note or an opening item owing to the customer, being used.
 #[derive(Clone)]
 struct Free {
     amount: i64,
@@ -42,6 +46,8 @@ struct Free {
     /// The invoices it has something on.
     invoices: Vec<InvoiceNo>,
     spells: Vec<Spell>,
+    /// What was paid back of it: day and amount.
+    refunds: Vec<(Day, i64)>,
 }
 
 impl<'a> Book<'a> {
@@ -62,9 +68,25 @@ impl<'a> Book<'a> {
 
     /// Adds a payment or credit note that this decision creates.
     pub(super) fn add_source(&mut self, source: Source, amount: i64, date: Day) {
-        let (invoices, spells) = (Vec::new(), Vec::new());
-        let free = Free { amount, unapplied: amount, date, invoices, spells };
+        let (invoices, spells, refunds) = (Vec::new(), Vec::new(), Vec::new());
+        let free = Free { amount, unapplied: amount, date, invoices, spells, refunds };
         self.sources.insert(source, free);
+    }
+
+    /// Adds an opening item that this decision brings in.
+    pub(super) fn add_item(&mut self, invoice: InvoiceNo, row: Invoice) {
+        let changed = row.issue_date;
+        self.invoices.insert(invoice, Account { row, open_before: None, changed, retimed: false });
+    }
+
+    /// Enters the correction of an opening item that is owed.
+    pub(super) fn correct(&mut self, event: OpeningItemCorrected) -> Result<(), Refusal> {
+        let account = self.account(event.invoice)?;
+        account.retimed = event.due != account.row.due;
+        account.changed = account.changed.max(event.date);
+        account.row.correct(&event);
+        self.push(event);
+        Ok(())
     }
 
     /// Notes that a credit note is issued against an invoice.
@@ -122,11 +144,10 @@ impl<'a> Book<'a> {
             return Err(full("source", &ledger.id));
         }
         let date = date.max(row.issue_date).max(free.date);
-        let date = self.first_fit(source, &free, invoice, amount, date)?;
+        let date = self.first_fit(source, invoice, amount, date)?;
         let account = self.account(invoice)?;
         let row = &mut account.row;
-        row.open -= amount;
-        row.allocations.push(InvoiceAllocation { source, amount, date });
+        row.put_on(source, amount, date);
         let open_after = row.open;
         account.changed = account.changed.max(date);
         free.unapplied -= amount;
@@ -144,31 +165,56 @@ impl<'a> Book<'a> {
     fn first_fit(
         &mut self,
         source: Source,
-        free: &Free,
         invoice: InvoiceNo,
         amount: i64,
         mut date: Day,
     ) -> Result<Day, Refusal> {
         loop {
             let start = date;
-            let row = &self.account(invoice)?.row;
-            if row.spells.iter().any(|spell| spell.to > date) {
-                let live: Vec<_> = row.allocations.iter().map(|a| (a.date, a.amount)).collect();
-                date = spells::first_fit(date, amount, row.claim(), &live, &row.spells);
-            }
-            if free.spells.iter().any(|spell| spell.to > date) {
-                let live = self.live_of(source, free)?;
-                date = spells::first_fit(date, amount, free.amount, &live, &free.spells);
-            }
+            date = self.room_from(invoice, amount, date)?;
+            date = self.free_from(source, amount, date)?;
             if date == start {
                 return Ok(date);
             }
         }
     }
 
-    /// What a source has on invoices: day and amount.
+    /// The first day from `date` on from which `amount` of what is open on an invoice is open, that
+    /// day and ever after.
+    pub(super) fn room_from(
+        &mut self,
+        invoice: InvoiceNo,
+        amount: i64,
+        date: Day,
+    ) -> Result<Day, Refusal> {
+        let row = &self.account(invoice)?.row;
+        if row.spells.iter().all(|spell| spell.to <= date) {
+            return Ok(date);
+        }
+        let live: Vec<_> = row.allocations.iter().map(|a| (a.date, a.amount)).collect();
+        Ok(spells::first_fit(date, amount, row.claim(), &live, &row.spells))
+    }
+
+    /// The first day from `date` on from which `amount` of what is unapplied of a source is
+    /// unapplied, that day and ever after.
+    pub(super) fn free_from(
+        &mut self,
+        source: Source,
+        amount: i64,
+        date: Day,
+    ) -> Result<Day, Refusal> {
+        let free = self.free(source)?;
+        let date = date.max(free.date);
+        if free.spells.iter().all(|spell| spell.to <= date) {
+            return Ok(date);
+        }
+        let live = self.live_of(source, &free)?;
+        Ok(spells::first_fit(date, amount, free.amount, &live, &free.spells))
+    }
+
+    /// What a source has on invoices, and what was paid back of it: day and amount.
     fn live_of(&mut self, source: Source, free: &Free) -> Result<Vec<(Day, i64)>, Refusal> {
-        let mut live = Vec::new();
+        let mut live = free.refunds.clone();
         for invoice in &free.invoices {
             let row = &self.account(*invoice)?.row;
             let own = row.allocations.iter().filter(|allocation| allocation.source == source);
@@ -178,14 +224,14 @@ impl<'a> Book<'a> {
     }
 
     /// Takes `amount` of a source (all of it where `None`) off an invoice, the newest allocations
-    /// first. The date is `date`, or from today on the first one that undoes no later fact.
+    /// first; tells the day. It is `date`, or from today on the first one that undoes no later fact.
     pub(super) fn deallocate(
         &mut self,
         source: Source,
         invoice: InvoiceNo,
         amount: Option<i64>,
         date: Option<Day>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Day, Refusal> {
         let (today, ledger) = (self.today, self.ledger.no);
         let mut free = self.free(source)?;
         let account = self.account(invoice)?;
@@ -206,7 +252,6 @@ impl<'a> Book<'a> {
         let last = row.last_of(source, amount);
         let date = lookup::not_before(date, today, last, "the allocation")?;
         let off = row.take_off(source, amount, date);
-        row.open += amount;
         let open_after = row.open;
         account.changed = account.changed.max(date);
         free.unapplied += amount;
@@ -227,38 +272,7 @@ impl<'a> Book<'a> {
             open_after,
             unapplied_after,
         });
-        Ok(())
-    }
-
-    /// The events, with those that say what became of the invoices.
-    pub(super) fn close(mut self) -> Vec<Event> {
-        let ledger = self.ledger;
-        for (invoice, account) in std::mem::take(&mut self.invoices) {
-            let row = &account.row;
-            let cancelled = is_cancelled(ledger, row, invoice);
-            let settled = row.allocations.iter().map(|allocation| allocation.date).max();
-            let date = settled.filter(|_| row.open == 0).unwrap_or(account.changed);
-            let ledger = ledger.no;
-            if row.open == 0 && cancelled {
-                if !row.cancelled {
-                    self.push(InvoiceCancelled { ledger, invoice, date });
-                }
-            } else if row.open == 0 && (account.open_before > 0 || row.cancelled) {
-                self.push(InvoicePaid { ledger, invoice, date });
-            } else if row.open > account.open_before {
-                let reopened = account.open_before == 0;
-                if reopened {
-                    self.push(InvoiceReopened { ledger, invoice, date, open: row.open });
-                }
-                // What is open again today is told at once; what will be on a day to come, then.
-                let open = row.open_on(self.today);
-                if open > 0 && (reopened || !row.overdue_emitted) {
-                    let (due, told) = (row.due, row.due_emitted);
-                    self.events.extend(timing(ledger, invoice, open, due, told, self.today));
-                }
-            }
-        }
-        self.events
+        Ok(date)
     }
 
     fn account(&mut self, invoice: InvoiceNo) -> Result<&mut Account, Refusal> {
@@ -270,8 +284,9 @@ impl<'a> Book<'a> {
         };
         Ok(self.invoices.entry(invoice).or_insert_with(|| Account {
             row: row.clone(),
-            open_before: row.open,
+            open_before: Some(row.open),
             changed: row.issue_date,
+            retimed: false,
         }))
     }
 
@@ -286,6 +301,7 @@ impl<'a> Book<'a> {
                 date: row.received_on,
                 invoices: row.invoices.clone(),
                 spells: row.spells.clone(),
+                refunds: row.refunds.iter().map(|refund| (refund.date, refund.amount)).collect(),
             }),
             Source::Opening(no) => self.ledger.invoices.get(no.0).and_then(|row| {
                 let opening = row.opening.as_ref()?;
@@ -295,6 +311,7 @@ impl<'a> Book<'a> {
                     date: row.issue_date,
                     invoices: opening.invoices.clone(),
                     spells: opening.spells.clone(),
+                    refunds: Vec::new(),
                 })
             }),
             Source::CreditNote(no) => self.ledger.credit_notes.get(no.0).map(|row| Free {
@@ -303,6 +320,7 @@ impl<'a> Book<'a> {
                 date: row.issue_date,
                 invoices: row.invoices.clone(),
                 spells: row.spells.clone(),
+                refunds: Vec::new(),
             }),
         };
         free.ok_or_else(|| {
@@ -312,87 +330,8 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Credit notes reach the total, nothing is open, and nothing but them is allocated.
-fn is_cancelled(ledger: &Ledger, row: &Invoice, invoice: InvoiceNo) -> bool {
-    let own = |allocation: &InvoiceAllocation| match allocation.source {
-        Source::Payment(_) | Source::Opening(_) => false,
-        // A credit note that this decision creates is this invoice's own.
-        Source::CreditNote(CreditNoteNo(no)) => {
-            ledger.credit_notes.get(no).is_none_or(|credit_note| credit_note.invoice == invoice)
-        }
-    };
-    row.open == 0
-        && row.total > 0
-        && row.credit_noted == row.total
-        && row.allocations.iter().all(own)
-}
-
-/// What has to be said at once about an invoice whose due date or grace has passed already, since
-/// the day that would have said it is over.
-pub(super) fn timing(
-    ledger: LedgerNo,
-    invoice: InvoiceNo,
-    open: i64,
-    due: DueTerms,
-    due_emitted: bool,
-    today: Day,
-) -> Option<Event> {
-    if today >= due.overdue_from() {
-        return Some(InvoiceOverdue { ledger, invoice, date: today, open }.into());
-    }
-    let due = today >= due.date && !due_emitted;
-    due.then(|| InvoiceDue { ledger, invoice, date: today, open }.into())
-}
-
-impl Invoice {
-    /// What a source has on this invoice.
-    #[must_use]
-    pub fn allocated_from(&self, source: Source) -> i64 {
-        self.allocations.iter().filter(|a| a.source == source).map(|a| a.amount).sum()
-    }
-
-    /// The latest day of the allocations that taking `amount` of a source off would touch.
-    fn last_of(&self, source: Source, amount: i64) -> Day {
-        let own = self.allocations.iter().rev().filter(|a| a.source == source);
-        let touched = own.scan(amount, |left, allocation| {
-            let touched = (*left > 0).then_some(allocation.date);
-            *left -= allocation.amount;
-            touched
-        });
-        touched.max().unwrap_or(self.issue_date)
-    }
-
-    /// Takes `amount` of a source off on a day, the newest allocations first.
-    pub(crate) fn take_off(&mut self, source: Source, amount: i64, date: Day) -> TakenOff {
-        let mut left = amount;
-        let mut parts = Vec::new();
-        for allocation in self.allocations.iter_mut().rev() {
-            if allocation.source == source && left > 0 {
-                let part = allocation.amount.min(left);
-                allocation.amount -= part;
-                left -= part;
-                parts.push((allocation.date, part));
-            }
-        }
-        assert_eq!(left, 0, "what is taken off was allocated");
-        for (from, amount) in &parts {
-            spells::note(&mut self.spells, *from, date, *amount);
-        }
-        self.allocations.retain(|allocation| allocation.amount > 0);
-        let gone = !self.allocations.iter().any(|allocation| allocation.source == source);
-        TakenOff { parts, gone }
-    }
-}
-
-/// What came off an invoice.
-pub(crate) struct TakenOff {
-    /// The days from which it had counted, and the amounts.
-    pub(crate) parts: Vec<(Day, i64)>,
-    /// Whether nothing of the source is left on the invoice.
-    pub(crate) gone: bool,
-}
-
-fn over(what: &str, limit: Money, asked: Money, row: &Invoice) -> Refusal {
+/// More is asked of an invoice than there is.
+pub(super) fn over(what: &str, limit: Money, asked: Money, row: &Invoice) -> Refusal {
     Refusal::new(
         Reason::OverAllocation,
         "amount",
