@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     Refused = 3,
     /// The server was not reached, or cannot answer now.
     Unavailable = 4,
-    /// The log is damaged, shortened or not the one that was expected.
+    /// The log or its keys are damaged, shortened, missing or not those that were expected.
     Damaged = 5,
     /// Another process has the data folder.
     Locked = 6,
@@ -33,7 +33,7 @@ Exit codes:
   2  usage: arguments, column names or formats
   3  refused: a rule said no, or rows of a file were left out
   4  unavailable: the server was not reached, or cannot answer now
-  5  damaged: the log is altered, shortened or another one
+  5  damaged: the log or its keys are altered, shortened, missing or of another log
   6  in use: another process has the data folder";
 
 /// Why a command did not succeed.

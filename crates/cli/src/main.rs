@@ -1,6 +1,7 @@
 //! The `encours` command: the server, the import, the log tools, the client verbs, the demo.
 
 mod args;
+mod audit;
 mod client;
 mod completions;
 mod config;
@@ -9,6 +10,7 @@ mod failure;
 mod import;
 mod node;
 mod output;
+mod overlay;
 mod serve;
 mod status;
 mod verbs;

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use encours_api::Api;
-use encours_engine::{Engine, EngineError, EngineHandle, EngineOptions, known_frames};
+use encours_engine::{
+    Engine, EngineError, EngineHandle, EngineOptions, KeyFileError, known_frames,
+};
 use encours_log::{
     Clock, Disk, EventLog, Journal, JournalOptions, LockError, LockGuard, LogError, LogId,
 };
@@ -135,6 +137,11 @@ fn lock(disk: &dyn Disk, data: &Path) -> Outcome<Box<dyn LockGuard>> {
 pub(crate) fn failed(error: &EngineError) -> Failure {
     match error {
         EngineError::Log(error) => error.clone().into(),
+        // The log is worth little without the keys that belong to it.
+        EngineError::Keys(KeyFileError::Missing { .. } | KeyFileError::WrongLog { .. }) => {
+            Failure::new(Exit::Damaged, format!("{}: {error}", error.code()))
+                .hint("restore keys/ from the backup of the same folder")
+        }
         _ if error.is_corruption() => {
             Failure::new(Exit::Damaged, format!("{}: {error}", error.code()))
                 .hint("keep the folder as it is, and restore it from a backup")

@@ -66,6 +66,7 @@ const HEADINGS: &[(&str, &str)] = &[
     ("invoices_partially_paid", "factures payées en partie"),
     ("issue_date", "émise le"),
     ("ledger_id", "grand livre"),
+    ("keys", "clés"),
     ("lines", "lignes"),
     ("log_id", "journal"),
     ("metadata", "métadonnées"),

@@ -1,6 +1,6 @@
 //! `encours log verify|stat`: whether the log is intact, and what it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use clap::{Args, Subcommand};
@@ -10,6 +10,7 @@ use encours_proto::v1::verify_log_response::Step;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::VerbArgs;
+use crate::audit;
 use crate::client::Client;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::log_dir;
@@ -18,8 +19,8 @@ use crate::output::{Cell, Column, Format, Paint, Printer, fields, print_text};
 #[derive(Subcommand, Debug)]
 pub(crate) enum LogVerb {
     /// Checks every byte, hash and link of the log
-    #[command(after_help = "Example:\n  encours log verify --data ./encours-data")]
-    Verify(LogArgs),
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// What the log holds
     #[command(after_help = "Example:\n  encours log stat --output json")]
     Stat(LogArgs),
@@ -34,7 +35,25 @@ pub(crate) struct LogArgs {
     common: VerbArgs,
 }
 
-const COLUMNS: [Column; 9] = [
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  encours log verify
+  encours log verify --data ./encours-data
+  encours log verify --data ./copy-of-the-log --log-only
+
+With --data every event is read too, the ledgers are built from the events, and every personal detail
+is opened with the keys in keys/; nothing is written.";
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    log: LogArgs,
+    /// Leaves out the keys: for a copy of the log that was made without them
+    #[arg(long, requires = "data")]
+    log_only: bool,
+}
+
+const COLUMNS: [Column; 10] = [
     Column::left("result"),
     Column::left("log_id"),
     Column::right("frames"),
@@ -44,16 +63,17 @@ const COLUMNS: [Column; 9] = [
     Column::left("tail_hash"),
     Column::left("recorded_at"),
     Column::left("digest"),
+    Column::right("keys"),
 ];
 
 pub(crate) async fn run(verb: &LogVerb) -> Outcome {
     match verb {
-        LogVerb::Verify(args) => match &args.data {
-            Some(_) => files(args),
-            None => running(args).await,
+        LogVerb::Verify(VerifyArgs { log, log_only }) => match &log.data {
+            Some(data) => files(log, data, Some(*log_only)),
+            None => running(log).await,
         },
         LogVerb::Stat(args) => match &args.data {
-            Some(_) => files(args),
+            Some(data) => files(args, data, None),
             None => head(args).await,
         },
     }
@@ -76,10 +96,9 @@ fn moment(micros: i64) -> Cell {
         .map_or(Cell::Empty, |at| Cell::text(at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
 }
 
-/// Checks the files.
-fn files(args: &LogArgs) -> Outcome {
-    let data = args.data.clone().unwrap_or_default();
-    let dir = log_dir(&data);
+/// Checks the files: where `log_only` is given their events too, and where it says no the keys.
+fn files(args: &LogArgs, data: &Path, log_only: Option<bool>) -> Outcome {
+    let dir = log_dir(data);
     if !OsDisk.exists(&dir)? {
         return Err(LogError::NoLog { dir }.into());
     }
@@ -90,6 +109,13 @@ fn files(args: &LogArgs) -> Outcome {
     progress.finish_and_clear();
     let report = report?;
     remark(&report);
+    if log_only.is_some() {
+        audit::events(data)?;
+    }
+    let keys = match log_only {
+        Some(false) => Cell::Count(audit::keys(data)?),
+        _ => Cell::Empty,
+    };
     let VerifyReport { log_id, frames, events, bytes, tail, .. } = report;
     print(
         args,
@@ -107,6 +133,7 @@ fn files(args: &LogArgs) -> Outcome {
             }),
             moment(tail.recorded_at.0),
             Cell::Empty,
+            keys,
         ],
     )
 }
@@ -170,6 +197,7 @@ fn told(args: &LogArgs, result: v1::VerifyResult) -> Outcome {
             Cell::text(hex(&result.frame_hash)),
             Cell::Empty,
             Cell::text(result.digest),
+            Cell::Empty,
         ],
     )
 }
@@ -190,6 +218,7 @@ async fn head(args: &LogArgs) -> Outcome {
             Cell::Count(head.position),
             Cell::text(hex(&head.frame_hash)),
             moment(at.seconds.saturating_mul(1_000_000) + i64::from(at.nanos / 1_000)),
+            Cell::Empty,
             Cell::Empty,
         ],
     )
