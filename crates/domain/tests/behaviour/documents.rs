@@ -4,7 +4,7 @@ use crate::scenario::*;
 use encours_domain::commands::*;
 use encours_domain::event::{Rate, Tax};
 use encours_domain::status::{Headline, Timing};
-use encours_domain::terms::Terms;
+use encours_domain::terms::{Due, Terms};
 use encours_domain::{Event, Reason};
 
 #[test]
@@ -45,18 +45,18 @@ fn a_given_number_is_unique_and_never_one_that_the_series_could_allot() {
 fn terms_come_from_the_invoice_else_the_customer_else_the_ledger() {
     let mut s = Scenario::new();
     s.accept(invoice("ledger", 100));
-    assert_eq!(s.invoice("ledger").due.date, day("2026-01-31"));
+    assert_eq!(s.invoice("ledger").due.unwrap().date, day("2026-01-31"));
     let mut customer = create_customer("prompt");
     customer.terms = Some(Terms::NetDays { days: 8, grace_days: 2 });
     s.accept(customer);
     let mut command = invoice("customer", 100);
     command.customer_id = id("prompt");
     s.accept(command.clone());
-    assert_eq!(s.invoice("customer").due.date, day("2026-01-09"));
-    assert_eq!(s.invoice("customer").due.overdue_from(), day("2026-01-12"));
+    assert_eq!(s.invoice("customer").due.unwrap().date, day("2026-01-09"));
+    assert_eq!(s.invoice("customer").due.unwrap().overdue_from(), day("2026-01-12"));
     (command.invoice_id, command.due) = (Some(id("explicit")), Some(Due::Date(day("2026-03-15"))));
     s.accept(command.clone());
-    assert_eq!(s.invoice("explicit").due.overdue_from(), day("2026-03-16"));
+    assert_eq!(s.invoice("explicit").due.unwrap().overdue_from(), day("2026-03-16"));
     (command.invoice_id, command.due) = (Some(id("x")), Some(Due::Date(day("2025-12-31"))));
     assert_eq!(s.reason(command.clone()), Reason::DueBeforeIssue);
     command.due = Some(Due::Terms(Terms::NetDays { days: 367, grace_days: 0 }));
@@ -224,6 +224,7 @@ fn credits_that_reach_the_total_cancel_and_a_partial_one_never_does() {
         invoice_id: id("a"),
         payment_id: None,
         credit_note_id: Some(id("d")),
+        opening_item_id: None,
         amount: None,
         currency: None,
         date: None,

@@ -6,7 +6,10 @@
     reason = "tests fail by panicking and speak the vocabulary of their scenario"
 )]
 
+mod credit_limits;
 mod documents;
+mod draft_model;
+mod drafts;
 mod payments;
 mod scenario;
 mod values;

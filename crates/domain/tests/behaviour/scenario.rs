@@ -134,6 +134,25 @@ impl Scenario {
         }
     }
 
+    /// What a command yields where nothing of it is applied.
+    pub(crate) fn decide(
+        &self,
+        command: impl Into<Command>,
+        expected_version: Option<Position>,
+    ) -> Result<Decision, Refusal> {
+        let command = command.into();
+        let context = Context { expected_version, ..self.context(&command) };
+        command.decide(&self.state, &context)
+    }
+
+    /// The subject and the position that a command repeats; `None` where it is no repeat.
+    pub(crate) fn repeats(&self, command: impl Into<Command>) -> Option<(Subject, Position)> {
+        match self.decide(command, None).unwrap() {
+            Decision::Repeat { subject, position } => Some((subject, position)),
+            Decision::Accept(_) => None,
+        }
+    }
+
     fn find(&self, kind: encours_domain::state::Kind, text: &str) -> u32 {
         self.state.indexes().find(kind, encours_domain::LedgerNo(0), text).unwrap()
     }
@@ -233,6 +252,17 @@ pub(crate) fn invoice(invoice: &str, total: i64) -> IssueInvoice {
     }
 }
 
+/// The draft of an invoice, issued as it stands.
+pub(crate) fn issue_draft(invoice: &str) -> IssueDraft {
+    IssueDraft {
+        ledger_id: id("acme"),
+        invoice_id: id(invoice),
+        issue_date: None,
+        number: None,
+        override_credit_limit: false,
+    }
+}
+
 /// A payment of `dupont` over `amount` cents.
 pub(crate) fn payment(payment: &str, amount: i64, put: Put) -> RecordPayment {
     RecordPayment {
@@ -284,6 +314,7 @@ pub(crate) fn deallocate_payment(invoice: &str, payment: &str, amount: Option<i6
         invoice_id: id(invoice),
         payment_id: Some(id(payment)),
         credit_note_id: None,
+        opening_item_id: None,
         amount,
         currency: None,
         date: None,
