@@ -103,7 +103,7 @@ impl RecordReminder {
         let date = lookup::not_before(self.date, today, first, "issue")?;
         if date > today {
             let message = format!("the date {date} lies after today, {today}");
-            let refusal = Refusal::new(Reason::InvalidDate, "date", message);
+            let refusal = Refusal::new(Reason::WrongState, "date", message);
             return Err(refusal.with("date", date).with("today", today));
         }
         Ok(date)

@@ -1,6 +1,7 @@
 //! Closing the book: what became of the invoices that a decision touched.
 
 use super::{Account, Book};
+use crate::commands::reminder;
 use crate::event::{
     Event, InvoiceCancelled, InvoiceDue, InvoiceOverdue, InvoicePaid, InvoiceReopened,
     PlannedPaymentCleared,
@@ -16,6 +17,7 @@ impl Book<'_> {
         for (invoice, account) in std::mem::take(&mut self.invoices) {
             self.clear_plan(invoice, &account);
             self.tell_standing(invoice, &account);
+            self.resume_reminders(invoice, &account);
         }
         self.events
     }
@@ -25,7 +27,7 @@ impl Book<'_> {
         let row = &account.row;
         if row.planned.is_some_and(|planned| planned.remaining == 0 || row.open == 0) {
             // WHY today at the earliest: it was planned on a day up to today.
-            let date = account.changed.max(self.today);
+            let date = account.changed.max(self.clock.today);
             self.push(PlannedPaymentCleared { ledger: self.ledger.no, invoice, date });
         }
     }
@@ -51,11 +53,20 @@ impl Book<'_> {
         }
         let grown = account.open_before.is_none_or(|before| row.open > before);
         // What is open again today is told at once; what will be on a day to come, then.
-        let open = row.open_on(self.today);
+        let open = row.open_on(self.clock.today);
         let unsaid = reopened || !row.overdue_emitted;
         if open > 0 && unsaid && (grown || account.retimed) {
             let (due, told) = (row.due, row.due_emitted);
-            self.events.extend(timing(ledger, invoice, open, due, told, self.today));
+            self.events.extend(timing(ledger, invoice, open, due, told, self.clock.today));
+        }
+    }
+
+    /// A plan that starts, goes on after the item was settled, or follows another due date, tells
+    /// the latest step whose day has come. One that ran all the while has told it.
+    fn resume_reminders(&mut self, invoice: InvoiceNo, account: &Account) {
+        if account.retimed || account.open_before.is_none_or(|before| before == 0) {
+            let reminder = reminder::at_once(self.clock, self.ledger, invoice, &account.row);
+            self.events.extend(reminder);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::money::Money;
 use crate::number::{InvoiceNo, Source};
 use crate::position::Day;
 use crate::refusal::{Reason, Refusal};
-use crate::state::{Invoice, Ledger, Spell, State, spells};
+use crate::state::{Clock, Invoice, Ledger, Spell, State, spells};
 
 mod close;
 mod row;
@@ -20,7 +20,7 @@ pub(super) use close::timing;
 /// A working copy of what a decision touches.
 pub(super) struct Book<'a> {
     ledger: &'a Ledger,
-    today: Day,
+    clock: &'a Clock,
     invoices: BTreeMap<InvoiceNo, Account>,
     sources: BTreeMap<Source, Free>,
     events: Vec<Event>,
@@ -51,10 +51,10 @@ struct Free {
 }
 
 impl<'a> Book<'a> {
-    pub(super) fn open(state: &State, ledger: &'a Ledger) -> Result<Self, Refusal> {
+    pub(super) fn open(state: &'a State, ledger: &'a Ledger) -> Result<Self, Refusal> {
         Ok(Self {
             ledger,
-            today: lookup::today(state, ledger)?,
+            clock: lookup::clock(state, ledger)?,
             invoices: BTreeMap::new(),
             sources: BTreeMap::new(),
             events: Vec::new(),
@@ -232,7 +232,7 @@ impl<'a> Book<'a> {
         amount: Option<i64>,
         date: Option<Day>,
     ) -> Result<Day, Refusal> {
-        let (today, ledger) = (self.today, self.ledger.no);
+        let (today, ledger) = (self.clock.today, self.ledger.no);
         let mut free = self.free(source)?;
         let account = self.account(invoice)?;
         let row = &mut account.row;
