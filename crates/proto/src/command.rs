@@ -5,7 +5,9 @@ use encours_domain::{Command, Id, Position, Refusal};
 
 use crate::money::{missing, optional};
 use crate::v1::{self, command::Command as Message, command_outcome::Resource};
-use crate::{credit_note, customer, invoice, ledger, payment};
+use crate::{
+    credit, credit_note, customer, draft, invoice, ledger, opening, payment, plan, reminder,
+};
 
 /// A write as a caller asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +86,7 @@ writes! {
     UpdateCustomerRequest => UpdateCustomer, UpdateCustomerResponse { customer: Customer },
         customer::update_customer, ();
     IssueInvoiceRequest => IssueInvoice, IssueInvoiceResponse { invoice: Invoice },
-        invoice::issue_invoice, ();
+        draft::issue_invoice, ();
     MarkSentRequest => MarkSent, MarkSentResponse { invoice: Invoice },
         invoice::mark_sent, (&);
     CancelInvoiceRequest => CancelInvoice, CancelInvoiceResponse { invoice: Invoice },
@@ -103,6 +105,33 @@ writes! {
         payment::reverse_payment, (&);
     IssueCreditNoteRequest => IssueCreditNote, IssueCreditNoteResponse { credit_note: CreditNote },
         credit_note::issue_credit_note, ();
+    CreateDraftRequest => CreateDraft, CreateDraftResponse { invoice: Invoice },
+        draft::create_draft, ();
+    UpdateDraftRequest => UpdateDraft, UpdateDraftResponse { invoice: Invoice },
+        draft::update_draft, ();
+    DeleteDraftRequest => DeleteDraft, DeleteDraftResponse { invoice: Invoice },
+        draft::delete_draft, (&);
+    PlanPaymentRequest => PlanPayment, PlanPaymentResponse { invoice: Invoice },
+        plan::plan_payment, (&);
+    CancelPlannedPaymentRequest => CancelPlannedPayment,
+        CancelPlannedPaymentResponse { invoice: Invoice },
+        plan::cancel_planned_payment, (&);
+    StopRemindersRequest => StopReminders, StopRemindersResponse { invoice: Invoice },
+        reminder::stop_reminders, ();
+    RecordReminderRequest => RecordReminder, RecordReminderResponse { invoice: Invoice },
+        reminder::record_reminder, ();
+    AddOpeningItemRequest => AddOpeningItem, AddOpeningItemResponse { invoice: Invoice },
+        opening::add_opening_item, ();
+    CorrectOpeningItemRequest => CorrectOpeningItem,
+        CorrectOpeningItemResponse { invoice: Invoice },
+        opening::correct_opening_item, (&);
+    SetCreditLimitRequest => SetCreditLimit, SetCreditLimitResponse { customer: Customer },
+        credit::set_credit_limit, (&);
+    CustomerServiceRecordReminderRequest => RecordCustomerReminder,
+        CustomerServiceRecordReminderResponse { customer: Customer },
+        reminder::record_customer_reminder, ();
+    RefundPaymentRequest => RefundPayment, RefundPaymentResponse { payment: Payment },
+        payment::refund_payment, ();
 }
 
 /// Reads an id that must be given.

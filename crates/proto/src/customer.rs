@@ -2,12 +2,15 @@
 
 use encours_domain::commands::{CreateCustomer, CustomerDetails, UpdateCustomer};
 use encours_domain::details::{Contact, Detail};
+use encours_domain::labels::CustomerLabels;
 use encours_domain::status::CustomerStatus;
 use encours_domain::{Refusal, resource};
 
 use crate::command::{id, optional_id};
+use crate::credit::credit_limit_message;
 use crate::money::unknown;
 use crate::money::{balance_message, currency, missing, optional, optional_terms, terms_message};
+use crate::reminder::manual_message;
 use crate::v1;
 
 pub(crate) fn create_customer(
@@ -64,6 +67,12 @@ pub fn customer_message(customer: &resource::Customer, details: Vec<Detail>) -> 
         status: customer_status_message(customer.status).into(),
         created_position: customer.created.0,
         version: customer.version.0,
+        credit_limits: customer.credit_limits.iter().map(credit_limit_message).collect(),
+        last_reminder: customer.reminder.map(|manual| manual_message(manual.level, manual.date)),
+        labels: CustomerLabels::ALL
+            .iter()
+            .map(|set| (set.id().to_owned(), set.label(customer.status).to_owned()))
+            .collect(),
         ..v1::Customer::default()
     };
     for detail in details {

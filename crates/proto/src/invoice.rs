@@ -1,10 +1,13 @@
 //! Invoices: what is asked, what is shown.
 
 use encours_domain::commands::{
-    CancelInvoice, DisputeInvoice, Due, InvoiceLine, IssueInvoice, MarkSent, ResolveDispute,
+    CancelInvoice, DisputeInvoice, InvoiceLine, IssueInvoice, MarkSent, ResolveDispute,
 };
 use encours_domain::event::{InvoiceContent, Line, Rate, Tax};
-use encours_domain::status::{Document, Facets, Headline, Settlement, Timing};
+use encours_domain::labels::InvoiceLabels;
+use encours_domain::resource::ItemKind;
+use encours_domain::status::{Document, Dunning, Facets, Headline, Settlement, Timing};
+use encours_domain::terms::Due;
 use encours_domain::{Currency, Reason, Refusal, resource};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -14,12 +17,15 @@ use crate::money::{
     currency, date_message, day, missing, money, money_in, money_message, optional, optional_day,
     terms, unknown,
 };
+use crate::plan::planned_message;
+use crate::reminder::{next_message, sent_message};
 use crate::v1;
 
 /// Fraction digits of a rate in percent.
 const RATE_DIGITS: u32 = 3;
 
-pub(crate) fn issue_invoice(request: v1::IssueInvoiceRequest) -> Result<IssueInvoice, Refusal> {
+/// Reads an invoice that is issued without a draft, or what a draft is to say.
+pub(crate) fn direct_issue(request: v1::IssueInvoiceRequest) -> Result<IssueInvoice, Refusal> {
     let ledger_id = id("ledger_id", &request.ledger_id)?;
     let customer_id = id("customer_id", &request.customer_id)?;
     let currency = common_currency(&request)?;
@@ -50,6 +56,7 @@ pub(crate) fn issue_invoice(request: v1::IssueInvoiceRequest) -> Result<IssueInv
         purchase_order: request.purchase_order,
         text: request.text,
         metadata: request.metadata,
+        override_credit_limit: request.override_credit_limit,
     })
 }
 
@@ -209,9 +216,9 @@ pub fn invoice_message(
         open: money(invoice.open),
         credited: money(invoice.credited),
         credit_noted: money(invoice.credit_noted),
-        issue_date: Some(date_message(invoice.issue_date)),
-        due_date: Some(date_message(invoice.due.date)),
-        grace_days: i32::from(invoice.due.grace_days),
+        issue_date: invoice.issue_date.map(date_message),
+        due_date: invoice.due.map(|due| date_message(due.date)),
+        grace_days: invoice.due.map_or(0, |due| i32::from(due.grace_days)),
         sent_on: invoice.sent_on.map(date_message),
         reference: invoice.reference.to_string(),
         status: headline_message(invoice.facets.headline()).into(),
@@ -219,6 +226,19 @@ pub fn invoice_message(
         content: content.map(|content| content_message(content, invoice.currency)),
         created_position: invoice.created.0,
         version: invoice.version.0,
+        kind: kind_message(invoice.kind).into(),
+        deleted: invoice.deleted,
+        paid_before: money(invoice.paid_before),
+        unapplied: money(invoice.unapplied),
+        planned_payment: invoice.planned.map(|plan| planned_message(&plan, invoice.currency)),
+        over_limit: money(invoice.over_limit),
+        last_reminder: invoice.last_reminder.as_ref().map(sent_message),
+        next_reminder: invoice.next_reminder.as_ref().map(next_message),
+        labels: InvoiceLabels::ALL
+            .iter()
+            .map(|set| (set.id().to_owned(), set.label(invoice.facets).to_owned()))
+            .collect(),
+        draft: None,
     }
 }
 
@@ -260,6 +280,7 @@ fn facets_message(facets: Facets) -> v1::InvoiceFacets {
         document: match facets.document {
             Document::Issued => v1::DocumentState::Issued,
             Document::Cancelled => v1::DocumentState::Cancelled,
+            Document::Draft => v1::DocumentState::Draft,
         }
         .into(),
         settlement: match facets.settlement {
@@ -275,6 +296,44 @@ fn facets_message(facets: Facets) -> v1::InvoiceFacets {
         }
         .into(),
         disputed: facets.disputed,
+        dunning: dunning_message(facets.dunning).into(),
+        reminder_level: i32::from(facets.level),
+        payment_planned: facets.planned,
+    }
+}
+
+/// Writes how far a follow-up went.
+const fn dunning_message(dunning: Dunning) -> v1::DunningState {
+    match dunning {
+        Dunning::None => v1::DunningState::None,
+        Dunning::Level(_) => v1::DunningState::Level,
+        Dunning::OnHold => v1::DunningState::OnHold,
+        Dunning::Stopped => v1::DunningState::Stopped,
+        Dunning::Exhausted => v1::DunningState::Exhausted,
+    }
+}
+
+/// Writes what an item is.
+#[must_use]
+pub const fn kind_message(kind: ItemKind) -> v1::InvoiceKind {
+    match kind {
+        ItemKind::Invoice => v1::InvoiceKind::Invoice,
+        ItemKind::OpeningOwed => v1::InvoiceKind::OpeningOwed,
+        ItemKind::OpeningOwing => v1::InvoiceKind::OpeningOwing,
+    }
+}
+
+/// Reads what an item is.
+///
+/// # Errors
+/// `UNKNOWN_VALUE` or `MISSING_FIELD`, naming `field`.
+pub fn kind(field: &str, number: i32) -> Result<ItemKind, Refusal> {
+    use v1::InvoiceKind as K;
+    match K::try_from(number).map_err(|_| unknown(field, number))? {
+        K::Unspecified => Err(missing(field)),
+        K::Invoice => Ok(ItemKind::Invoice),
+        K::OpeningOwed => Ok(ItemKind::OpeningOwed),
+        K::OpeningOwing => Ok(ItemKind::OpeningOwing),
     }
 }
 
@@ -287,6 +346,8 @@ pub const fn headline_message(headline: Headline) -> v1::InvoiceStatus {
         Headline::Overdue => v1::InvoiceStatus::Overdue,
         Headline::PartiallyPaid => v1::InvoiceStatus::PartiallyPaid,
         Headline::NotDue => v1::InvoiceStatus::NotDue,
+        Headline::Draft => v1::InvoiceStatus::Draft,
+        Headline::PaymentPlanned => v1::InvoiceStatus::PaymentPlanned,
     }
 }
 
@@ -303,6 +364,8 @@ pub fn headline(field: &str, number: i32) -> Result<Headline, Refusal> {
         S::Overdue => Ok(Headline::Overdue),
         S::PartiallyPaid => Ok(Headline::PartiallyPaid),
         S::NotDue => Ok(Headline::NotDue),
+        S::Draft => Ok(Headline::Draft),
+        S::PaymentPlanned => Ok(Headline::PaymentPlanned),
     }
 }
 
@@ -316,6 +379,7 @@ pub fn document(field: &str, number: i32) -> Result<Document, Refusal> {
         S::Unspecified => Err(missing(field)),
         S::Issued => Ok(Document::Issued),
         S::Cancelled => Ok(Document::Cancelled),
+        S::Draft => Ok(Document::Draft),
     }
 }
 

@@ -1,11 +1,15 @@
 //! Ledgers and clocks.
 
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::{AdvanceClock, CreateLedger, Time};
+use encours_domain::dunning::Policy;
 use encours_domain::{Currency, Refusal, resource};
 
 use crate::command::optional_id;
 use crate::money::terms_message;
-use crate::money::{date_message, day, missing, optional, optional_day, optional_terms};
+use crate::money::{
+    date_message, day, missing, optional, optional_day, optional_terms, unknown_word,
+};
 use crate::{command::id, v1};
 
 pub(crate) fn create_ledger(request: v1::CreateLedgerRequest) -> Result<CreateLedger, Refusal> {
@@ -31,13 +35,33 @@ pub(crate) fn create_ledger(request: v1::CreateLedgerRequest) -> Result<CreateLe
         terms: optional_terms("terms", request.terms)?,
         invoice_pattern: optional(request.invoice_number_pattern),
         credit_note_pattern: optional(request.credit_note_number_pattern),
+        calendar: named("calendar_id", &request.calendar_id, Calendar::by_id, || {
+            Calendar::ALL.iter().map(|calendar| calendar.id()).collect()
+        })?,
+        reminders: named("reminder_policy_id", &request.reminder_policy_id, Policy::by_id, || {
+            Policy::ALL.iter().map(|policy| policy.id()).collect()
+        })?,
     })
+}
+
+/// What `field` names by an id; the default where it is left out.
+fn named<T: Default>(
+    field: &str,
+    id: &str,
+    by_id: impl Fn(&str) -> Option<T>,
+    known: impl Fn() -> Vec<&'static str>,
+) -> Result<T, Refusal> {
+    if id.is_empty() {
+        return Ok(T::default());
+    }
+    by_id(id).ok_or_else(|| unknown_word(field, id, &known()))
 }
 
 pub(crate) fn advance_clock(request: &v1::AdvanceClockRequest) -> Result<AdvanceClock, Refusal> {
     Ok(AdvanceClock {
         ledger_id: id("ledger_id", &request.ledger_id)?,
         to: day("to", request.to.ok_or_else(|| missing("to"))?)?,
+        outage: request.outage,
     })
 }
 
@@ -58,6 +82,8 @@ pub fn ledger_message(ledger: &resource::Ledger) -> v1::Ledger {
         credit_note_count: ledger.credit_notes,
         created_position: ledger.created.0,
         version: ledger.version.0,
+        calendar_id: ledger.calendar.id().to_owned(),
+        reminder_policy_id: ledger.reminders.id().to_owned(),
     }
 }
 

@@ -9,13 +9,19 @@
 
 pub mod codec;
 pub mod command;
+pub mod credit;
 pub mod credit_note;
 pub mod customer;
+pub mod draft;
 pub mod events;
+pub mod filter;
 pub mod invoice;
 pub mod ledger;
 pub mod money;
+pub mod opening;
 pub mod payment;
+pub mod plan;
+pub mod reminder;
 
 /// What every message can do: tell its size and write its bytes.
 pub use prost::Message;

@@ -163,6 +163,8 @@ pub fn balance_message(balance: &Balance) -> v1::Balance {
         not_due: money(balance.outstanding - balance.overdue),
         unapplied: money(balance.unapplied),
         net: money(balance.net()),
+        opening: money(balance.opening),
+        refunded: money(balance.refunded),
     }
 }
 
@@ -276,6 +278,16 @@ pub fn unknown(field: &str, number: i32) -> Refusal {
         format!("{field} is {number}, which this version does not know"),
     )
     .with("value", number)
+}
+
+/// `field` has a word that is none of those it can have.
+#[must_use]
+pub fn unknown_word(field: &str, word: &str, known: &[&str]) -> Refusal {
+    // WHY cut: what is shown of a wrong word needs to be no longer than a right one.
+    let shown: String = word.chars().take(64).collect();
+    let known = known.join(", ");
+    let message = format!("{field} is {shown:?}, it can be one of: {known}");
+    Refusal::new(Reason::UnknownValue, field, message).with("known", known)
 }
 
 /// A text that may be left out: empty is not set.

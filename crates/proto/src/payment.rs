@@ -1,7 +1,8 @@
 //! Payments and allocations.
 
 use encours_domain::commands::{
-    Allocate, Deallocate, ExplicitAllocation, From, Put, RecordPayment, ReversePayment,
+    Allocate, Deallocate, ExplicitAllocation, From, Put, RecordPayment, RefundPayment,
+    ReversePayment,
 };
 use encours_domain::{Currency, Reason, Refusal, resource};
 
@@ -83,6 +84,7 @@ pub(crate) fn allocate(request: &v1::AllocateRequest) -> Result<Allocate, Refusa
             None => From::Anything,
             Some(Source::PaymentId(payment)) => From::Payment(id("payment_id", payment)?),
             Some(Source::CreditNoteId(note)) => From::CreditNote(id("credit_note_id", note)?),
+            Some(Source::OpeningItemId(item)) => From::OpeningItem(id("opening_item_id", item)?),
             Some(Source::Sources(number)) => sources("sources", *number)?,
         },
         amount: amount.map(|amount| amount.minor),
@@ -102,18 +104,22 @@ fn sources(field: &str, number: i32) -> Result<From, Refusal> {
 
 pub(crate) fn deallocate(request: &v1::DeallocateRequest) -> Result<Deallocate, Refusal> {
     use v1::deallocate_request::Source;
-    let (payment_id, credit_note_id) = match &request.source {
+    let (mut payment_id, mut credit_note_id, mut opening_item_id) = (None, None, None);
+    match &request.source {
         None => return Err(missing("payment_id")),
-        Some(Source::PaymentId(payment)) => (Some(id("payment_id", payment)?), None),
-        Some(Source::CreditNoteId(note)) => (None, Some(id("credit_note_id", note)?)),
-    };
+        Some(Source::PaymentId(payment)) => payment_id = Some(id("payment_id", payment)?),
+        Some(Source::CreditNoteId(note)) => credit_note_id = Some(id("credit_note_id", note)?),
+        Some(Source::OpeningItemId(item)) => {
+            opening_item_id = Some(id("opening_item_id", item)?);
+        }
+    }
     let amount = request.amount.as_ref().map(|amount| money("amount", amount)).transpose()?;
     Ok(Deallocate {
         ledger_id: id("ledger_id", &request.ledger_id)?,
         invoice_id: id("invoice_id", &request.invoice_id)?,
         payment_id,
         credit_note_id,
-        opening_item_id: None,
+        opening_item_id,
         amount: amount.map(|amount| amount.minor),
         currency: amount.map(|amount| amount.currency),
         date: optional_day("date", request.date)?,
@@ -128,6 +134,21 @@ pub(crate) fn reverse_payment(
         payment_id: id("payment_id", &request.payment_id)?,
         kind: reversal("kind", request.kind)?,
         date: optional_day("date", request.date)?,
+    })
+}
+
+pub(crate) fn refund_payment(request: v1::RefundPaymentRequest) -> Result<RefundPayment, Refusal> {
+    let amount = request.amount.as_ref().map(|amount| money("amount", amount)).transpose()?;
+    let said = request.method != i32::from(v1::PaymentMethod::Unspecified);
+    Ok(RefundPayment {
+        ledger_id: id("ledger_id", &request.ledger_id)?,
+        payment_id: id("payment_id", &request.payment_id)?,
+        invoice_id: optional_id("invoice_id", &request.invoice_id)?,
+        amount: amount.map(|amount| amount.minor),
+        currency: amount.map(|amount| amount.currency),
+        method: said.then(|| method("method", request.method)).transpose()?,
+        date: optional_day("date", request.date)?,
+        reference: request.reference,
     })
 }
 
@@ -149,5 +170,6 @@ pub fn payment_message(payment: &resource::Payment) -> v1::Payment {
         allocations: allocation_messages(&payment.allocations, payment.currency),
         created_position: payment.created.0,
         version: payment.version.0,
+        refunded: money(payment.refunded),
     }
 }

@@ -1,5 +1,8 @@
 //! From an event of the log to the public event that subscribers and readers get.
 
+mod documents;
+mod follow_up;
+
 use std::sync::Arc;
 
 use encours_domain::details::DetailKind;
@@ -30,7 +33,8 @@ pub trait Names {
     fn credit_note(&self, ledger: LedgerNo, credit_note: CreditNoteNo) -> Option<SourceName>;
 }
 
-/// What of an invoice never changes.
+/// What names an invoice: of an issued one it never changes. Of a draft and of an opening item it is
+/// what is said of it now; events that say it themselves are told with what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvoiceName {
     /// Its id.
@@ -43,8 +47,8 @@ pub struct InvoiceName {
     pub currency: Currency,
     /// What it claims, in minor units.
     pub total: i64,
-    /// When it is due.
-    pub due: DueTerms,
+    /// When it is due; `None` where it never is, or that is not known.
+    pub due: Option<DueTerms>,
 }
 
 /// What of a payment or a credit note never changes.
@@ -83,10 +87,16 @@ pub const EVENT_NAMES: &[&str] = &[
     "clock.created",
     "credit_note.issued",
     "customer.created",
+    "customer.credit_limit_set",
+    "customer.reminded",
     "customer.updated",
     "day.finished",
     "day.opened",
+    "draft.created",
+    "draft.deleted",
+    "draft.updated",
     "invoice.cancelled",
+    "invoice.credit_limit_exceeded",
     "invoice.dispute_resolved",
     "invoice.disputed",
     "invoice.due",
@@ -98,8 +108,18 @@ pub const EVENT_NAMES: &[&str] = &[
     "ledger.created",
     "log.created",
     "log.writer_opened",
+    "opening_item.added",
+    "opening_item.corrected",
     "payment.recorded",
+    "payment.refunded",
     "payment.reversed",
+    "payment_plan.cancelled",
+    "payment_plan.cleared",
+    "payment_plan.lapsed",
+    "payment_plan.made",
+    "reminder.emitted",
+    "reminder.recorded",
+    "reminder.stopped",
 ];
 
 /// The public name of an event: entity and what happened to it, such as `invoice.overdue`.
@@ -129,6 +149,22 @@ pub const fn event_name(event: &Event) -> &'static str {
         Event::CreditNoteIssued(_) => "credit_note.issued",
         Event::Allocated(_) => "allocation.made",
         Event::Deallocated(_) => "allocation.undone",
+        Event::CreditLimitSet(_) => "customer.credit_limit_set",
+        Event::CustomerReminderRecorded(_) => "customer.reminded",
+        Event::DraftCreated(_) => "draft.created",
+        Event::DraftUpdated(_) => "draft.updated",
+        Event::DraftDeleted(_) => "draft.deleted",
+        Event::CreditLimitExceeded(_) => "invoice.credit_limit_exceeded",
+        Event::OpeningItemAdded(_) => "opening_item.added",
+        Event::OpeningItemCorrected(_) => "opening_item.corrected",
+        Event::PaymentPlanned(_) => "payment_plan.made",
+        Event::PlannedPaymentCancelled(_) => "payment_plan.cancelled",
+        Event::PlannedPaymentCleared(_) => "payment_plan.cleared",
+        Event::PlannedPaymentLapsed(_) => "payment_plan.lapsed",
+        Event::ReminderEmitted(_) => "reminder.emitted",
+        Event::ReminderRecorded(_) => "reminder.recorded",
+        Event::RemindersStopped(_) => "reminder.stopped",
+        Event::PaymentRefunded(_) => "payment.refunded",
     }
 }
 
@@ -180,7 +216,24 @@ fn body(event: &Event, names: &impl Names) -> WithCustomer {
         | Event::CustomerUpdated(_)
         | Event::PaymentRecorded(_)
         | Event::PaymentReversed(_)
+        | Event::PaymentRefunded(_)
         | Event::CreditNoteIssued(_) => account(event, names),
+        Event::CreditLimitSet(_) | Event::CustomerReminderRecorded(_) => {
+            documents::customer(event, names)
+        }
+        Event::DraftCreated(_)
+        | Event::DraftUpdated(_)
+        | Event::DraftDeleted(_)
+        | Event::OpeningItemAdded(_)
+        | Event::OpeningItemCorrected(_) => documents::item(event, names),
+        Event::CreditLimitExceeded(_)
+        | Event::PaymentPlanned(_)
+        | Event::PlannedPaymentCancelled(_)
+        | Event::PlannedPaymentCleared(_)
+        | Event::PlannedPaymentLapsed(_)
+        | Event::ReminderEmitted(_)
+        | Event::ReminderRecorded(_)
+        | Event::RemindersStopped(_) => follow_up::invoice(event, names),
         Event::Allocated(e) => allocation_made(e, names),
         Event::Deallocated(e) => allocation_undone(e, names),
         Event::InvoiceIssued(_)
@@ -211,6 +264,7 @@ fn surroundings(event: &Event, names: &impl Names) -> Option<Body> {
         Event::ClockAdvanced(e) => Body::ClockAdvanced(v1::ClockAdvanced {
             clock_id: clock_id(e.clock)?,
             target: date(e.target),
+            outage: e.outage,
         }),
         Event::DayOpened(e) => Body::DayOpened(v1::DayOpened {
             clock_id: clock_id(e.clock)?,
@@ -227,6 +281,8 @@ fn surroundings(event: &Event, names: &impl Names) -> Option<Body> {
             terms: Some(terms_message(e.terms)),
             invoice_number_pattern: e.invoice_pattern.to_string(),
             credit_note_number_pattern: e.credit_note_pattern.to_string(),
+            calendar_id: e.calendar.id().to_owned(),
+            reminder_policy_id: e.reminders.id().to_owned(),
         }),
         _ => return None,
     })
@@ -274,6 +330,18 @@ fn account(event: &Event, names: &impl Names) -> WithCustomer {
             };
             (Some(payment.customer_id), Body::PaymentReversed(body))
         }
+        Event::PaymentRefunded(e) => {
+            let payment = names.payment(e.ledger, e.payment)?;
+            let body = v1::PaymentRefunded {
+                payment_id: payment.id.to_string(),
+                amount: Some(money_message(e.amount, payment.currency)),
+                method: method_message(e.method).into(),
+                date: Some(date_message(e.date)),
+                reference: e.reference.to_string(),
+                unapplied_after: Some(money_message(e.unapplied_after, payment.currency)),
+            };
+            (Some(payment.customer_id), Body::PaymentRefunded(body))
+        }
         Event::CreditNoteIssued(e) => {
             let invoice = names.invoice(e.ledger, e.invoice)?;
             let body = v1::CreditNoteIssued {
@@ -308,14 +376,14 @@ fn invoice(event: &Event, names: &impl Names) -> WithCustomer {
     let name = names.invoice(ledger, no)?;
     let money = |minor| Some(money_message(minor, name.currency));
     let (invoice_id, number) = (name.id.to_string(), name.number.to_string());
-    let (due_date, total) = (date(name.due.date), money(name.total));
+    let (due_date, total) = (name.due.and_then(|due| date(due.date)), money(name.total));
     let body = match event {
         Event::InvoiceIssued(e) => Body::InvoiceIssued(v1::InvoiceIssued {
             invoice_id,
-            number,
-            total,
+            number: e.number.to_string(),
+            total: Some(money_message(e.total, e.currency)),
             issue_date: date(e.issue_date),
-            due_date,
+            due_date: date(e.due.date),
             grace_days: i32::from(e.due.grace_days),
             reference: e.reference.to_string(),
         }),
@@ -372,6 +440,19 @@ pub const fn invoice_of(event: &Event) -> Option<(LedgerNo, InvoiceNo)> {
         Event::CreditNoteIssued(e) => (e.ledger, e.invoice),
         Event::Allocated(e) => (e.ledger, e.invoice),
         Event::Deallocated(e) => (e.ledger, e.invoice),
+        Event::DraftCreated(e) => (e.ledger, e.invoice),
+        Event::DraftUpdated(e) => (e.ledger, e.invoice),
+        Event::DraftDeleted(e) => (e.ledger, e.invoice),
+        Event::CreditLimitExceeded(e) => (e.ledger, e.invoice),
+        Event::OpeningItemAdded(e) => (e.ledger, e.invoice),
+        Event::OpeningItemCorrected(e) => (e.ledger, e.invoice),
+        Event::PaymentPlanned(e) => (e.ledger, e.invoice),
+        Event::PlannedPaymentCancelled(e) => (e.ledger, e.invoice),
+        Event::PlannedPaymentCleared(e) => (e.ledger, e.invoice),
+        Event::PlannedPaymentLapsed(e) => (e.ledger, e.invoice),
+        Event::ReminderEmitted(e) => (e.ledger, e.invoice),
+        Event::ReminderRecorded(e) => (e.ledger, e.invoice),
+        Event::RemindersStopped(e) => (e.ledger, e.invoice),
         _ => return None,
     })
 }
@@ -383,15 +464,20 @@ fn allocation_made(event: &Allocated, names: &impl Names) -> WithCustomer {
     let body = v1::AllocationMade {
         invoice_id: invoice.id.to_string(),
         number: invoice.number.to_string(),
-        source: Some(match source(event.ledger, event.source, names)? {
-            (true, id) => S::PaymentId(id),
-            (false, id) => S::CreditNoteId(id),
+        source: Some(match event.source {
+            Source::Payment(no) => S::PaymentId(names.payment(event.ledger, no)?.id.to_string()),
+            Source::CreditNote(no) => {
+                S::CreditNoteId(names.credit_note(event.ledger, no)?.id.to_string())
+            }
+            Source::Opening(no) => {
+                S::OpeningItemId(names.invoice(event.ledger, no)?.id.to_string())
+            }
         }),
         amount: money(event.amount),
         date: Some(date_message(event.date)),
         open_after: money(event.open_after),
         unapplied_after: money(event.unapplied_after),
-        due_date: Some(date_message(invoice.due.date)),
+        due_date: invoice.due.map(|due| date_message(due.date)),
     };
     Some((Some(invoice.customer_id.clone()), Body::AllocationMade(body)))
 }
@@ -403,23 +489,20 @@ fn allocation_undone(event: &Deallocated, names: &impl Names) -> WithCustomer {
     let body = v1::AllocationUndone {
         invoice_id: invoice.id.to_string(),
         number: invoice.number.to_string(),
-        source: Some(match source(event.ledger, event.source, names)? {
-            (true, id) => S::PaymentId(id),
-            (false, id) => S::CreditNoteId(id),
+        source: Some(match event.source {
+            Source::Payment(no) => S::PaymentId(names.payment(event.ledger, no)?.id.to_string()),
+            Source::CreditNote(no) => {
+                S::CreditNoteId(names.credit_note(event.ledger, no)?.id.to_string())
+            }
+            Source::Opening(no) => {
+                S::OpeningItemId(names.invoice(event.ledger, no)?.id.to_string())
+            }
         }),
         amount: money(event.amount),
         date: Some(date_message(event.date)),
         open_after: money(event.open_after),
         unapplied_after: money(event.unapplied_after),
-        due_date: Some(date_message(invoice.due.date)),
+        due_date: invoice.due.map(|due| date_message(due.date)),
     };
     Some((Some(invoice.customer_id.clone()), Body::AllocationUndone(body)))
-}
-
-/// Whether money comes from a payment, and the id of the payment or credit note.
-fn source(ledger: LedgerNo, source: Source, names: &impl Names) -> Option<(bool, String)> {
-    Some(match source {
-        Source::Payment(no) => (true, names.payment(ledger, no)?.id.to_string()),
-        Source::CreditNote(no) => (false, names.credit_note(ledger, no)?.id.to_string()),
-    })
 }
