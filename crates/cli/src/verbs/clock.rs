@@ -4,10 +4,11 @@ use clap::{Args, Subcommand};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{ChangeArgs, LedgerArgs, WriteArgs, day, ledger, written};
+use super::pages::{self, Written};
+use super::{ChangeArgs, LedgerArgs, WriteArgs, day, ledger};
 use crate::client::Client;
 use crate::failure::Outcome;
-use crate::output::{self, Cell, Printer};
+use crate::output;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ClockVerb {
@@ -41,12 +42,9 @@ pub(crate) async fn run(verb: &ClockVerb) -> Outcome {
         to: Some(output::day(args.to)),
     };
     let answer = client.write(client.ledgers().advance_clock(request)).await?;
-    let mut printer = Printer::start(common.output, "ledger", &ledger::COLUMNS)?;
     let ledger = answer.ledger.unwrap_or_default();
-    printer.row(ledger::row(&ledger))?;
-    printer.fact("version", Cell::Count(ledger.version));
-    for (name, value) in written(answer.position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, position, repeat) = (ledger.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    let rows = vec![ledger::row(&ledger)];
+    pages::written(common.output, "ledger", &ledger::COLUMNS, rows, Vec::new(), &done)
 }

@@ -4,10 +4,12 @@ use clap::{Args, Subcommand};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{ChangeArgs, LedgerArgs, WriteArgs, allocations, amount_on, day, written};
+use super::allocations::{self, Source};
+use super::pages::{self, Written};
+use super::{ChangeArgs, LedgerArgs, WriteArgs, amount_on, day};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
-use crate::output::{self, Cell, Column, Format, Printer};
+use crate::output::{self, Cell, Column};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum CreditNoteVerb {
@@ -116,7 +118,7 @@ pub(crate) async fn run(verb: &CreditNoteVerb) -> Outcome {
 async fn list(args: &ListArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
-    let mut request = v1::ListCreditNotesRequest {
+    let request = v1::ListCreditNotesRequest {
         ledger_id: ledger.clone(),
         filter: Some(v1::CreditNoteFilter {
             customer_id: args.customer.clone(),
@@ -124,24 +126,15 @@ async fn list(args: &ListArgs) -> Outcome {
             has_unapplied: args.unapplied.then_some(true),
         }),
         page_size: PAGE,
-        page_token: String::new(),
         min_position: client.head().await?.position,
+        ..Default::default()
     };
-    let mut printer = Printer::start(common.output, "credit_notes", &COLUMNS)?;
-    let mut notes = 0;
-    loop {
-        let page = client.credit_notes().list_credit_notes(request.clone()).await?.into_inner();
-        for note in &page.credit_notes {
-            notes += 1;
-            printer.row(row(note)?)?;
-        }
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            printer.fact("count", Cell::Count(notes));
-            printer.fact("position", Cell::Count(page.position));
-            return printer.finish();
-        }
-    }
+    let rows = |note: &v1::CreditNote| Ok(vec![row(note)?]);
+    pages::list(common.output, "credit_notes", &COLUMNS, rows, async |page_token| {
+        let request = v1::ListCreditNotesRequest { page_token, ..request.clone() };
+        client.credit_notes().list_credit_notes(request).await
+    })
+    .await
 }
 
 async fn show(args: &ShowArgs) -> Outcome {
@@ -154,19 +147,15 @@ async fn show(args: &ShowArgs) -> Outcome {
     };
     let answer = client.credit_notes().get_credit_note(request).await?.into_inner();
     let note = answer.credit_note.unwrap_or_default();
-    if common.output.format == Format::Csv {
-        let mut printer = Printer::start(common.output, "credit_note", &COLUMNS)?;
-        printer.row(row(&note)?)?;
-        return printer.finish();
-    }
-    let mut printer = Printer::start(common.output, "allocations", &allocations::COLUMNS)?;
-    printer.facts_first();
-    printer.facts(&COLUMNS, row(&note)?);
-    printer.fact("version", Cell::Count(note.version));
-    for allocation in &note.allocations {
-        printer.row(allocations::row(allocation)?)?;
-    }
-    printer.finish()
+    let source = Source {
+        name: "credit_note",
+        columns: &COLUMNS,
+        row: row(&note)?,
+        shown: COLUMNS.len(),
+        more: vec![("version", Cell::Count(note.version))],
+        allocations: &note.allocations,
+    };
+    allocations::show(common.output, source)
 }
 
 async fn issue(args: &IssueArgs) -> Outcome {
@@ -191,11 +180,8 @@ async fn issue(args: &IssueArgs) -> Outcome {
     };
     let answer = client.write(client.credit_notes().issue_credit_note(request)).await?;
     let note = answer.credit_note.unwrap_or_default();
-    let mut printer = Printer::start(target.common.output, "credit_note", &COLUMNS)?;
-    printer.row(row(&note)?)?;
-    printer.fact("version", Cell::Count(note.version));
-    for (name, value) in written(answer.position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, position, repeat) = (note.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    let (how, rows) = (target.common.output, vec![row(&note)?]);
+    pages::written(how, "credit_note", &COLUMNS, rows, Vec::new(), &done)
 }

@@ -4,7 +4,8 @@ use clap::{Args, Subcommand};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{LedgerArgs, TermsArgs, VerbArgs, WriteArgs, day, written};
+use super::pages::{self, Written};
+use super::{LedgerArgs, TermsArgs, VerbArgs, WriteArgs, day};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
 use crate::output::{self, Cell, Column, Printer};
@@ -111,19 +112,12 @@ pub(crate) async fn run(verb: &LedgerVerb) -> Outcome {
 async fn list(args: &VerbArgs) -> Outcome {
     let client = Client::connect(&args.server).await?;
     let min_position = client.head().await?.position;
-    let mut printer = Printer::start(args.output, "ledgers", &COLUMNS)?;
-    let mut page_token = String::new();
-    loop {
+    let rows = |ledger: &v1::Ledger| Ok(vec![row(ledger)]);
+    pages::list(args.output, "ledgers", &COLUMNS, rows, async |page_token| {
         let request = v1::ListLedgersRequest { page_size: PAGE, page_token, min_position };
-        let page = client.ledgers().list_ledgers(request).await?.into_inner();
-        for ledger in &page.ledgers {
-            printer.row(row(ledger))?;
-        }
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return printer.finish();
-        }
-    }
+        client.ledgers().list_ledgers(request).await
+    })
+    .await
 }
 
 async fn show(args: &LedgerArgs) -> Outcome {
@@ -134,6 +128,7 @@ async fn show(args: &LedgerArgs) -> Outcome {
     let totals = client.reports().get_ledger_totals(request).await?.into_inner();
     let mut printer = Printer::start(args.common.output, "ledger", &COLUMNS)?;
     printer.row(row(&ledger))?;
+    printer.fact("version", Cell::Count(ledger.version));
     for balance in &totals.balances {
         for (name, amount) in [
             ("invoiced", &balance.invoiced),
@@ -230,12 +225,8 @@ async fn create(args: &CreateArgs) -> Outcome {
         ..Default::default()
     };
     let answer = client.write(client.ledgers().create_ledger(request)).await?;
-    let mut printer = Printer::start(common.output, "ledger", &COLUMNS)?;
     let ledger = answer.ledger.unwrap_or_default();
-    printer.row(row(&ledger))?;
-    printer.fact("version", Cell::Count(ledger.version));
-    for (name, value) in written(answer.position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, position, repeat) = (ledger.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    pages::written(common.output, "ledger", &COLUMNS, vec![row(&ledger)], Vec::new(), &done)
 }

@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod invoice;
 pub(crate) mod ledger;
 pub(crate) mod log;
+mod pages;
 pub(crate) mod payment;
 
 use chrono::NaiveDate;
@@ -19,7 +20,7 @@ use encours_proto::v1;
 
 use crate::client::{Client, ServerArgs};
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, Cell, OutputArgs};
+use crate::output::{self, OutputArgs};
 
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
@@ -187,16 +188,6 @@ async fn amount_on(
     let Some(text) = text else { return Ok(None) };
     let total = invoice(client, &target.ledger, invoice_id).await?.total.unwrap_or_default();
     amount(flag, text, &total.currency_code).map(Some)
-}
-
-/// What a write answers beside the resource.
-fn written(position: u64, repeat: bool, validate_only: bool) -> [(&'static str, Cell); 2] {
-    let done = match (validate_only, repeat) {
-        (true, _) => Cell::phrase("would be done; nothing was appended", []),
-        (_, true) => Cell::phrase("done before; nothing was appended", []),
-        _ => Cell::phrase("appended", []),
-    };
-    [("result", done), ("position", Cell::Count(position))]
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use encours_domain::{Currency, Money};
 use encours_proto::v1;
 
-use super::{LedgerArgs, PastArgs, TermsArgs, WriteArgs, written};
+use super::pages::{self, Written};
+use super::{LedgerArgs, PastArgs, TermsArgs, WriteArgs};
 use crate::client::{Client, PAGE};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Cell, Column, Printer};
@@ -194,32 +195,21 @@ async fn list(args: &ListArgs) -> Outcome {
     let min_position = client.head().await?.position;
     let currency = super::ledger(&client, ledger, min_position).await?.currency_code;
     let statuses = args.status.iter().map(|status| v1::CustomerStatus::from(*status).into());
-    let mut request = v1::ListCustomersRequest {
+    let request = v1::ListCustomersRequest {
         ledger_id: ledger.clone(),
         filter: Some(v1::CustomerFilter { statuses: statuses.collect() }),
         page_size: PAGE,
-        page_token: String::new(),
         min_position,
         as_of_date: args.past.date(),
         as_known_at: args.past.known(),
+        ..Default::default()
     };
-    let mut printer = Printer::start(common.output, "customers", &COLUMNS)?;
-    let mut customers = 0;
-    loop {
-        let page = client.customers().list_customers(request.clone()).await?.into_inner();
-        for customer in &page.customers {
-            customers += 1;
-            for row in rows(customer, &currency)? {
-                printer.row(row)?;
-            }
-        }
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            printer.fact("count", Cell::Count(customers));
-            printer.fact("position", Cell::Count(page.position));
-            return printer.finish();
-        }
-    }
+    let rows = |customer: &v1::Customer| rows(customer, &currency);
+    pages::list(common.output, "customers", &COLUMNS, rows, async |page_token| {
+        let request = v1::ListCustomersRequest { page_token, ..request.clone() };
+        client.customers().list_customers(request).await
+    })
+    .await
 }
 
 async fn show(args: &ShowArgs) -> Outcome {
@@ -275,13 +265,8 @@ async fn create(args: &CreateArgs) -> Outcome {
     let answer = client.write(client.customers().create_customer(request)).await?;
     let customer = answer.customer.unwrap_or_default();
     let currency = super::ledger(&client, ledger, 0).await?.currency_code;
-    let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;
-    for row in rows(&customer, &currency)? {
-        printer.row(row)?;
-    }
-    printer.fact("version", Cell::Count(customer.version));
-    for (name, value) in written(answer.position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, position, repeat) = (customer.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    let rows = rows(&customer, &currency)?;
+    pages::written(common.output, "customer", &COLUMNS, rows, Vec::new(), &done)
 }

@@ -3,11 +3,11 @@
 use clap::{ArgGroup, Args};
 use encours_proto::v1;
 
-use super::super::{ChangeArgs, LedgerArgs, TermsArgs, WriteArgs, ledger, written};
+use super::super::pages::{self, Written};
+use super::super::{ChangeArgs, LedgerArgs, TermsArgs, WriteArgs, ledger};
 use super::{COLUMNS, contact, rows};
 use crate::client::Client;
 use crate::failure::Outcome;
-use crate::output::{Cell, Printer};
 
 #[derive(Args, Debug)]
 #[command(group(
@@ -67,13 +67,8 @@ pub(crate) async fn update(args: &UpdateArgs) -> Outcome {
     let answer = client.write(client.customers().update_customer(request)).await?;
     let customer = answer.customer.unwrap_or_default();
     let currency = ledger(&client, ledger_id, 0).await?.currency_code;
-    let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;
-    for row in rows(&customer, &currency)? {
-        printer.row(row)?;
-    }
-    printer.fact("version", Cell::Count(customer.version));
-    for (name, value) in written(answer.position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, position, repeat) = (customer.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    let rows = rows(&customer, &currency)?;
+    pages::written(common.output, "customer", &COLUMNS, rows, Vec::new(), &done)
 }

@@ -4,11 +4,12 @@ use clap::Args;
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::super::{ChangeArgs, LedgerArgs, WriteArgs, day, written};
+use super::super::pages::{self, Written};
+use super::super::{ChangeArgs, LedgerArgs, WriteArgs, day};
 use super::{COLUMNS, row};
 use crate::client::Client;
 use crate::failure::Outcome;
-use crate::output::{self, Cell, Printer};
+use crate::output::{self, Cell};
 
 /// A dated change of one invoice.
 #[derive(Args, Debug)]
@@ -87,16 +88,13 @@ pub(crate) async fn cancel(args: &CancelArgs) -> Outcome {
 }
 
 fn print(args: &DatedArgs, invoice: &v1::Invoice, position: u64, repeat: bool) -> Outcome {
-    let mut printer = Printer::start(args.target.common.output, "invoice", &COLUMNS)?;
-    printer.row(row(invoice)?)?;
     let disputed = invoice.facets.is_some_and(|facets| facets.disputed);
-    printer.fact("disputed", Cell::word(if disputed { "yes" } else { "no" }));
+    let mut more = vec![("disputed", Cell::word(if disputed { "yes" } else { "no" }))];
     if invoice.sent_on.is_some() {
-        printer.fact("sent_on", output::date(invoice.sent_on));
+        more.push(("sent_on", output::date(invoice.sent_on)));
     }
-    printer.fact("version", Cell::Count(invoice.version));
-    for (name, value) in written(position, repeat, args.change.write.validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, validate_only) = (invoice.version, args.change.write.validate_only);
+    let done = Written { version, position, repeat, validate_only };
+    let (how, rows) = (args.target.common.output, vec![row(invoice)?]);
+    pages::written(how, "invoice", &COLUMNS, rows, more, &done)
 }

@@ -4,11 +4,12 @@ use clap::Args;
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::super::{LedgerArgs, TermsArgs, WriteArgs, amount, currency, day, written};
+use super::super::pages::{self, Written};
+use super::super::{LedgerArgs, TermsArgs, WriteArgs, amount, currency, day};
 use super::{COLUMNS, row};
 use crate::client::Client;
 use crate::failure::Outcome;
-use crate::output::{self, Cell, Printer};
+use crate::output;
 
 pub(super) const ISSUE_EXAMPLES: &str = "\
 Examples:
@@ -150,11 +151,7 @@ pub(super) async fn issue(args: &IssueArgs) -> Outcome {
         invoice = sent.invoice.unwrap_or(invoice);
         position = sent.position;
     }
-    let mut printer = Printer::start(common.output, "invoice", &COLUMNS)?;
-    printer.row(row(&invoice)?)?;
-    printer.fact("version", Cell::Count(invoice.version));
-    for (name, value) in written(position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let done = Written { version: invoice.version, position, repeat: answer.repeat, validate_only };
+    let rows = vec![row(&invoice)?];
+    pages::written(common.output, "invoice", &COLUMNS, rows, Vec::new(), &done)
 }

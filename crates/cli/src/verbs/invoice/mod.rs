@@ -6,7 +6,7 @@ mod issue;
 use clap::{Args, Subcommand, ValueEnum};
 use encours_proto::v1;
 
-use super::{LedgerArgs, activity};
+use super::{LedgerArgs, activity, pages};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
 use crate::output::{self, Cell, Column, Format, Printer};
@@ -157,7 +157,7 @@ async fn list(args: &ListArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
     let statuses = args.status.iter().map(|status| v1::InvoiceStatus::from(*status).into());
-    let mut request = v1::ListInvoicesRequest {
+    let request = v1::ListInvoicesRequest {
         ledger_id: ledger.clone(),
         filter: Some(v1::InvoiceFilter {
             customer_id: args.customer.clone(),
@@ -168,24 +168,15 @@ async fn list(args: &ListArgs) -> Outcome {
             ..Default::default()
         }),
         page_size: PAGE,
-        page_token: String::new(),
         min_position: client.head().await?.position,
+        ..Default::default()
     };
-    let mut printer = Printer::start(common.output, "invoices", &COLUMNS)?;
-    let mut invoices = 0;
-    loop {
-        let page = client.invoices().list_invoices(request.clone()).await?.into_inner();
-        for invoice in &page.invoices {
-            invoices += 1;
-            printer.row(row(invoice)?)?;
-        }
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            printer.fact("count", Cell::Count(invoices));
-            printer.fact("position", Cell::Count(page.position));
-            return printer.finish();
-        }
-    }
+    let rows = |invoice: &v1::Invoice| Ok(vec![row(invoice)?]);
+    pages::list(common.output, "invoices", &COLUMNS, rows, async |page_token| {
+        let request = v1::ListInvoicesRequest { page_token, ..request.clone() };
+        client.invoices().list_invoices(request).await
+    })
+    .await
 }
 
 /// The invoice that a command names, with all it carries.

@@ -4,11 +4,12 @@ use clap::{ArgGroup, Args, ValueEnum};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::super::{ChangeArgs, LedgerArgs, WriteArgs, amount_on, day, invoice, written};
-use super::{COLUMNS, row};
+use super::super::pages::{self, Written};
+use super::super::{ChangeArgs, LedgerArgs, WriteArgs, amount_on, day, invoice};
+use super::{COLUMNS, reversal, row};
 use crate::client::Client;
 use crate::failure::Outcome;
-use crate::output::{self, Cell, Printer};
+use crate::output;
 
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("source").args(["payment", "credit_note", "from"])))]
@@ -71,7 +72,7 @@ pub(crate) struct DeallocateArgs {
     /// How much; all of it where left out
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     amount: Option<String>,
-    /// The day, not before the allocation's
+    /// The day, not before the allocation's; the ledger's today where left out
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     date: Option<Day>,
     #[command(flatten)]
@@ -88,7 +89,7 @@ pub(crate) struct ReverseArgs {
     /// Why it is taken back
     #[arg(long, value_enum)]
     kind: Kind,
-    /// The day, not before the payment or its allocations
+    /// The day, not before the payment or its allocations; the ledger's today where left out
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     date: Option<Day>,
     #[command(flatten)]
@@ -140,8 +141,9 @@ pub(crate) async fn allocate(args: &AllocateArgs) -> Outcome {
         date: args.date.map(output::day),
     };
     let answer = client.write(client.payments().allocate(request)).await?;
-    let written = written(answer.position, answer.repeat, validate_only);
-    print_invoice(target, &answer.invoice.unwrap_or_default(), written)
+    let invoice = answer.invoice.unwrap_or_default();
+    let (version, position, repeat) = (invoice.version, answer.position, answer.repeat);
+    print_invoice(target, &invoice, &Written { version, position, repeat, validate_only })
 }
 
 pub(crate) async fn deallocate(args: &DeallocateArgs) -> Outcome {
@@ -164,22 +166,15 @@ pub(crate) async fn deallocate(args: &DeallocateArgs) -> Outcome {
         date: args.date.map(output::day),
     };
     let answer = client.write(client.payments().deallocate(request)).await?;
-    let written = written(answer.position, answer.repeat, validate_only);
-    print_invoice(target, &answer.invoice.unwrap_or_default(), written)
+    let invoice = answer.invoice.unwrap_or_default();
+    let (version, position, repeat) = (invoice.version, answer.position, answer.repeat);
+    print_invoice(target, &invoice, &Written { version, position, repeat, validate_only })
 }
 
-fn print_invoice(
-    target: &LedgerArgs,
-    changed: &v1::Invoice,
-    written: [(&'static str, Cell); 2],
-) -> Outcome {
-    let mut printer = Printer::start(target.common.output, "invoice", &invoice::COLUMNS)?;
-    printer.row(invoice::row(changed)?)?;
-    printer.fact("version", Cell::Count(changed.version));
-    for (name, value) in written {
-        printer.fact(name, value);
-    }
-    printer.finish()
+fn print_invoice(target: &LedgerArgs, changed: &v1::Invoice, done: &Written) -> Outcome {
+    let rows = vec![invoice::row(changed)?];
+    let how = target.common.output;
+    pages::written(how, "invoice", &invoice::COLUMNS, rows, Vec::new(), done)
 }
 
 pub(crate) async fn reverse(args: &ReverseArgs) -> Outcome {
@@ -198,13 +193,8 @@ pub(crate) async fn reverse(args: &ReverseArgs) -> Outcome {
     };
     let answer = client.write(client.payments().reverse_payment(request)).await?;
     let payment = answer.payment.unwrap_or_default();
-    let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
-    printer.row(row(&payment)?)?;
-    let kind = output::word(payment.reversal().as_str_name(), "REVERSAL_KIND_");
-    printer.fact("reversal", Cell::word(kind));
-    printer.fact("version", Cell::Count(payment.version));
-    for (name, value) in written(answer.position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, position, repeat) = (payment.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    let more = vec![("reversal", reversal(&payment))];
+    pages::written(common.output, "payment", &COLUMNS, vec![row(&payment)?], more, &done)
 }

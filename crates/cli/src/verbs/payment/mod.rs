@@ -6,10 +6,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use encours_domain::Day;
 use encours_proto::v1;
 
-use super::{LedgerArgs, WriteArgs, allocations, amount, currency, day, written};
+use super::allocations::{self, Source};
+use super::pages::{self, Written};
+use super::{LedgerArgs, WriteArgs, amount, currency, day};
 use crate::client::{Client, PAGE};
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, Cell, Column, Format, Printer};
+use crate::output::{self, Cell, Column};
 use change::{AllocateArgs, DeallocateArgs, ReverseArgs};
 
 #[derive(Subcommand, Debug)]
@@ -188,31 +190,22 @@ pub(crate) async fn run(verb: &PaymentVerb) -> Outcome {
 async fn list(args: &ListArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
-    let mut request = v1::ListPaymentsRequest {
+    let request = v1::ListPaymentsRequest {
         ledger_id: ledger.clone(),
         filter: Some(v1::PaymentFilter {
             customer_id: args.customer.clone(),
             has_unapplied: args.unapplied.then_some(true),
         }),
         page_size: PAGE,
-        page_token: String::new(),
         min_position: client.head().await?.position,
+        ..Default::default()
     };
-    let mut printer = Printer::start(common.output, "payments", &COLUMNS)?;
-    let mut payments = 0;
-    loop {
-        let page = client.payments().list_payments(request.clone()).await?.into_inner();
-        for payment in &page.payments {
-            payments += 1;
-            printer.row(row(payment)?)?;
-        }
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            printer.fact("count", Cell::Count(payments));
-            printer.fact("position", Cell::Count(page.position));
-            return printer.finish();
-        }
-    }
+    let rows = |payment: &v1::Payment| Ok(vec![row(payment)?]);
+    pages::list(common.output, "payments", &COLUMNS, rows, async |page_token| {
+        let request = v1::ListPaymentsRequest { page_token, ..request.clone() };
+        client.payments().list_payments(request).await
+    })
+    .await
 }
 
 async fn show(args: &ShowArgs) -> Outcome {
@@ -225,23 +218,27 @@ async fn show(args: &ShowArgs) -> Outcome {
     };
     let answer = client.payments().get_payment(request).await?.into_inner();
     let payment = answer.payment.unwrap_or_default();
-    if common.output.format == Format::Csv {
-        let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
-        printer.row(row(&payment)?)?;
-        return printer.finish();
+    let mut more = vec![("version", Cell::Count(payment.version))];
+    let reversal = reversal(&payment);
+    if reversal != Cell::Empty {
+        more.insert(0, ("reversal", reversal));
     }
-    let mut printer = Printer::start(common.output, "allocations", &allocations::COLUMNS)?;
-    printer.facts_first();
-    printer.facts(&COLUMNS[..COLUMNS.len() - 1], row(&payment)?);
-    let reversal = output::word(payment.reversal().as_str_name(), "REVERSAL_KIND_");
-    if !reversal.is_empty() {
-        printer.fact("reversal", Cell::word(reversal));
-    }
-    printer.fact("version", Cell::Count(payment.version));
-    for allocation in &payment.allocations {
-        printer.row(allocations::row(allocation)?)?;
-    }
-    printer.finish()
+    let source = Source {
+        name: "payment",
+        columns: &COLUMNS,
+        row: row(&payment)?,
+        // The last column is the allocations.
+        shown: COLUMNS.len() - 1,
+        more,
+        allocations: &payment.allocations,
+    };
+    allocations::show(common.output, source)
+}
+
+/// Why a payment was taken back.
+fn reversal(payment: &v1::Payment) -> Cell {
+    let kind = output::word(payment.reversal().as_str_name(), "REVERSAL_KIND_");
+    if kind.is_empty() { Cell::Empty } else { Cell::Word(kind) }
 }
 
 /// What `--allocate INVOICE=AMOUNT` says.
@@ -285,12 +282,9 @@ async fn record(args: &RecordArgs) -> Outcome {
         ..Default::default()
     };
     let answer = client.write(client.payments().record_payment(request)).await?;
-    let mut printer = Printer::start(common.output, "payment", &COLUMNS)?;
     let payment = answer.payment.unwrap_or_default();
-    printer.row(row(&payment)?)?;
-    printer.fact("version", Cell::Count(payment.version));
-    for (name, value) in written(answer.position, answer.repeat, validate_only) {
-        printer.fact(name, value);
-    }
-    printer.finish()
+    let (version, position, repeat) = (payment.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    let rows = vec![row(&payment)?];
+    pages::written(common.output, "payment", &COLUMNS, rows, Vec::new(), &done)
 }
