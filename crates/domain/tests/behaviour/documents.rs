@@ -1,7 +1,9 @@
 //! What invoices, credit notes, cancellations, disputes and days do.
 
 use crate::scenario::*;
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::*;
+use encours_domain::dunning::Policy;
 use encours_domain::event::{Rate, Tax};
 use encours_domain::status::{Headline, Timing};
 use encours_domain::terms::{Due, Terms};
@@ -130,6 +132,33 @@ fn a_clock_never_moves_backwards_nor_further_than_ten_years_nor_without_being_a_
     assert_eq!(s.reason(refused), Reason::NotATestClock);
     live.ledger_id = Some(id("live-2"));
     assert_eq!(names(&s.accept(live)), ["LedgerCreated"], "one clock per time zone");
+}
+
+#[test]
+fn a_ledger_keeps_its_calendar_and_its_reminders() {
+    let mut s = Scenario::new();
+    let mut command = CreateLedger {
+        ledger_id: Some(id("us")),
+        name: String::new(),
+        currency: currency("USD"),
+        time_zone: "Europe/Paris".into(),
+        time: Time::Test { clock_id: Some(id("acme")), start: None },
+        terms: None,
+        invoice_pattern: None,
+        credit_note_pattern: None,
+        calendar: Calendar::Weekdays,
+        reminders: Policy::None,
+    };
+    let events = s.accept(command.clone());
+    let [Event::LedgerCreated(created)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((created.calendar, created.reminders), (Calendar::Weekdays, Policy::None));
+    assert!(s.repeats(command.clone()).is_some());
+    command.calendar = Calendar::France;
+    assert_eq!(s.reason(command.clone()), Reason::IdExists);
+    (command.calendar, command.reminders) = (Calendar::Weekdays, Policy::ThreeCases);
+    assert_eq!(s.reason(command), Reason::IdExists);
+    let acme = s.ledger();
+    assert_eq!((acme.calendar, acme.reminders), (Calendar::France, Policy::ThreeCases));
 }
 
 #[test]

@@ -220,51 +220,6 @@ fn what_was_free_or_in_order_when_it_was_written_is_checked_again_at_issue() {
 }
 
 #[test]
-fn what_is_issued_is_no_draft_and_a_draft_is_not_issued() {
-    let mut s = Scenario::new();
-    s.accept(invoice("direct", 100));
-    for command in [
-        Command::from(update(invoice("direct", 200))),
-        Command::from(delete("direct")),
-        Command::from(issue_draft("direct")),
-    ] {
-        let refusal = s.refuse(command);
-        assert_eq!(refusal.reason, Reason::WrongState);
-        assert_eq!(refusal.message, "invoice direct is issued already");
-    }
-    s.accept(draft("a", 100));
-    s.accept(payment("p", 100, Put::Nothing));
-    let (ledger_id, invoice_id) = (id("acme"), id("a"));
-    let (date, reason) = (None, String::new());
-    let about_claims: [Command; 8] = [
-        MarkSent { ledger_id: ledger_id.clone(), invoice_id: invoice_id.clone(), date }.into(),
-        DisputeInvoice { ledger_id, invoice_id, date, reason }.into(),
-        ResolveDispute { ledger_id: id("acme"), invoice_id: id("a"), date }.into(),
-        cancel("a", true).into(),
-        credit("c", "a", 100, CreditUse::Keep).into(),
-        payment("q", 100, Put::Invoice(id("a"))).into(),
-        allocate("a", From::Anything, None).into(),
-        deallocate_payment("a", "p", None).into(),
-    ];
-    for command in about_claims {
-        let name = command.name();
-        let refusal = s.refuse(command);
-        assert_eq!(refusal.reason, Reason::WrongState, "{name}");
-        assert_eq!(refusal.message, "invoice a is a draft: issue it first", "{name}");
-    }
-    let part = ExplicitAllocation { invoice_id: id("a"), amount: 100 };
-    let refusal = s.refuse(payment("q", 100, Put::Explicit(vec![part])));
-    assert_eq!(
-        (refusal.reason, &*refusal.field),
-        (Reason::WrongState, "allocations[0].invoice_id")
-    );
-    let mut named = payment("q", 100, Put::Auto);
-    named.reference = "DRAFT-2".into();
-    s.accept(named);
-    assert_eq!(s.figures("dupont"), (0, 0, 100), "a provisional number names nothing");
-}
-
-#[test]
 fn what_follows_at_issue_follows_for_a_draft_too() {
     let mut s = Scenario::new();
     s.accept(draft("zero", 0));

@@ -10,6 +10,7 @@ mod credit_limits;
 mod documents;
 mod draft_model;
 mod drafts;
+mod items;
 mod payments;
 mod scenario;
 mod values;
