@@ -45,7 +45,8 @@ impl Calendar {
     #[must_use]
     pub fn is_business_day(self, day: Day) -> bool {
         let weekend = matches!(day.number().rem_euclid(7), SATURDAY | SUNDAY);
-        !weekend && !(self == Self::France && is_french_holiday(day))
+        let holiday = self == Self::France && !weekend && is_french_holiday(day);
+        !weekend && !holiday
     }
 
     /// The `n`th business day after `day`, which does not count itself; `day` where `n` is 0.

@@ -6,11 +6,17 @@
     reason = "tests fail by panicking and speak the vocabulary of their scenario"
 )]
 
+mod almanac;
 mod credit_limits;
 mod documents;
 mod draft_model;
 mod drafts;
 mod items;
 mod payments;
+mod plans;
+mod reminders;
+mod reminders_at_random;
+mod reminders_of_openings;
 mod scenario;
 mod values;
+mod world;

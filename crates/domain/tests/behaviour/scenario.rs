@@ -210,7 +210,7 @@ impl Scenario {
 }
 
 /// The engine's sealing, without a key.
-fn seal(event: &mut Event) {
+pub(crate) fn seal(event: &mut Event) {
     let details: &mut Vec<(DetailKind, Secret)> = match event {
         Event::CustomerCreated(e) => &mut e.details,
         Event::CustomerUpdated(e) => &mut e.details,
