@@ -1,29 +1,30 @@
 //! Requests become commands, or refusals that name the field.
 
-use encours_domain::commands::{CreditUse, Due, From as Source, Put, Time};
+use encours_domain::commands::{CreditUse, From as Source, Put, Time};
 use encours_domain::event::Rate;
+use encours_domain::terms::Due;
 use encours_domain::{Command, Position, Reason, Refusal};
 use encours_proto::command::{Write, WriteRequest, write};
 use encours_proto::v1;
 
-fn read<R: WriteRequest>(request: R) -> Result<Write, Refusal> {
+pub(crate) fn read<R: WriteRequest>(request: R) -> Result<Write, Refusal> {
     write(v1::Command { command: Some(request.into_command()) })
 }
 
-fn refused<R: WriteRequest>(request: R) -> (Reason, String) {
+pub(crate) fn refused<R: WriteRequest>(request: R) -> (Reason, String) {
     let refusal = read(request).unwrap_err();
     (refusal.reason, refusal.field)
 }
 
-fn eur(units: i64) -> Option<v1::Money> {
+pub(crate) fn eur(units: i64) -> Option<v1::Money> {
     Some(v1::Money { currency_code: "EUR".into(), units, nanos: 0 })
 }
 
-fn usd(units: i64) -> Option<v1::Money> {
+pub(crate) fn usd(units: i64) -> Option<v1::Money> {
     Some(v1::Money { currency_code: "USD".into(), units, nanos: 0 })
 }
 
-fn invoice() -> v1::IssueInvoiceRequest {
+pub(crate) fn invoice() -> v1::IssueInvoiceRequest {
     v1::IssueInvoiceRequest {
         ledger_id: "acme".into(),
         customer_id: "ada".into(),
@@ -81,6 +82,20 @@ fn a_ledger_has_a_clock() {
     assert_eq!(ledger.ledger_id, None);
     assert!(matches!(ledger.time, Time::Test { clock_id: None, start: Some(_) }));
     assert_eq!(ledger.invoice_pattern, None);
+    assert_eq!((ledger.calendar.id(), ledger.reminders.id()), ("france", "three-cases"));
+    let named = v1::CreateLedgerRequest {
+        calendar_id: "weekdays".into(),
+        reminder_policy_id: "none".into(),
+        ..request.clone()
+    };
+    let Command::CreateLedger(ledger) = read(named).unwrap().command else { panic!() };
+    assert_eq!((ledger.calendar.id(), ledger.reminders.id()), ("weekdays", "none"));
+    let unknown = v1::CreateLedgerRequest { calendar_id: "mars".into(), ..request.clone() };
+    assert_eq!(refused(unknown.clone()), (Reason::UnknownValue, "calendar_id".into()));
+    assert!(read(unknown).unwrap_err().message.contains("france, weekdays"));
+    let unknown = v1::CreateLedgerRequest { reminder_policy_id: "all".into(), ..request.clone() };
+    assert_eq!(refused(unknown.clone()), (Reason::UnknownValue, "reminder_policy_id".into()));
+    assert!(read(unknown).unwrap_err().message.contains("three-cases, none"));
     let nowhere = v1::CreateLedgerRequest { time_zone: String::new(), ..request.clone() };
     assert_eq!(refused(nowhere), (Reason::MissingField, "time_zone".into()));
     let clock = v1::TestClock { clock_id: "a b".into(), start_date: None };
@@ -232,6 +247,7 @@ fn an_allocation_has_a_source() {
     assert_eq!(from(None), Source::Anything);
     assert_eq!(from(Some(S::Sources(2))), Source::Payments);
     assert!(matches!(from(Some(S::CreditNoteId("C1".into()))), Source::CreditNote(_)));
+    assert!(matches!(from(Some(S::OpeningItemId("O1".into()))), Source::OpeningItem(_)));
     let unknown = request(Some(S::Sources(3)));
     assert_eq!(refused(unknown), (Reason::UnknownValue, "sources".into()));
     let empty = request(Some(S::PaymentId(String::new())));
@@ -241,7 +257,12 @@ fn an_allocation_has_a_source() {
         invoice_id: "F1".into(),
         ..Default::default()
     };
-    assert_eq!(refused(nothing), (Reason::MissingField, "payment_id".into()));
+    assert_eq!(refused(nothing.clone()), (Reason::MissingField, "payment_id".into()));
+    let item = v1::deallocate_request::Source::OpeningItemId("O1".into());
+    let request = v1::DeallocateRequest { source: Some(item), ..nothing };
+    let Command::Deallocate(deallocate) = read(request).unwrap().command else { panic!() };
+    assert_eq!(deallocate.opening_item_id.unwrap().as_str(), "O1");
+    assert_eq!((deallocate.payment_id, deallocate.credit_note_id), (None, None));
 }
 
 #[test]

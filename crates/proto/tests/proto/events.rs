@@ -1,13 +1,19 @@
 //! Events become public events, each with its own name and body.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use encours_domain::calendar::Calendar;
+use encours_domain::dunning::{Channel, Policy, Step};
 use encours_domain::event::{
-    Allocated, ClockAdvanced, ClockCreated, CreditNoteIssued, CustomerCreated, CustomerUpdated,
-    DayFinished, DayOpened, Deallocated, DisputeResolved, InvoiceCancelled, InvoiceDisputed,
-    InvoiceDue, InvoiceIssued, InvoiceOverdue, InvoicePaid, InvoiceReopened, InvoiceSent,
-    LedgerCreated, LogCreated, Method, PaymentRecorded, PaymentReversed, ReversalKind,
-    WriterOpened,
+    Allocated, ClockAdvanced, ClockCreated, CreditLimitExceeded, CreditLimitSet, CreditNoteIssued,
+    CreditPolicy, CustomerCreated, CustomerReminderRecorded, CustomerUpdated, DayFinished,
+    DayOpened, Deallocated, Direction, DisputeResolved, Draft, DraftCreated, DraftDeleted,
+    DraftUpdated, InvoiceCancelled, InvoiceContent, InvoiceDisputed, InvoiceDue, InvoiceIssued,
+    InvoiceOverdue, InvoicePaid, InvoiceReopened, InvoiceSent, LedgerCreated, LogCreated, Method,
+    OpeningItemAdded, OpeningItemCorrected, PaymentPlanned, PaymentRecorded, PaymentRefunded,
+    PaymentReversed, PlannedPaymentCancelled, PlannedPaymentCleared, PlannedPaymentLapsed,
+    ReminderEmitted, ReminderRecorded, RemindersStopped, ReversalKind, WriterOpened,
 };
 use encours_domain::terms::{DueTerms, Terms};
 use encours_domain::{
@@ -54,7 +60,7 @@ impl Names for Known {
             customer_id: id("ada").unwrap(),
             currency: eur(),
             total: 10_000,
-            due: DueTerms { date: day(), grace_days: 3 },
+            due: Some(DueTerms { date: day(), grace_days: 3 }),
         })
     }
     fn payment(&self, _: LedgerNo, _: PaymentNo) -> Option<SourceName> {
@@ -77,7 +83,7 @@ fn events_of_time() -> Vec<Event> {
         LogCreated { log_id: [7; 16] }.into(),
         WriterOpened { epoch: 2 }.into(),
         created.into(),
-        ClockAdvanced { clock, target: day() }.into(),
+        ClockAdvanced { clock, target: day(), outage: true }.into(),
         DayOpened { clock, day: day(), on_time }.into(),
         DayFinished { clock, day: day() }.into(),
     ]
@@ -97,7 +103,7 @@ fn events_of_invoices() -> Vec<Event> {
         issue_date: date,
         due: DueTerms { date, grace_days: 3 },
         reference: "RF".into(),
-        content: std::sync::Arc::default(),
+        content: Arc::default(),
     };
     vec![
         issued.into(),
@@ -125,6 +131,8 @@ fn events_of_accounts() -> Vec<Event> {
         terms: Terms::DEFAULT,
         invoice_pattern: "I{seq:5}".into(),
         credit_note_pattern: "C{seq:5}".into(),
+        calendar: Calendar::France,
+        reminders: Policy::ThreeCases,
     };
     let (ada, details) = (id("ada").unwrap(), Vec::new());
     let created =
@@ -171,6 +179,90 @@ fn events_of_accounts() -> Vec<Event> {
     ]
 }
 
+fn events_of_items() -> Vec<Event> {
+    let (ledger, invoice, date, customer) = (LEDGER, INVOICE, day(), CustomerNo(0));
+    let (f5, due) = (id("F5").unwrap(), DueTerms { date, grace_days: 0 });
+    let draft = Arc::new(Draft {
+        customer,
+        currency: eur(),
+        total: 10_000,
+        number: None,
+        issue_date: None,
+        due: None,
+        reference: None,
+        content: InvoiceContent::default(),
+    });
+    let added = OpeningItemAdded {
+        ledger,
+        invoice,
+        id: f5.clone(),
+        customer,
+        number: "OLD-5".into(),
+        direction: Direction::Owed,
+        currency: eur(),
+        amount: 10_000,
+        paid: 1_000,
+        date,
+        due,
+        reference: "RF".into(),
+        sent_on: None,
+    };
+    let (amount, paid, left_after, not_overdue) = (9_000, 1_000, 8_000, true);
+    let corrected =
+        OpeningItemCorrected { ledger, invoice, amount, paid, due, date, left_after, not_overdue };
+    let (payment, method, unapplied_after) = (PaymentNo(0), Method::Card, 500);
+    let reference = Arc::from("back");
+    let refunded =
+        PaymentRefunded { ledger, payment, amount, method, date, reference, unapplied_after };
+    vec![
+        DraftCreated { ledger, invoice, id: f5, draft: Arc::clone(&draft) }.into(),
+        DraftUpdated { ledger, invoice, draft }.into(),
+        DraftDeleted { ledger, invoice }.into(),
+        added.into(),
+        corrected.into(),
+        refunded.into(),
+    ]
+}
+
+fn events_of_follow_up() -> Vec<Event> {
+    let (ledger, invoice, date, customer) = (LEDGER, INVOICE, day(), CustomerNo(0));
+    let (limit, exposure, overridden) = (5_000, 7_500, true);
+    let (level, channel, text): (u8, Channel, Arc<str>) = (2, Channel::Letter, "please".into());
+    let (amount, planned_for) = (2_000, day());
+    let emitted = ReminderEmitted {
+        ledger,
+        invoice,
+        step: Step::Overdue(2),
+        level,
+        channel: Channel::Email,
+        template: "overdue-2".into(),
+        planned: date,
+        date,
+        open: 4_000,
+    };
+    let set = |limit| CreditLimitSet {
+        ledger,
+        customer,
+        currency: eur(),
+        limit,
+        policy: CreditPolicy::Refuse,
+    };
+    let said =
+        CustomerReminderRecorded { ledger, customer, level, channel, date, text: text.clone() };
+    vec![
+        set(Some(limit)).into(),
+        said.into(),
+        CreditLimitExceeded { ledger, invoice, customer, limit, exposure, overridden }.into(),
+        PaymentPlanned { ledger, invoice, amount, planned_for, date }.into(),
+        PlannedPaymentCancelled { ledger, invoice, date }.into(),
+        PlannedPaymentCleared { ledger, invoice, date }.into(),
+        PlannedPaymentLapsed { ledger, invoice, date }.into(),
+        emitted.into(),
+        ReminderRecorded { ledger, invoice, level, channel, date, text: text.clone() }.into(),
+        RemindersStopped { ledger, invoice, date, reason: text }.into(),
+    ]
+}
+
 fn envelope() -> Envelope<'static> {
     Envelope {
         log_id: "07",
@@ -184,8 +276,8 @@ fn envelope() -> Envelope<'static> {
 
 #[test]
 fn every_event_has_a_public_form_of_its_own_name() {
-    let events =
-        [events_of_time(), events_of_invoices(), events_of_accounts()].into_iter().flatten();
+    let events = [events_of_time(), events_of_invoices(), events_of_accounts(), events_of_items()];
+    let events = events.into_iter().flatten().chain(events_of_follow_up());
     let mut names = BTreeSet::new();
     for event in events {
         let public = public_event(envelope(), &event, &Known).unwrap();
@@ -222,6 +314,60 @@ fn a_public_event_says_who_what_and_how_much() {
     assert_eq!((made.amount, made.open_after), (euros(60), euros(40)));
     assert_eq!(made.source, Some(v1::allocation_made::Source::PaymentId("P1".into())));
     assert_eq!((made.invoice_id.as_str(), made.number.as_str()), ("F5", "INV-5"));
+}
+
+#[test]
+fn a_reminder_says_all_that_is_needed_to_send_it() {
+    let event = events_of_follow_up().swap_remove(7);
+    let public = public_event(envelope(), &event, &Known).unwrap();
+    assert_eq!(public.customer_id, "ada");
+    let Some(Body::ReminderEmitted(emitted)) = public.body else { panic!() };
+    assert_eq!((emitted.invoice_id.as_str(), emitted.number.as_str()), ("F5", "INV-5"));
+    assert_eq!(emitted.step, i32::from(v1::ReminderStep::Overdue));
+    assert_eq!((emitted.level, emitted.template.as_str()), (2, "overdue-2"));
+    assert_eq!(emitted.channel, i32::from(v1::ReminderChannel::Email));
+    let euros = |units| Some(v1::Money { currency_code: "EUR".into(), units, nanos: 0 });
+    assert_eq!((emitted.open, emitted.total), (euros(40), euros(100)));
+    let date = Some(v1::Date { year: 2026, month: 1, day: 5 });
+    assert_eq!((emitted.due_date, emitted.date, emitted.planned_date), (date, date, date));
+}
+
+#[test]
+fn items_tell_what_their_events_say_not_what_is_known_of_them_now() {
+    let told = |at: usize| {
+        let event = events_of_items().swap_remove(at);
+        public_event(envelope(), &event, &Known).unwrap().body.unwrap()
+    };
+    let Body::DraftCreated(draft) = told(0) else { panic!() };
+    assert_eq!((draft.number.as_str(), draft.issue_date, draft.due_date), ("", None, None));
+    let Body::OpeningItemAdded(added) = told(3) else { panic!() };
+    assert_eq!(added.number, "OLD-5");
+    assert_eq!(added.due_date, Some(v1::Date { year: 2026, month: 1, day: 5 }));
+    let Body::OpeningItemCorrected(corrected) = told(4) else { panic!() };
+    assert!(corrected.not_overdue);
+    assert_eq!(corrected.left_after.unwrap().units, 80);
+}
+
+#[test]
+fn a_limit_that_is_lifted_has_no_policy() {
+    let mut event = events_of_follow_up().swap_remove(0);
+    let Event::CreditLimitSet(set) = &mut event else { panic!() };
+    set.limit = None;
+    let public = public_event(envelope(), &event, &Known).unwrap();
+    let Some(Body::CustomerCreditLimitSet(lifted)) = public.body else { panic!() };
+    assert_eq!((lifted.limit, lifted.policy), (None, 0));
+    assert_eq!(lifted.currency_code, "EUR");
+}
+
+#[test]
+fn an_opening_item_is_a_source_of_its_own() {
+    let source = Source::Opening(INVOICE);
+    let (amount, open_after, unapplied_after) = (6_000, 4_000, 0);
+    let (ledger, invoice, date) = (LEDGER, INVOICE, day());
+    let made = Allocated { ledger, source, invoice, amount, date, open_after, unapplied_after };
+    let body = public_event(envelope(), &made.into(), &Known).unwrap().body;
+    let Some(Body::AllocationMade(made)) = body else { panic!() };
+    assert_eq!(made.source, Some(v1::allocation_made::Source::OpeningItemId("F5".into())));
 }
 
 #[test]
