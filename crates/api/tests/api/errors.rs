@@ -207,7 +207,25 @@ async fn what_this_version_does_not_know_is_refused() {
     assert_eq!((reason(&status), field(&status)), ("UNKNOWN_VALUE".into(), "filter.events".into()));
 }
 
-/// The table of `proto/ERRORS.md`.
+/// The page of errors.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/errors.md");
+
+/// The heading of its table.
+const HEADING: &str = "| reason | code | meaning |\n| --- | --- | --- |\n";
+
+/// The canonical name of a code, such as `INVALID_ARGUMENT`.
+fn canonical(code: Code) -> String {
+    let mut name = String::new();
+    for (index, letter) in format!("{code:?}").char_indices() {
+        if index > 0 && letter.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+/// The table of the page of errors.
 fn table() -> String {
     use std::fmt::Write as _;
     let of_domain = encours_domain::Reason::ALL.iter().map(|reason| {
@@ -221,16 +239,28 @@ fn table() -> String {
         };
         (reason.rule().code, code, reason.describe())
     });
-    let mut table = String::from("| reason | code | meaning |\n| --- | --- | --- |\n");
+    let mut table = String::from(HEADING);
     for (reason, code, meaning) in of_domain.chain(encours_api::REASONS.iter().copied()) {
-        writeln!(table, "| `{reason}` | `{code:?}` | {} |", meaning.trim()).unwrap();
+        writeln!(table, "| `{reason}` | `{}` | {} |", canonical(code), meaning.trim()).unwrap();
     }
     table
 }
 
 #[test]
 fn the_page_of_errors_lists_every_reason() {
-    let page = include_str!("../../../../proto/ERRORS.md");
-    let table = table();
-    assert!(page.ends_with(&table), "proto/ERRORS.md must end with this table:\n{table}");
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let (text, _) = page.split_once(HEADING).expect("the page has its table");
+    let wanted = format!("{text}{}", table());
+    if std::env::var_os("ENCOURS_UPDATE_REFERENCE").is_some() {
+        #[expect(clippy::disallowed_methods, reason = "rewrites a page of the documentation")]
+        std::fs::write(PAGE, wanted).unwrap();
+        return;
+    }
+    assert!(
+        page == wanted,
+        "docs/reference/errors.md must end with the table below; \
+         ENCOURS_UPDATE_REFERENCE=1 cargo test -p encours-api --test api the_page_of_errors \
+         writes it:\n{}",
+        table()
+    );
 }
