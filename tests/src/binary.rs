@@ -20,8 +20,17 @@ pub fn encours() -> &'static Path {
             assert!(path.is_file(), "ENCOURS_BIN: {} is no file", path.display());
             path
         }
-        None => build_where_stale(),
+        None => build_where_stale("encours", &["-p", "encours-cli", "--bin", "encours"]),
     })
+}
+
+/// An example of `encours-proto` by its name, built where it is missing or stale.
+///
+/// # Panics
+/// Where it cannot be built.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    build_where_stale(&format!("examples/{name}"), &["-p", "encours-proto", "--example", name])
 }
 
 /// The folder of the workspace.
@@ -45,15 +54,17 @@ fn profile_folder() -> PathBuf {
     exe.ancestors().nth(2).expect("tests lie in <target>/<profile>/deps").to_owned()
 }
 
-fn build_where_stale() -> PathBuf {
+/// What lies at a path below the profile's folder, built where it is missing or older than the
+/// sources.
+fn build_where_stale(path: &str, what: &[&str]) -> PathBuf {
     let folder = profile_folder();
-    let binary = folder.join("encours");
+    let binary = folder.join(path);
     // WHY the lock: test processes run side by side, and one of them is to build. WHY the stamp in it:
     // a build that finds nothing to do leaves the binary as old as it was.
     let mut stamp = File::options()
         .create(true)
         .append(true)
-        .open(folder.join("encours.checked"))
+        .open(folder.join(format!("{}.checked", path.replace('/', "-"))))
         .expect("the target folder can be written");
     stamp.lock().expect("the stamp can be locked");
     let checked = stamp.metadata().ok().filter(|metadata| metadata.len() > 0);
@@ -62,19 +73,19 @@ fn build_where_stale() -> PathBuf {
         return binary;
     }
     let before = SystemTime::now();
-    build(&folder);
+    build(&folder, what);
     assert!(binary.is_file(), "the build left no {}", binary.display());
     stamp.write_all(b".").expect("the stamp can be written");
     stamp.set_modified(before).expect("the stamp can be dated");
     binary
 }
 
-fn build(folder: &Path) {
+fn build(folder: &Path, what: &[&str]) {
     let profile = folder.file_name().and_then(OsStr::to_str).unwrap_or("debug");
-    eprintln!("building encours ({profile}), which is missing or older than its sources");
+    eprintln!("building {what:?} ({profile}), which is missing or older than its sources");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["build", "-p", "encours-cli", "--bin", "encours"]);
+    command.current_dir(root()).arg("build").args(what);
     command.arg("--target-dir").arg(target());
     match profile {
         "debug" => {}
@@ -83,7 +94,7 @@ fn build(folder: &Path) {
         }
     }
     let status = command.status().expect("cargo can be started");
-    assert!(status.success(), "the build of encours failed");
+    assert!(status.success(), "the build of {what:?} failed");
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

@@ -2,13 +2,14 @@
 //!
 //! Nothing here knows how Encours works inside. A server listens on loopback, on a port of its own,
 //! and ends with its test, also with a failing one. Every wait has an end. What a test needs and the
-//! machine lacks (`strace`, namespaces, Python, the file of real invoices) is skipped, and says so.
+//! machine lacks (`strace`, namespaces, Python, Node, the file of real invoices) is skipped, and says so.
 //!
 //! | variable | what | where it is not set |
 //! | --- | --- | --- |
 //! | `ENCOURS_BIN` | the binary under test | the one beside the test, built where it is stale |
 //! | `ENCOURS_TEST_SEED` | seed of the `kill -9` test | always the same one |
 //! | `ENCOURS_TEST_PYTHON` | interpreter with `tests/python/requirements.txt` | a virtual environment under `target` |
+//! | `ENCOURS_TEST_NODE_MODULES` | `node_modules` of `docs/examples/node` | installed under `target` |
 //! | `ENCOURS_TEST_DATA` | folder with the file of real invoices | `../shared/data` |
 #![allow(
     clippy::unwrap_used,
@@ -23,14 +24,18 @@ mod binary;
 mod client;
 mod company;
 mod files;
+mod foreign;
 mod process;
+mod relay;
 mod server;
 mod values;
 
-pub use binary::{encours, root, target};
+pub use binary::{encours, example, root, target};
 pub use client::{Client, Told};
 pub use company::Company;
 pub use files::{copy, data_folder, every_file, fingerprint, flip_bit};
+pub use foreign::{node_modules, python};
 pub use process::{Ran, run, run_program};
+pub use relay::Relay;
 pub use server::{Server, Stopped};
 pub use values::{amount, date, day, eur, money};
