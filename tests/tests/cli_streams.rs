@@ -138,18 +138,100 @@ fn whoever_stops_reading_is_no_failure() {
 }
 
 #[test]
+fn whoever_closes_standard_error_is_no_failure() {
+    let (folder, server) = shop();
+    let file = folder.path().join("bad.csv");
+    std::fs::write(&file, "customer_id,invoice_id,issue_date,total\nc1,F-1,yesterday,1\n").unwrap();
+    let import = format!("import {} --ledger other --currency EUR", file.display());
+    for (line, code) in [
+        (import.as_str(), 3),
+        ("customer show nobody --ledger shop", 3),
+        ("customer list --leger shop", 2),
+        ("events read", 0),
+    ] {
+        let mut child = Command::new(encours())
+            .args(line.split(' '))
+            .env("ENCOURS_SERVER", server.url())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stderr.take());
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{line}");
+    }
+}
+
+#[test]
+fn a_server_goes_on_when_nobody_reads_what_it_says() {
+    let folder = data_folder();
+    let mut child = Command::new(encours())
+        .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "1", "--data"])
+        .arg(folder.path().join("data"))
+        .env("ENCOURS_LOG", "debug")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    let mut ready = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    lines.read_line(&mut ready).unwrap();
+    drop(lines);
+    let url = ready.trim_end().rsplit_once(' ').map(|(_, url)| url.to_owned()).unwrap_or_default();
+    let write = ["ledger", "create", "--ledger", "shop", "--currency", "EUR", "--server", &url];
+    let written = run(write);
+    let ended = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
+    let code = child.wait().unwrap().code();
+    assert!(ended.unwrap().success());
+    let _ = written.ok();
+    assert_eq!(code, Some(0), "{ready}");
+}
+
+/// What a verb prints on a terminal of 40 columns.
+fn narrow(command: &str, server: &Server, lang: &str) -> String {
+    let mut narrow = Command::new(encours());
+    narrow.args(command.split(' ')).env("ENCOURS_SERVER", server.url());
+    let output = narrow.env("ENCOURS_LANG", lang).env("COLUMNS", "40").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{command}: {printed}");
+    printed
+}
+
+#[test]
 fn forty_columns_are_enough() {
     let (_folder, server) = shop();
-    for command in ["customer list --ledger shop", "ledger totals --ledger shop", "--help"] {
-        let mut narrow = Command::new(encours());
-        narrow.args(command.split(' ')).env("ENCOURS_SERVER", server.url()).env("COLUMNS", "40");
-        let output = narrow.output().unwrap();
-        let printed = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{command}: {printed}");
-        let widest = printed.lines().take_while(|line| !line.starts_with("Examples"));
-        let widest = widest.map(|line| line.chars().count()).max();
-        assert!(widest.unwrap() <= 40, "{command}: {widest:?}: {printed}");
+    write(&server, "invoice issue --ledger shop --customer dupont --invoice F-1 --total 12345.6");
+    write(
+        &server,
+        "payment record --ledger shop --customer dupont --payment P-1 --amount 10 --auto",
+    );
+    for command in [
+        "ageing --ledger shop",
+        "customer list --ledger shop",
+        "customer show dupont --ledger shop",
+        "events read",
+        "invoice activity F-1 --ledger shop",
+        "invoice list --ledger shop",
+        "invoice show F-1 --ledger shop",
+        "ledger list",
+        "ledger show --ledger shop",
+        "ledger totals --ledger shop",
+        "payment list --ledger shop",
+        "payment show P-1 --ledger shop",
+        "--help",
+        "payment --help",
+    ] {
+        for lang in ["en", "fr"] {
+            let printed = narrow(command, &server, lang);
+            let widest = printed.lines().take_while(|line| !line.starts_with("Example"));
+            let widest = widest.map(|line| line.chars().count()).max();
+            assert!(widest.unwrap() <= 40, "{command}: {widest:?}: {printed}");
+        }
     }
+    let printed = narrow("events read --ledger shop --entity payment", &server, "fr");
+    assert!(printed.contains("\nmontant    10,00 EUR\n"), "{printed}");
 }
 
 #[test]

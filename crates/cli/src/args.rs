@@ -31,7 +31,7 @@ Examples:
   encours log verify --data ./encours-data";
 
 const IMPORT_EXAMPLE: &str = "\
-Example:
+Examples:
   encours import invoices.csv --ledger history --currency USD --date-format '%m/%d/%Y' \\
     --columns customer_id=Customer,invoice_id=Number,issue_date=Issued,due_date=Due,total=Amount,\\
 disputed=Disputed,paid_on=Settled
@@ -55,10 +55,10 @@ pub(crate) struct Cli {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Plays two years of a made-up company and shows what comes out; needs nothing else
-    #[command(after_help = "Example:\n  encours demo --keep ./encours-data --lang fr")]
+    #[command(after_help = "Examples:\n  encours demo --keep ./encours-data --lang fr")]
     Demo(DemoArgs),
     /// Runs the server
-    #[command(after_help = "Example:\n  encours serve --data ./encours-data")]
+    #[command(after_help = "Examples:\n  encours serve --data ./encours-data")]
     Serve(ServeArgs),
     /// Plays a CSV file of invoices into a ledger
     #[command(after_help = IMPORT_EXAMPLE)]
@@ -82,7 +82,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     CreditNote(CreditNoteVerb),
     /// What is open, by how long it is past its due date
-    #[command(after_help = "Example:\n  encours ageing --ledger acme --as-of 2026-06-30")]
+    #[command(after_help = "Examples:\n  encours ageing --ledger acme --as-of 2026-06-30")]
     Ageing(AgeingArgs),
     /// Public events: read, watch
     #[command(subcommand)]
@@ -117,11 +117,12 @@ mod tests {
         parts.collect()
     }
 
-    /// Checks that a command and all below it have examples that parse; answers how many.
-    fn examples_parse(command: &clap::Command) -> usize {
-        let name = command.get_name();
+    /// Checks that a command and all below it have examples that parse, each leaf one of its own;
+    /// answers how many.
+    fn examples_parse(path: &str, command: &clap::Command) -> usize {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(command.has_subcommands() || help.contains("Example"), "{name} has no example");
+        let own = help.contains("Examples:\n") && help.contains(&format!("\n  {path}"));
+        assert!(command.has_subcommands() || own, "`{path} --help` has no Examples: of its own");
         let help = help.replace("\\\n", "");
         let lines = help.lines().filter(|line| line.starts_with("  encours "));
         let mut count = 0;
@@ -130,11 +131,13 @@ mod tests {
             Cli::try_parse_from(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
             count += 1;
         }
-        count + command.get_subcommands().map(examples_parse).sum::<usize>()
+        let below = command.get_subcommands();
+        let below = below.map(|verb| examples_parse(&format!("{path} {}", verb.get_name()), verb));
+        count + below.sum::<usize>()
     }
 
     #[test]
     fn every_command_has_an_example_that_parses() {
-        assert!(examples_parse(&Cli::command()) > 35);
+        assert!(examples_parse("encours", &Cli::command()) > 35);
     }
 }

@@ -120,7 +120,7 @@ impl Client {
             .ok()
             .filter(|endpoint| endpoint.uri().scheme_str() == Some("http"))
             .ok_or_else(|| {
-                Failure::usage(format!("--server {server:?} is no URL"))
+                Failure::usage(format!("--server {server:?} is not of the form http://HOST:PORT"))
                     .hint("it looks like http://127.0.0.1:50051")
             })?
             .connect_timeout(CONNECT_TIMEOUT)

@@ -86,5 +86,7 @@ fn trace(default: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // WHY: telling of a line that could not be told panics where standard error is closed.
+        .log_internal_errors(false)
         .init();
 }

@@ -8,6 +8,7 @@ mod raw;
 mod rows;
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -157,13 +158,14 @@ async fn play(client: &Client, args: &ImportArgs, source: &Source) -> Outcome<Pl
     })
 }
 
-#[expect(clippy::print_stderr, reason = "what is wrong with a file is told on standard error")]
 fn tell(problems: &[Problem]) {
+    let mut err = anstream::stderr().lock();
+    // WHY ignored: where standard error is closed, the exit code still tells.
     for problem in problems.iter().take(PROBLEMS_TOLD) {
-        eprintln!("{problem}");
+        let _ = writeln!(err, "{problem}");
     }
     if problems.len() > PROBLEMS_TOLD {
-        eprintln!("… and {} more", problems.len() - PROBLEMS_TOLD);
+        let _ = writeln!(err, "… and {} more", problems.len() - PROBLEMS_TOLD);
     }
 }
 

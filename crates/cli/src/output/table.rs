@@ -66,26 +66,26 @@ pub(crate) fn render_within(listing: &Listing, width: Option<usize>, lang: Langu
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     let needed = widths.iter().sum::<usize>() + gaps;
     match width {
-        Some(width) if needed > width => records(listing, lang),
-        _ => render(listing, lang),
+        Some(width) if needed > width => records(listing, width, lang),
+        width => render(listing, width, lang),
     }
 }
 
 /// Every row as a block of single values; empty ones are left out.
-fn records(listing: &Listing, lang: Language) -> String {
+fn records(listing: &Listing, width: usize, lang: Language) -> String {
     let Listing { columns, rows, totals, facts, .. } = listing;
     let mut blocks: Vec<String> = Vec::new();
     for row in rows.iter().chain(totals) {
         let named = columns.iter().map(|column| column.name).zip(row.iter().cloned());
         let given: Vec<_> = named.filter(|(_, cell)| !cell.shown(lang).is_empty()).collect();
-        blocks.push(fields(&given, lang));
+        blocks.push(fields_within(&given, Some(width), lang));
     }
     if let Some(nothing) = nothing(listing, lang) {
         blocks.push(nothing);
     }
     if !facts.is_empty() {
         let at = if listing.facts_first { 0 } else { blocks.len() };
-        blocks.insert(at, fields(facts, lang));
+        blocks.insert(at, fields_within(facts, Some(width), lang));
     }
     blocks.join("\n")
 }
@@ -111,14 +111,14 @@ fn widths(listing: &Listing, lang: Language) -> Vec<usize> {
 }
 
 /// The text of a table: heading, rows, totals under a line, facts under those.
-pub(crate) fn render(listing: &Listing, lang: Language) -> String {
+fn render(listing: &Listing, width: Option<usize>, lang: Language) -> String {
     let facts = &listing.facts;
     let rows = match nothing(listing, lang) {
         Some(nothing) => nothing,
         None if listing.rows.is_empty() && listing.totals.is_empty() => String::new(),
         None => grid(listing, lang),
     };
-    let facts = if facts.is_empty() { String::new() } else { fields(facts, lang) };
+    let facts = fields_within(facts, width, lang);
     let [first, second] = if listing.facts_first { [facts, rows] } else { [rows, facts] };
     let gap = if first.is_empty() || second.is_empty() { "" } else { "\n" };
     format!("{first}{gap}{second}")
@@ -157,8 +157,13 @@ fn grid(listing: &Listing, lang: Language) -> String {
     out
 }
 
-/// Single values, one a line, the names aligned.
+/// Single values, one a line, the names aligned, as they fit the terminal.
 pub(crate) fn fields(facts: &[(&'static str, Cell)], lang: Language) -> String {
+    fields_within(facts, line_width(), lang)
+}
+
+/// Single values, the names aligned; one that is too long to stand beside its name stands under it.
+fn fields_within(facts: &[(&'static str, Cell)], most: Option<usize>, lang: Language) -> String {
     let names: Vec<_> = facts.iter().map(|(name, _)| lang.heading(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
     let mut out = String::new();
@@ -167,8 +172,12 @@ pub(crate) fn fields(facts: &[(&'static str, Cell)], lang: Language) -> String {
             Cell::Money(money) => format!("{} {}", cell.shown(lang), money.currency),
             _ => cell.shown(lang),
         };
-        let fill = " ".repeat(width - name.chars().count());
-        let _ = writeln!(out, "{}{fill}  {}", Paint::Dim.on(name), cell.paint().on(&shown));
+        let needed = width + GAP.len() + shown.chars().count();
+        let gap = match most {
+            Some(most) if needed > most => format!("\n{GAP}"),
+            _ => " ".repeat(width - name.chars().count()) + GAP,
+        };
+        let _ = writeln!(out, "{}{gap}{}", Paint::Dim.on(name), cell.paint().on(&shown));
     }
     out
 }
@@ -201,14 +210,14 @@ mod tests {
     #[test]
     fn where_a_table_is_too_wide_every_value_has_its_line() {
         let listing = customers();
-        assert_eq!(render_within(&listing, Some(21), EN), render(&listing, EN));
-        assert_eq!(render_within(&listing, None, EN), render(&listing, EN));
+        assert_eq!(render_within(&listing, Some(21), EN), render(&listing, None, EN));
+        assert_eq!(render_within(&listing, None, EN), render(&listing, None, EN));
         assert_eq!(
             plain(&render_within(&listing, Some(20), EN)),
             "customer id  Léa\n\
              open         7\n\
              \n\
-             customer id  a-longer-name\n\
+             customer id\n  a-longer-name\n\
              open         12,345\n\
              \n\
              customer id  TOTAL\n\
@@ -220,7 +229,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_numbers_stand_at_the_right() {
-        let plain = plain(&render(&customers(), EN));
+        let plain = plain(&render(&customers(), None, EN));
         assert_eq!(
             plain,
             "customer id      open\n\
@@ -242,7 +251,7 @@ mod tests {
             facts: vec![("as_of", Cell::Count(1)), ("due_date", Cell::Count(2))],
             ..customers()
         };
-        let french = plain(&render(&listing, Language::Fr));
+        let french = plain(&render(&listing, None, Language::Fr));
         let expected =
             "client  1-30 jours\nLéa              1\n\nsituation au  1\néchéance      2\n";
         assert_eq!(french, expected);
@@ -252,11 +261,19 @@ mod tests {
     fn where_nothing_is_found_that_is_said() {
         let (rows, totals) = (Vec::new(), Vec::new());
         let listing = Listing { rows, totals, ..customers() };
-        for width in [None, Some(3)] {
+        for width in [None, Some(16)] {
             let french = plain(&render_within(&listing, width, Language::Fr));
             assert_eq!(french, "aucun résultat\n\nopen items  2\n");
         }
         let listing = Listing { facts_first: true, ..listing };
-        assert_eq!(plain(&render(&listing, EN)), "open items  2\n");
+        assert_eq!(plain(&render(&listing, None, EN)), "open items  2\n");
+    }
+
+    #[test]
+    fn a_value_too_long_to_stand_beside_its_name_stands_under_it() {
+        let facts = [("status", Cell::text("awaiting")), ("customer_id", Cell::text("c"))];
+        let within = |width| plain(&fields_within(&facts, Some(width), EN));
+        assert_eq!(within(21), "status       awaiting\ncustomer id  c\n");
+        assert_eq!(within(20), "status\n  awaiting\ncustomer id  c\n");
     }
 }

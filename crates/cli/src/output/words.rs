@@ -36,7 +36,7 @@ const HEADINGS: &[(&str, &str)] = &[
     ("currency", "devise"),
     ("customer_id", "client"),
     ("customers", "clients"),
-    ("customers_awaiting_payment", "clients en attente de règlement"),
+    ("customers_awaiting_payment", "clients en attente"),
     ("customers_in_credit", "clients créditeurs"),
     ("customers_overdue", "clients en retard"),
     ("customers_up_to_date", "clients à jour"),

@@ -13,7 +13,7 @@ use crate::output;
 #[derive(Subcommand, Debug)]
 pub(crate) enum ClockVerb {
     /// Moves the test clock of a ledger: every day on the way opens, and what falls due on it is told
-    #[command(after_help = "Example:\n  encours clock advance --ledger trial --to 2026-02-28")]
+    #[command(after_help = "Examples:\n  encours clock advance --ledger trial --to 2026-02-28")]
     Advance(AdvanceArgs),
 }
 

@@ -14,10 +14,10 @@ use crate::output::{self, Cell, Column};
 #[derive(Subcommand, Debug)]
 pub(crate) enum CreditNoteVerb {
     /// The credit notes of a ledger
-    #[command(after_help = "Example:\n  encours credit-note list --ledger acme --customer dupont")]
+    #[command(after_help = "Examples:\n  encours credit-note list --ledger acme --customer dupont")]
     List(ListArgs),
     /// One credit note and what it is put against
-    #[command(after_help = "Example:\n  encours credit-note show A-1 --ledger acme")]
+    #[command(after_help = "Examples:\n  encours credit-note show A-1 --ledger acme")]
     Show(ShowArgs),
     /// Issues a credit note against an invoice
     #[command(after_help = ISSUE_EXAMPLE)]

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{VerbArgs, activity};
 use crate::client::{Client, PAGE};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Cell, Column, Format, OutputArgs};
+use crate::output::{Cell, Column, Format, OutputArgs, fields, line_width};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum EventsVerb {
@@ -31,7 +31,7 @@ Examples:
   encours events read --ledger acme --customer dupont --from 120 --limit 50 --output json";
 
 const WATCH_EXAMPLES: &str = "\
-Example:
+Examples:
   encours events watch --ledger acme --entity payment --from 120 --output json
 
 Each event comes once and in order. When it ends it tells the position to go on from, so that
@@ -203,12 +203,17 @@ fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
     ])
 }
 
+/// The width of a line for people, its last column apart.
+const NARROWEST: usize = 104;
+
 /// Prints events as they come.
 struct Lines {
     out: io::BufWriter<io::StdoutLock<'static>>,
     how: OutputArgs,
     message: MessageDescriptor,
     headed: bool,
+    /// Whether a line for people is wider than the terminal: then every value has its own.
+    is_narrow: bool,
 }
 
 impl Lines {
@@ -220,7 +225,8 @@ impl Lines {
             .get_message_by_name("encours.v1.PublicEvent")
             .ok_or_else(|| broken("it has no PublicEvent".to_owned()))?;
         let out = io::BufWriter::new(io::stdout().lock());
-        Ok(Self { out, how, message, headed: false })
+        let is_narrow = line_width().is_some_and(|width| width < NARROWEST);
+        Ok(Self { out, how, message, headed: false, is_narrow })
     }
 
     /// Prints the names of the columns, once; not before the server has accepted what was asked.
@@ -233,6 +239,7 @@ impl Lines {
         match format {
             Format::Json => Ok(()),
             Format::Csv => self.csv(names.map(str::to_owned)),
+            Format::Table if self.is_narrow => Ok(()),
             Format::Table => self.line(names.map(|name| lang.heading(name))),
         }
     }
@@ -243,6 +250,13 @@ impl Lines {
         match format {
             Format::Json => self.json(event),
             Format::Csv => self.csv(cells(event)?.iter().map(Cell::plain)),
+            Format::Table if self.is_narrow => {
+                let named = COLUMNS.iter().map(|column| column.name).zip(cells(event)?);
+                let named = named.take(WIDTHS.len()).filter(|(_, cell)| !cell.plain().is_empty());
+                let block = fields(&named.collect::<Vec<_>>(), lang);
+                writeln!(self.out, "{}", anstream::adapter::strip_str(&block))?;
+                Ok(())
+            }
             Format::Table => self.line(cells(event)?.iter().map(|cell| cell.shown(lang))),
         }
     }

@@ -13,13 +13,13 @@ use crate::output::{self, Cell, Column, Printer};
 #[derive(Subcommand, Debug)]
 pub(crate) enum LedgerVerb {
     /// The ledgers of the server
-    #[command(after_help = "Example:\n  encours ledger list --output json")]
+    #[command(after_help = "Examples:\n  encours ledger list --output json")]
     List(VerbArgs),
     /// One ledger with its totals
-    #[command(after_help = "Example:\n  encours ledger show --ledger acme")]
+    #[command(after_help = "Examples:\n  encours ledger show --ledger acme")]
     Show(LedgerArgs),
     /// What all customers of a ledger together were invoiced, have paid and still owe
-    #[command(after_help = "Example:\n  encours ledger totals --ledger acme --output csv")]
+    #[command(after_help = "Examples:\n  encours ledger totals --ledger acme --output csv")]
     Totals(LedgerArgs),
     /// Creates a ledger
     #[command(after_help = CREATE_EXAMPLE)]

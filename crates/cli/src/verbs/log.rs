@@ -1,5 +1,6 @@
 //! `encours log verify|stat`: whether the log is intact, and what it is.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
@@ -22,7 +23,7 @@ pub(crate) enum LogVerb {
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// What the log holds
-    #[command(after_help = "Example:\n  encours log stat --output json")]
+    #[command(after_help = "Examples:\n  encours log stat --output json")]
     Stat(LogArgs),
 }
 
@@ -141,17 +142,19 @@ fn files(args: &LogArgs, data: &Path, log_only: Option<bool>) -> Outcome {
 /// Tells of damage that no frame of the log is in: a crash leaves the same behind.
 fn remark(report: &VerifyReport) {
     let VerifyReport { unfinished_bytes, damaged_anchor_slots, .. } = report;
-    let warning = Paint::Warn.on("warning:");
+    let warn = |what: String| {
+        let warning = Paint::Warn.on("warning:");
+        // WHY ignored: nobody needs to read it.
+        let _ = writeln!(anstream::stderr(), "{warning} {what}");
+    };
     if *unfinished_bytes > 0 {
-        anstream::eprintln!(
-            "{warning} {unfinished_bytes} bytes after the last frame are not zero: an unfinished \
-             write, or damage to space that holds nothing"
-        );
+        warn(format!(
+            "{unfinished_bytes} bytes after the last frame are not zero: an unfinished write, or \
+             damage to space that holds nothing"
+        ));
     }
     if *damaged_anchor_slots > 0 {
-        anstream::eprintln!(
-            "{warning} a slot of the anchor is damaged, the other one is intact and was used"
-        );
+        warn("a slot of the anchor is damaged, the other one is intact and was used".to_owned());
     }
 }
 

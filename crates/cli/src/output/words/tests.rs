@@ -39,7 +39,8 @@ fn literals(marks: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_heading_has_a_french_one() {
-    let names = literals(&["Column::left(", "Column::right(", "fact(", "vec![(", "push((", "insert(0, ("]);
+    let names =
+        literals(&["Column::left(", "Column::right(", "fact(", "vec![(", "push((", "insert(0, ("]);
     assert!(names.len() > 100, "{names:?}");
     for name in names {
         assert!(find(HEADINGS, &name).is_some(), "output/words.rs has no French for {name:?}");

@@ -16,10 +16,10 @@ use update::UpdateArgs;
 #[derive(Subcommand, Debug)]
 pub(crate) enum CustomerVerb {
     /// The customers of a ledger with their balances and status
-    #[command(after_help = "Example:\n  encours customer list --ledger acme --status overdue")]
+    #[command(after_help = "Examples:\n  encours customer list --ledger acme --status overdue")]
     List(ListArgs),
     /// One customer
-    #[command(after_help = "Example:\n  encours customer show dupont --ledger acme")]
+    #[command(after_help = "Examples:\n  encours customer show dupont --ledger acme")]
     Show(ShowArgs),
     /// Creates a customer
     #[command(after_help = CREATE_EXAMPLE)]
@@ -30,12 +30,12 @@ pub(crate) enum CustomerVerb {
 }
 
 const CREATE_EXAMPLE: &str = "\
-Example:
+Examples:
   encours customer create --ledger acme --customer dupont --name \"Dupont SARL\" \\
     --contact \"Jeanne Dupont,jeanne@dupont.example\" --net-days 45";
 
 const UPDATE_EXAMPLE: &str = "\
-Example:
+Examples:
   encours customer update dupont --ledger acme --name \"Dupont et fils\" --net-days 60";
 
 #[derive(Args, Debug)]

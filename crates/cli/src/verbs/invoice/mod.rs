@@ -16,21 +16,21 @@ use issue::{ISSUE_EXAMPLES, IssueArgs};
 #[derive(Subcommand, Debug)]
 pub(crate) enum InvoiceVerb {
     /// The invoices of a ledger
-    #[command(after_help = "Example:\n  encours invoice list --ledger acme --status overdue")]
+    #[command(after_help = "Examples:\n  encours invoice list --ledger acme --status overdue")]
     List(ListArgs),
     /// One invoice and everything that happened to it
     #[command(
-        after_help = "Example:\n  encours invoice show INV-2026-00001 --by-number --ledger acme"
+        after_help = "Examples:\n  encours invoice show INV-2026-00001 --by-number --ledger acme"
     )]
     Show(ShowArgs),
     /// Everything that happened to an invoice: who did what when, and why
-    #[command(after_help = "Example:\n  encours invoice activity F-1 --ledger acme --output csv")]
+    #[command(after_help = "Examples:\n  encours invoice activity F-1 --ledger acme --output csv")]
     Activity(ShowArgs),
     /// Issues an invoice
     #[command(after_help = ISSUE_EXAMPLES)]
     Issue(IssueArgs),
     /// Notes the day on which an invoice went out
-    #[command(after_help = "Example:\n  encours invoice send F-1 --ledger acme --date 2026-01-05")]
+    #[command(after_help = "Examples:\n  encours invoice send F-1 --ledger acme --date 2026-01-05")]
     Send(DatedArgs),
     /// Cancels an invoice by a credit note over all that is still creditable
     #[command(after_help = CANCEL_EXAMPLE)]
@@ -39,16 +39,16 @@ pub(crate) enum InvoiceVerb {
     #[command(after_help = DISPUTE_EXAMPLE)]
     Dispute(DatedArgs),
     /// Ends a dispute
-    #[command(after_help = "Example:\n  encours invoice resolve F-1 --ledger acme")]
+    #[command(after_help = "Examples:\n  encours invoice resolve F-1 --ledger acme")]
     Resolve(DatedArgs),
 }
 
 const CANCEL_EXAMPLE: &str = "\
-Example:
+Examples:
   encours invoice cancel F-1 --ledger acme --keep-unapplied --reason \"billed twice\"";
 
 const DISPUTE_EXAMPLE: &str = "\
-Example:
+Examples:
   encours invoice dispute F-1 --ledger acme --reason \"two boxes missing\"";
 
 #[derive(Args, Debug)]

@@ -17,10 +17,10 @@ use change::{AllocateArgs, DeallocateArgs, ReverseArgs};
 #[derive(Subcommand, Debug)]
 pub(crate) enum PaymentVerb {
     /// The payments of a ledger
-    #[command(after_help = "Example:\n  encours payment list --ledger acme --unapplied")]
+    #[command(after_help = "Examples:\n  encours payment list --ledger acme --unapplied")]
     List(ListArgs),
     /// One payment and what it is put against
-    #[command(after_help = "Example:\n  encours payment show P-1 --ledger acme")]
+    #[command(after_help = "Examples:\n  encours payment show P-1 --ledger acme")]
     Show(ShowArgs),
     /// Records money received
     #[command(after_help = RECORD_EXAMPLES)]
@@ -32,7 +32,7 @@ pub(crate) enum PaymentVerb {
     #[command(after_help = DEALLOCATE_EXAMPLE)]
     Deallocate(DeallocateArgs),
     /// Takes back what is left of a payment: its invoices reopen
-    #[command(after_help = "Example:\n  encours payment reverse P-1 --ledger acme --kind bounced")]
+    #[command(after_help = "Examples:\n  encours payment reverse P-1 --ledger acme --kind bounced")]
     Reverse(ReverseArgs),
 }
 
@@ -44,11 +44,11 @@ Examples:
     --allocate F-1=300.00 --allocate F-2=150.00";
 
 const ALLOCATE_EXAMPLE: &str = "\
-Example:
+Examples:
   encours payment allocate --ledger acme --invoice F-1 --payment P-1 --amount 50.00";
 
 const DEALLOCATE_EXAMPLE: &str = "\
-Example:
+Examples:
   encours payment deallocate --ledger acme --invoice F-1 --payment P-1";
 
 #[derive(Args, Debug)]
