@@ -269,9 +269,12 @@ impl Invoice {
         self.open > 0 && !self.reminders_stopped && self.dispute.is_none()
     }
 
-    /// What is open on a day, as far as is known now; 0 or more.
+    /// What is open on a day, as far as is known now; 0 or more. Nothing before the issue date.
     #[must_use]
     pub fn open_on(&self, day: Day) -> i64 {
+        if day < self.issue_date {
+            return 0;
+        }
         let live = self.allocations.iter().filter(|a| a.date <= day).map(|a| a.amount);
         let spells = self.spells.iter().filter(|spell| spell.from <= day && day < spell.to);
         let taken = live.chain(spells.map(|spell| spell.amount)).fold(0, i64::saturating_add);
@@ -281,6 +284,7 @@ impl Invoice {
     /// The first day from `from` on, on which something is open; `None` where nothing ever is.
     #[must_use]
     pub fn first_open_day(&self, from: Day) -> Option<Day> {
+        let from = from.max(self.issue_date);
         let ends = self.spells.iter().map(|spell| spell.to).filter(|to| *to > from);
         ends.chain([from]).filter(|day| self.open_on(*day) > 0).min()
     }

@@ -7,13 +7,17 @@
 )]
 
 mod almanac;
+mod books;
 mod credit_limits;
 mod documents;
 mod draft_model;
 mod drafts;
 mod items;
+mod openings;
 mod payments;
+mod planned_payments;
 mod plans;
+mod refunds;
 mod reminders;
 mod reminders_at_random;
 mod reminders_of_openings;

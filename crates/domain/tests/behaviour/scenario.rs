@@ -4,7 +4,7 @@ use encours_domain::calendar::Calendar;
 use encours_domain::commands::*;
 use encours_domain::details::{DetailKind, Secret};
 use encours_domain::dunning::Policy;
-use encours_domain::event::{Method, ReversalKind};
+use encours_domain::event::{Direction, Method, ReversalKind};
 use encours_domain::resource::{CreditNote, Customer, Invoice, Ledger, Payment};
 use encours_domain::state::State;
 use encours_domain::{
@@ -345,4 +345,73 @@ pub(crate) fn cancel(invoice: &str, keep_unapplied: bool) -> CancelInvoice {
 /// The names of the events.
 pub(crate) fn names(events: &[Event]) -> Vec<&'static str> {
     events.iter().map(Event::name).collect()
+}
+
+/// An opening item that `dupont` owes, over `amount` cents, due on the day it counts from.
+pub(crate) fn owed(item: &str, amount: i64) -> AddOpeningItem {
+    AddOpeningItem {
+        ledger_id: id("acme"),
+        invoice_id: Some(id(item)),
+        customer_id: id("dupont"),
+        direction: Direction::Owed,
+        amount,
+        paid: 0,
+        currency: None,
+        date: None,
+        due_date: None,
+        number: None,
+        reference: None,
+        sent_on: None,
+    }
+}
+
+/// An opening item owing to `dupont` over `amount` cents.
+pub(crate) fn owing(item: &str, amount: i64) -> AddOpeningItem {
+    AddOpeningItem { direction: Direction::Owing, ..owed(item, amount) }
+}
+
+/// A correction of the amount of an opening item.
+pub(crate) fn correct(item: &str, amount: Option<i64>) -> CorrectOpeningItem {
+    CorrectOpeningItem {
+        ledger_id: id("acme"),
+        invoice_id: id(item),
+        amount,
+        paid: None,
+        currency: None,
+        due_date: None,
+        date: None,
+    }
+}
+
+pub(crate) fn plan(invoice: &str, date: &str, amount: Option<i64>) -> PlanPayment {
+    PlanPayment {
+        ledger_id: id("acme"),
+        invoice_id: id(invoice),
+        date: day(date),
+        amount,
+        currency: None,
+    }
+}
+
+/// A refund of unapplied money, or of what the payment has on an invoice.
+pub(crate) fn refund(payment: &str, invoice: Option<&str>, amount: Option<i64>) -> RefundPayment {
+    RefundPayment {
+        ledger_id: id("acme"),
+        payment_id: id(payment),
+        invoice_id: invoice.map(id),
+        amount,
+        currency: None,
+        method: None,
+        date: None,
+        reference: String::new(),
+    }
+}
+
+/// Takes what an opening item owing to the customer has on an invoice off again.
+pub(crate) fn deallocate_opening(invoice: &str, item: &str) -> Deallocate {
+    Deallocate {
+        payment_id: None,
+        opening_item_id: Some(id(item)),
+        ..deallocate_payment(invoice, "none", None)
+    }
 }

@@ -91,6 +91,7 @@ impl Invoice {
         if e.not_overdue {
             self.overdue = false;
             self.overdue_emitted = false;
+            self.overdue_again_from = None;
         }
         if e.due != self.due && !self.overdue_emitted {
             // Its new due date is told when it comes.
