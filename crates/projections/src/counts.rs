@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use encours_domain::balance::Balance;
-use encours_domain::status::{CustomerStatus, Facets, Headline};
+use encours_domain::status::{CustomerStatus, Document, Facets, Headline, Standing};
 use encours_domain::{Currency, Day};
 
-use crate::rows::{InvoiceFlags, InvoiceRow};
+use crate::rows::{InvoiceFlags, InvoiceRow, Plans};
 
 /// How many customers have each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,14 +40,16 @@ impl CustomerCounts {
     }
 }
 
-/// How many invoices show each headline.
+/// How many invoices, drafts and opening items show each headline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the headlines")]
 pub struct InvoiceCounts {
+    pub draft: u32,
     pub cancelled: u32,
     pub paid: u32,
     pub overdue: u32,
     pub partially_paid: u32,
+    pub payment_planned: u32,
     pub not_due: u32,
 }
 
@@ -56,20 +58,24 @@ impl InvoiceCounts {
     #[must_use]
     pub const fn get(&self, headline: Headline) -> u32 {
         match headline {
+            Headline::Draft => self.draft,
             Headline::Cancelled => self.cancelled,
             Headline::Paid => self.paid,
             Headline::Overdue => self.overdue,
             Headline::PartiallyPaid => self.partially_paid,
+            Headline::PaymentPlanned => self.payment_planned,
             Headline::NotDue => self.not_due,
         }
     }
 
     const fn of(&mut self, headline: Headline) -> &mut u32 {
         match headline {
+            Headline::Draft => &mut self.draft,
             Headline::Cancelled => &mut self.cancelled,
             Headline::Paid => &mut self.paid,
             Headline::Overdue => &mut self.overdue,
             Headline::PartiallyPaid => &mut self.partially_paid,
+            Headline::PaymentPlanned => &mut self.payment_planned,
             Headline::NotDue => &mut self.not_due,
         }
     }
@@ -93,9 +99,11 @@ pub struct Totals {
 /// The sums of one currency. Wider than a balance, since customers are added up.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
+    opening: i128,
     invoiced: i128,
     credited: i128,
     collected: i128,
+    refunded: i128,
     outstanding: i128,
     overdue: i128,
     unapplied: i128,
@@ -116,16 +124,37 @@ pub(crate) fn status(balances: &[Balance]) -> CustomerStatus {
     CustomerStatus::of(balances.iter().map(Balance::figures))
 }
 
-/// The facets of an invoice.
-pub(crate) fn facets(row: &InvoiceRow, today: Day) -> Facets {
-    let flags = row.flags;
-    Facets::of(
-        (row.open, row.total),
-        row.due,
+/// What the facets of an invoice are derived from. `exhausted`: whether its plan is.
+pub(crate) fn standing(row: &InvoiceRow, today: Day, exhausted: bool) -> Standing {
+    let has = |flag| row.flags.has(flag);
+    Standing {
+        document: if has(InvoiceFlags::DRAFT) {
+            Document::Draft
+        } else if has(InvoiceFlags::CANCELLED) {
+            Document::Cancelled
+        } else {
+            Document::Issued
+        },
+        left: row.left,
+        total: row.total,
+        due: row.claim_due(),
         today,
-        flags.has(InvoiceFlags::CANCELLED),
-        flags.has(InvoiceFlags::DISPUTED),
-    )
+        disputed: has(InvoiceFlags::DISPUTED),
+        planned: row.planned.is_some(),
+        stopped: has(InvoiceFlags::STOPPED),
+        exhausted,
+        level: row.level,
+    }
+}
+
+/// The facets of an invoice.
+pub(crate) fn facets(row: &InvoiceRow, today: Day, plans: Plans) -> Facets {
+    Facets::of(&standing(row, today, plans.is_exhausted(row)))
+}
+
+/// The headline of an invoice, for which its plan need not be known.
+fn headline(row: &InvoiceRow, today: Day) -> Headline {
+    Facets::of(&standing(row, today, false)).headline()
 }
 
 /// A sum of customers' figures. More than 92 quadrillion units cannot be shown: the largest is.
@@ -133,13 +162,21 @@ pub(crate) fn shown(sum: i128) -> i64 {
     i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }
 
+/// Whether an item is among those counted.
+const fn counts(row: &InvoiceRow) -> bool {
+    row.flags.has(InvoiceFlags::COUNTS | InvoiceFlags::DRAFT)
+        && !row.flags.has(InvoiceFlags::DELETED)
+}
+
 impl Counts {
     /// Adds the change of a balance.
     pub(crate) fn add(&mut self, change: &Balance) {
         let sums = self.sums.entry(change.currency).or_default();
+        sums.opening += i128::from(change.opening);
         sums.invoiced += i128::from(change.invoiced);
         sums.credited += i128::from(change.credited);
         sums.collected += i128::from(change.collected);
+        sums.refunded += i128::from(change.refunded);
         sums.outstanding += i128::from(change.outstanding);
         sums.overdue += i128::from(change.overdue);
         sums.unapplied += i128::from(change.unapplied);
@@ -158,20 +195,21 @@ impl Counts {
         }
     }
 
-    /// An invoice that counts was this on one day and is that on another.
+    /// An invoice was this on one day and is that on another. What does not count yet, and drafts
+    /// that were given up, are left out.
     pub(crate) fn invoice(
         &mut self,
         before: Option<(&InvoiceRow, Day)>,
         after: Option<(&InvoiceRow, Day)>,
     ) {
-        if let Some((row, today)) = before {
-            *self.invoices.of(facets(row, today).headline()) -= 1;
-            self.open_items -= u32::from(row.open > 0);
+        if let Some((row, today)) = before.filter(|(row, _)| counts(row)) {
+            *self.invoices.of(headline(row, today)) -= 1;
+            self.open_items -= u32::from(row.open() > 0);
             self.ever_overdue -= u32::from(row.flags.has(InvoiceFlags::EVER_OVERDUE));
         }
-        if let Some((row, today)) = after {
-            *self.invoices.of(facets(row, today).headline()) += 1;
-            self.open_items += u32::from(row.open > 0);
+        if let Some((row, today)) = after.filter(|(row, _)| counts(row)) {
+            *self.invoices.of(headline(row, today)) += 1;
+            self.open_items += u32::from(row.open() > 0);
             self.ever_overdue += u32::from(row.flags.has(InvoiceFlags::EVER_OVERDUE));
         }
     }
@@ -180,9 +218,11 @@ impl Counts {
     pub(crate) fn totals(&self) -> Totals {
         let balance = |(currency, sums): (&Currency, &Sums)| Balance {
             currency: *currency,
+            opening: shown(sums.opening),
             invoiced: shown(sums.invoiced),
             credited: shown(sums.credited),
             collected: shown(sums.collected),
+            refunded: shown(sums.refunded),
             outstanding: shown(sums.outstanding),
             overdue: shown(sums.overdue),
             unapplied: shown(sums.unapplied),

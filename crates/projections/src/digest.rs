@@ -1,7 +1,7 @@
 //! The digest of the business facts: the same log gives the same digest on every machine, whether
 //! the read model was folded from the start or came from a checkpoint.
 //!
-//! It is the SHA-256 of a text, `encours-digest-v1` and then one line for each clock, ledger,
+//! It is the SHA-256 of a text, `encours-digest-v2` and then one line for each clock, ledger,
 //! customer, invoice, payment, credit note and fact of the history, in the order of their numbers,
 //! fields apart by tabs. Texts go in as they are, dates as day numbers, amounts as minor units. How
 //! far the log has been folded is no business fact: events of the log itself change nothing here.
@@ -24,7 +24,7 @@ pub struct Digest(pub [u8; 32]);
 
 impl std::fmt::Display for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("encours-digest-v1:")?;
+        f.write_str("encours-digest-v2:")?;
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
@@ -60,7 +60,7 @@ fn text(heap: &Heap, block: Block, index: usize) -> std::borrow::Cow<'_, str> {
 impl Model {
     pub(crate) fn digest(&self) -> Digest {
         let mut lines = Lines { hash: Sha256::new(), line: String::new() };
-        lines.line(format_args!("encours-digest-v1"));
+        lines.line(format_args!("encours-digest-v2"));
         for row in self.root.clocks.iter() {
             self.clock_row(row, &mut lines);
         }
@@ -88,8 +88,8 @@ impl Model {
         let text = |index| text(&self.root.heap, row.texts, index);
         let (id, name, invoices, notes) = (text(0), text(1), text(2), text(3));
         lines.line(format_args!(
-            "ledger\t{id}\t{name:?}\t{}\t{}\t{:?}\t{invoices:?}\t{notes:?}\t{}",
-            row.currency, row.clock, row.terms, row.created
+            "ledger\t{id}\t{name:?}\t{}\t{}\t{:?}\t{:?}\t{invoices:?}\t{notes:?}\t{}",
+            row.currency, row.clock, row.terms, row.plans, row.created
         ));
     }
 }
@@ -99,19 +99,25 @@ impl Ledger {
         for row in self.tables.customers.iter() {
             let id = text(&self.tables.heap, row.texts, 0);
             lines.line(format_args!(
-                "customer\t{id}\t{:?}\t{:?}\t{}\t{}",
-                row.currency, row.terms, row.created, row.version
+                "customer\t{id}\t{:?}\t{:?}\t{:?}\t{}\t{}",
+                row.currency, row.terms, row.reminder, row.created, row.version
             ));
+            for (_, limit) in self.tables.limits(row.limit) {
+                let (currency, policy) = (limit.currency, limit.policy);
+                lines.line(format_args!("limit\t{currency}\t{:?}\t{policy:?}", limit.limit));
+            }
             for (kind, sealed) in read_details(&self.tables.heap, row.details) {
                 lines.line(format_args!("detail\t{kind:?}\t{sealed:02x?}"));
             }
             for b in self.tables.balances(row.balance) {
                 lines.line(format_args!(
-                    "balance\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    "balance\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
                     b.currency,
+                    b.opening,
                     b.invoiced,
                     b.credited,
                     b.collected,
+                    b.refunded,
                     b.outstanding,
                     b.overdue,
                     b.unapplied
@@ -124,20 +130,24 @@ impl Ledger {
         let heap = &self.tables.heap;
         for row in self.tables.invoices.iter() {
             let text = |index| text(heap, row.texts, index);
-            let (id, number, reference) = (text(0), text(1), text(2));
-            let amounts = (row.total, row.open, row.credited, row.credit_noted);
-            let dates = (row.issue_date.number(), row.due.date.number(), row.due.grace_days);
+            let (id, number, reference, words) = (text(0), text(1), text(2), text(3));
+            let amounts = [row.total, row.left, row.credited, row.credit_noted];
+            let amounts = (amounts, row.paid_before, row.over_limit);
+            let due = row.due.map(|due| (due.date.number(), due.grace_days));
+            let dates = (row.issue_date.map(Day::number), due, row.sent_on.map(Day::number));
             lines.line(format_args!(
-                "invoice\t{id}\t{number:?}\t{reference:?}\t{}\t{}\t{amounts:?}\t{dates:?}\t{:?}\t{:?}",
-                row.customer,
-                row.currency,
-                row.sent_on.map(Day::number),
-                row.flags
+                "invoice\t{id}\t{number:?}\t{reference:?}\t{words:?}\t{}\t{}\t{amounts:?}\t{dates:?}\t{:?}",
+                row.customer, row.currency, row.flags
             ));
+            let planned = row.planned.map(|plan| (plan.amount, plan.remaining, plan.date.number()));
+            let step = row.last_step.map(|e| (e.step, e.planned.number(), e.date.number()));
+            let (level, content) = (row.level, row.content);
+            lines.line(format_args!("follow-up\t{planned:?}\t{step:?}\t{level}\t{content}"));
+            self.allocated(row.allocation, lines);
         }
         for row in self.tables.payments.iter() {
             let (id, reference) = (text(heap, row.texts, 0), text(heap, row.texts, 1));
-            let amounts = (row.amount, row.unapplied, row.reversed);
+            let amounts = (row.amount, row.unapplied, row.refunded, row.reversed);
             lines.line(format_args!(
                 "payment\t{id}\t{reference:?}\t{}\t{}\t{amounts:?}\t{:?}\t{:?}\t{}",
                 row.customer,
@@ -184,6 +194,18 @@ impl Ledger {
                 row.date.number()
             ));
         }
+        for row in self.tables.corrections.iter() {
+            let (position, day) = (row.position, row.date.number());
+            let before = (row.before.date.number(), row.before.grace_days);
+            lines.line(format_args!("correction\t{}\t{position}\t{day}\t{before:?}", row.invoice));
+        }
+        for row in self.tables.reminders.iter() {
+            let (step, planned) = (row.step, row.planned.number());
+            lines.line(format_args!(
+                "reminder\t{step:?}\t{}\t{:?}\t{planned}",
+                row.level, row.channel
+            ));
+        }
         let totals = self.index.counts.totals();
         lines.line(format_args!("totals\t{totals:?}"));
     }
@@ -213,7 +235,7 @@ mod tests {
     fn the_digest_of_a_known_book_stays() {
         assert_eq!(
             book().model().digest().to_string(),
-            "encours-digest-v1:bcbf63e333ae464ec012159f6cb0837ce3dc38f9ec270ee3cfc6b63403b03410"
+            "encours-digest-v2:41c10f6346b35efda6326e9630075e8f7d7f727dbe7d16f4a5c63e0447bbea47"
         );
     }
 

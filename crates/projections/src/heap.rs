@@ -17,7 +17,7 @@ const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
 const PREFIX: usize = 4;
 
 /// Where some texts lie: 40 bits of offset (a terabyte), 24 bits of length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Block(pub(crate) u64);
 
 impl Block {

@@ -12,10 +12,12 @@ mod error;
 mod fold;
 mod heap;
 mod id_index;
+mod index;
 mod model;
 mod query;
 mod read_model;
 mod rows;
+mod search;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -26,7 +28,9 @@ pub use counts::{CustomerCounts, InvoiceCounts, Totals};
 pub use digest::Digest;
 pub use error::{FoldError, OpenError, StopError};
 pub use query::{
-    Ageing, AgeingFigures, AgeingRow, AsOf, CreditNoteFilter, CustomerFilter, InvoiceFilter, Items,
-    MAX_PAGE, MAX_SCAN, Page, PaymentFilter, View,
+    Ageing, AgeingFigures, AgeingRow, AmountRange, AsOf, CreditCheck, CreditNoteFilter,
+    CreditVerdict, CustomerFilter, DateRange, DunningState, InvoiceFilter, Items, Key, MAX_PAGE,
+    MAX_SCAN, NameOf, Order, Page, PaymentFilter, PlanState, ReminderPlan, SentReminder,
+    UpcomingReminder, View,
 };
 pub use read_model::{Health, ReadModel, ReadModelOptions};

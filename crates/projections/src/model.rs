@@ -6,8 +6,9 @@ use encours_domain::{Day, Position};
 use encours_log::{FrameNumber, Hash, LogId, Micros};
 
 use crate::heap::Heap;
-use crate::rows::{Clocks, Days, Ledgers};
-use crate::tables::{Index, Tables, partition};
+use crate::index::Index;
+use crate::rows::{Clocks, Days, Ledgers, Plans};
+use crate::tables::{Tables, partition};
 
 /// Everything, at one position.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct Ledger {
     pub(crate) clock: u32,
     /// The last day that its clock opened.
     pub(crate) today: Day,
+    pub(crate) plans: Plans,
     pub(crate) tables: Tables,
     pub(crate) index: Index,
 }
@@ -86,7 +88,8 @@ impl Model {
             model.ledger_ids.insert(id.into(), no);
             let today = model.root.clocks.get(row.clock)?.today;
             let index = Index::of(&tables, today)?;
-            model.ledgers.push(Ledger { clock: row.clock, today, tables, index });
+            let plans = row.plans;
+            model.ledgers.push(Ledger { clock: row.clock, today, plans, tables, index });
         }
         (model.ledgers.len() == model.root.ledgers.len() as usize).then_some(model)
     }

@@ -4,7 +4,10 @@
 //! bytes whatever the rows hold; a test measures the worst case of each.
 
 use encours_domain::balance::Balance;
-use encours_domain::event::{Method, ReversalKind};
+use encours_domain::calendar::Calendar;
+use encours_domain::dunning::{self, Channel, Emitted, Planned, Policy, Step};
+use encours_domain::event::{CreditPolicy, Method, ReversalKind};
+use encours_domain::state::{ManualReminder, PlannedPayment};
 use encours_domain::table::Table;
 use encours_domain::terms::{DueTerms, Terms};
 use encours_domain::{Currency, Day};
@@ -18,10 +21,13 @@ pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) type Clocks = Table<ClockRow, 64>;
 pub(crate) type Days = Table<DayRow, 128>;
 pub(crate) type Ledgers = Table<LedgerRow, 64>;
-pub(crate) type Customers = Table<CustomerRow, 60>;
-pub(crate) type Balances = Table<BalanceRow, 48>;
-pub(crate) type Invoices = Table<InvoiceRow, 38>;
-pub(crate) type Payments = Table<PaymentRow, 46>;
+pub(crate) type Customers = Table<CustomerRow, 50>;
+pub(crate) type Balances = Table<BalanceRow, 46>;
+pub(crate) type Limits = Table<LimitRow, 160>;
+pub(crate) type Invoices = Table<InvoiceRow, 26>;
+pub(crate) type Corrections = Table<CorrectionRow, 150>;
+pub(crate) type Reminders = Table<ReminderRow, 400>;
+pub(crate) type Payments = Table<PaymentRow, 44>;
 pub(crate) type CreditNotes = Table<CreditNoteRow, 56>;
 pub(crate) type Allocations = Table<AllocationRow, 160>;
 pub(crate) type History = Table<Change, 112>;
@@ -51,7 +57,39 @@ pub(crate) struct LedgerRow {
     pub(crate) currency: Currency,
     pub(crate) clock: u32,
     pub(crate) terms: Terms,
+    pub(crate) plans: Plans,
     pub(crate) created: u64,
+}
+
+/// What the reminder plans of a ledger are made of, besides each invoice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plans {
+    pub(crate) policy: Policy,
+    pub(crate) calendar: Calendar,
+}
+
+impl Plans {
+    /// The steps to come of an invoice, as if its plan were never paused.
+    pub(crate) fn to_come(self, row: &InvoiceRow) -> impl Iterator<Item = Planned> + use<> {
+        let Self { policy, calendar } = self;
+        let facts = row.due.map(|due| dunning::Facts {
+            sent_on: row.sent_on,
+            due,
+            opening: row.flags.has(InvoiceFlags::OPENING),
+            last: row.last_step,
+        });
+        facts.into_iter().flat_map(move |facts| dunning::to_come(policy, calendar, &facts))
+    }
+
+    /// Whether some step of an invoice's plan went out and none is to come.
+    pub(crate) fn is_exhausted(self, row: &InvoiceRow) -> bool {
+        row.last_step.is_some() && self.to_come(row).next().is_none()
+    }
+
+    /// The next step of an invoice whose plan runs.
+    pub(crate) fn next(self, row: &InvoiceRow) -> Option<Planned> {
+        if row.is_reminded() { self.to_come(row).next() } else { None }
+    }
 }
 
 /// A customer. Texts: id. Details: pairs of kind and sealed bytes.
@@ -63,6 +101,10 @@ pub(crate) struct CustomerRow {
     pub(crate) terms: Option<Terms>,
     /// The first of its balances.
     pub(crate) balance: u32,
+    /// The first of its credit limits.
+    pub(crate) limit: u32,
+    /// The last reminder of all it owes that a person recorded.
+    pub(crate) reminder: Option<ManualReminder>,
     pub(crate) created: u64,
     pub(crate) version: u64,
     /// Its changes, the oldest and the newest.
@@ -78,23 +120,44 @@ pub(crate) struct BalanceRow {
     pub(crate) next: u32,
 }
 
+/// How far a customer may go into debt in a currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitRow {
+    pub(crate) currency: Currency,
+    /// `None`: lifted.
+    pub(crate) limit: Option<i64>,
+    pub(crate) policy: CreditPolicy,
+    /// The customer's next one.
+    pub(crate) next: u32,
+}
+
 /// Flags of an invoice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct InvoiceFlags(u8);
+pub(crate) struct InvoiceFlags(u16);
 
 impl InvoiceFlags {
     /// Its issue date has come, so it counts.
-    pub(crate) const COUNTS: u8 = 1;
-    pub(crate) const CANCELLED: u8 = 2;
-    pub(crate) const DISPUTED: u8 = 4;
+    pub(crate) const COUNTS: u16 = 1;
+    pub(crate) const CANCELLED: u16 = 2;
+    pub(crate) const DISPUTED: u16 = 4;
     /// It was overdue at some time.
-    pub(crate) const EVER_OVERDUE: u8 = 8;
+    pub(crate) const EVER_OVERDUE: u16 = 8;
+    /// It is not issued.
+    pub(crate) const DRAFT: u16 = 16;
+    /// A draft that was given up.
+    pub(crate) const DELETED: u16 = 32;
+    pub(crate) const OPENING: u16 = 64;
+    /// An opening item owing to the customer: money to be used, no claim.
+    pub(crate) const OWING: u16 = 128;
+    /// It is not reminded of any more.
+    pub(crate) const STOPPED: u16 = 256;
 
-    pub(crate) const fn has(self, flag: u8) -> bool {
-        self.0 & flag != 0
+    /// Whether it has one of these.
+    pub(crate) const fn has(self, flags: u16) -> bool {
+        self.0 & flags != 0
     }
 
-    pub(crate) const fn set(&mut self, flag: u8, on: bool) {
+    pub(crate) const fn set(&mut self, flag: u16, on: bool) {
         if on {
             self.0 |= flag;
         } else {
@@ -103,22 +166,78 @@ impl InvoiceFlags {
     }
 }
 
-/// An invoice. Texts: id, number, reference.
+/// An invoice, a draft or an opening item. Texts: id, number, reference, folded words of what it
+/// carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InvoiceRow {
     pub(crate) texts: Block,
     pub(crate) customer: u32,
     pub(crate) currency: Currency,
     pub(crate) total: i64,
-    pub(crate) open: i64,
+    /// What is open; of an opening item owing what is not used; of a draft 0.
+    pub(crate) left: i64,
     pub(crate) credited: i64,
     pub(crate) credit_noted: i64,
-    pub(crate) issue_date: Day,
-    pub(crate) due: DueTerms,
+    pub(crate) paid_before: i64,
+    pub(crate) over_limit: i64,
+    /// `None` only of a draft.
+    pub(crate) issue_date: Option<Day>,
+    /// `None` only of a draft.
+    pub(crate) due: Option<DueTerms>,
     pub(crate) sent_on: Option<Day>,
     pub(crate) flags: InvoiceFlags,
+    pub(crate) planned: Option<PlannedPayment>,
+    pub(crate) last_step: Option<Emitted>,
+    /// The highest level of the reminders that went out or were recorded.
+    pub(crate) level: u8,
+    /// The position of the event that says what it carries.
+    pub(crate) content: u64,
+    /// Of an opening item owing: the newest of its allocations.
+    pub(crate) allocation: u32,
     pub(crate) first: u32,
     pub(crate) last: u32,
+}
+
+impl InvoiceRow {
+    /// What is open.
+    pub(crate) const fn open(&self) -> i64 {
+        if self.flags.has(InvoiceFlags::OWING) { 0 } else { self.left }
+    }
+
+    /// When the claim is due; `None` where there is none: of a draft, of an opening item owing.
+    pub(crate) fn claim_due(&self) -> Option<DueTerms> {
+        self.due.filter(|_| !self.flags.has(InvoiceFlags::DRAFT | InvoiceFlags::OWING))
+    }
+
+    /// Whether it is overdue on a day where something is open.
+    pub(crate) fn is_late(&self, day: Day) -> bool {
+        self.claim_due().is_some_and(|due| due.overdue_from() <= day)
+    }
+
+    /// Whether its reminder plan runs.
+    pub(crate) const fn is_reminded(&self) -> bool {
+        self.open() > 0 && !self.flags.has(InvoiceFlags::STOPPED | InvoiceFlags::DISPUTED)
+    }
+}
+
+/// An opening item was corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CorrectionRow {
+    pub(crate) invoice: u32,
+    pub(crate) position: u64,
+    pub(crate) date: Day,
+    /// When it was due before.
+    pub(crate) before: DueTerms,
+}
+
+/// A reminder of an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReminderRow {
+    /// The step of the plan; `None`: a person recorded it.
+    pub(crate) step: Option<Step>,
+    pub(crate) level: u8,
+    pub(crate) channel: Channel,
+    pub(crate) planned: Day,
 }
 
 /// A payment. Texts: id, reference.
@@ -129,6 +248,7 @@ pub(crate) struct PaymentRow {
     pub(crate) currency: Currency,
     pub(crate) amount: i64,
     pub(crate) unapplied: i64,
+    pub(crate) refunded: i64,
     pub(crate) reversed: i64,
     pub(crate) reversal: Option<ReversalKind>,
     pub(crate) method: Method,
@@ -169,10 +289,22 @@ pub(crate) struct AllocationRow {
 /// What a row of the history says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ChangeKind {
+    /// Item: the customer; also of the next three.
     CustomerCreated,
     CustomerUpdated,
-    /// Amount: the total. Other: the customer.
+    LimitSet,
+    CustomerReminded,
+    /// Other: the customer. Amount: the total.
     InvoiceIssued,
+    /// Other: the customer. Amount: what it claims, or has to be used.
+    OpeningAdded,
+    /// Amount: how much more it claims, or has to be used. Other: the row of the corrections.
+    OpeningCorrected,
+    DraftCreated,
+    DraftUpdated,
+    DraftDeleted,
+    /// Amount: what is above the limit.
+    LimitExceeded,
     InvoiceSent,
     InvoiceDisputed,
     DisputeResolved,
@@ -183,18 +315,31 @@ pub(crate) enum ChangeKind {
     /// Amount: what is open.
     InvoiceReopened,
     InvoiceCancelled,
+    /// Amount: what will be paid. Other: the number of the day.
+    PaymentPlanned,
+    PlanCancelled,
+    PlanCleared,
+    PlanLapsed,
+    /// Amount: what was open. Other: the row of the reminders; also of the next.
+    ReminderEmitted,
+    ReminderRecorded,
+    RemindersStopped,
     /// Other: the customer.
     PaymentRecorded,
     /// Other: the code of the [`ReversalKind`].
     PaymentReversed,
+    PaymentRefunded,
     /// Other: the invoice.
     CreditNoteIssued,
-    /// Item: the invoice; also of the next three. Other: the payment.
+    /// Item: the invoice; also of the next five. Other: the payment.
     PaymentAllocated,
     PaymentDeallocated,
     /// Other: the credit note.
     CreditAllocated,
     CreditDeallocated,
+    /// Other: the opening item that is used.
+    OpeningAllocated,
+    OpeningDeallocated,
 }
 
 /// A thing that has a history of its own.
@@ -224,8 +369,13 @@ impl Change {
     /// What it is about.
     pub(crate) const fn item(&self) -> Item {
         match self.kind {
-            ChangeKind::CustomerCreated | ChangeKind::CustomerUpdated => Item::Customer(self.item),
-            ChangeKind::PaymentRecorded | ChangeKind::PaymentReversed => Item::Payment(self.item),
+            ChangeKind::CustomerCreated
+            | ChangeKind::CustomerUpdated
+            | ChangeKind::LimitSet
+            | ChangeKind::CustomerReminded => Item::Customer(self.item),
+            ChangeKind::PaymentRecorded
+            | ChangeKind::PaymentReversed
+            | ChangeKind::PaymentRefunded => Item::Payment(self.item),
             ChangeKind::CreditNoteIssued => Item::CreditNote(self.item),
             _ => Item::Invoice(self.item),
         }
@@ -234,10 +384,12 @@ impl Change {
     /// What else it is about.
     pub(crate) const fn other(&self) -> Option<Item> {
         match self.kind {
-            ChangeKind::InvoiceIssued | ChangeKind::PaymentRecorded => {
+            ChangeKind::InvoiceIssued | ChangeKind::OpeningAdded | ChangeKind::PaymentRecorded => {
                 Some(Item::Customer(self.other))
             }
-            ChangeKind::CreditNoteIssued => Some(Item::Invoice(self.other)),
+            ChangeKind::CreditNoteIssued
+            | ChangeKind::OpeningAllocated
+            | ChangeKind::OpeningDeallocated => Some(Item::Invoice(self.other)),
             ChangeKind::PaymentAllocated | ChangeKind::PaymentDeallocated => {
                 Some(Item::Payment(self.other))
             }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use encours_domain::calendar::Calendar;
 use encours_domain::details::{DetailKind, Secret};
+use encours_domain::dunning::Policy;
 use encours_domain::event::{
     Allocated, ClockCreated, CreditNoteIssued, CustomerCreated, DayOpened, Deallocated, Event,
     InvoiceContent, InvoiceIssued, InvoiceOverdue, LedgerCreated, LogCreated, Method,
@@ -79,6 +81,8 @@ impl Book {
             terms: Terms::DEFAULT,
             invoice_pattern: "FA-{seq:5}".into(),
             credit_note_pattern: "AV-{seq:5}".into(),
+            calendar: Calendar::France,
+            reminders: Policy::ThreeCases,
         });
         book
     }

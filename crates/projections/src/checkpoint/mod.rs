@@ -36,7 +36,7 @@ pub(crate) use thread::{Checkpointer, Trigger};
 pub(crate) const PAGE_MAX: usize = 4_096;
 /// The folder of this version of the read model, below the views' folder. A change of rows or
 /// tables needs a new one.
-const FOLDER: &str = "v1";
+const FOLDER: &str = "v2";
 
 /// All tables at the end of a frame. A clone shares the pages.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Loads the newest checkpoint from the views' folder of a data folder. Never fails: what cannot
-    /// be used is set aside as `.damaged-v1`, of which one is kept, and the log is folded anew.
+    /// be used is set aside as `.damaged-v2`, of which one is kept, and the log is folded anew.
     /// Blocks for as long as reading takes.
     #[must_use]
     pub fn load(views: &Path) -> Self {

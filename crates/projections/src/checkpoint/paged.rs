@@ -115,6 +115,9 @@ tables!(Tables {
     5 credit_notes,
     6 allocations,
     7 history,
+    8 limits,
+    9 corrections,
+    10 reminders,
 });
 
 impl Snapshot {

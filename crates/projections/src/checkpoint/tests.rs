@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use encours_domain::balance::Balance;
-use encours_domain::event::{Method, ReversalKind};
+use encours_domain::calendar::Calendar;
+use encours_domain::dunning::{Channel, Emitted, Policy, Step};
+use encours_domain::event::{CreditPolicy, Method, ReversalKind};
+use encours_domain::state::{ManualReminder, PlannedPayment};
 use encours_domain::terms::{DueTerms, Terms};
 use encours_domain::{Day, Position};
 use encours_log::EventLog as _;
@@ -17,13 +20,14 @@ use crate::digest::Digest;
 use crate::heap::{Block, HEAP_PAGE, Heap};
 use crate::model::Model;
 use crate::rows::{
-    AllocationRow, BalanceRow, Change, ChangeKind, ClockRow, CreditNoteRow, CustomerRow, DayRow,
-    InvoiceFlags, InvoiceRow, LedgerRow, PaymentRow,
+    AllocationRow, BalanceRow, Change, ChangeKind, ClockRow, CorrectionRow, CreditNoteRow,
+    CustomerRow, DayRow, InvoiceFlags, InvoiceRow, LedgerRow, LimitRow, PaymentRow, Plans,
+    ReminderRow,
 };
 use crate::testing::{Book, LOG, Random, currency, random_book, seeds};
 
 fn folder(dir: &TempDir) -> PathBuf {
-    dir.path().join("views").join("v1")
+    dir.path().join("views").join("v2")
 }
 
 fn snapshot(model: &Model) -> Snapshot {
@@ -73,9 +77,11 @@ fn the_fullest_page_of_every_table_fits() {
     let most = i64::MIN;
     let balance = Balance {
         currency: eur,
+        opening: most,
         invoiced: most,
         credited: most,
         collected: most,
+        refunded: most,
         outstanding: most,
         overdue: most,
         unapplied: most,
@@ -90,7 +96,8 @@ fn the_fullest_page_of_every_table_fits() {
         target: far,
     });
     fits::<crate::rows::Days>(DayRow { position: n, clock: no, day: far });
-    let ledger = LedgerRow { texts, currency: eur, clock: no, terms, created: n };
+    let plans = Plans { policy: Policy::None, calendar: Calendar::Weekdays };
+    let ledger = LedgerRow { texts, currency: eur, clock: no, terms, plans, created: n };
     fits::<crate::rows::Ledgers>(ledger);
     fits::<crate::rows::Customers>(CustomerRow {
         texts,
@@ -98,28 +105,53 @@ fn the_fullest_page_of_every_table_fits() {
         currency: Some(eur),
         terms: Some(terms),
         balance: no,
+        limit: no,
+        reminder: Some(ManualReminder { level: u8::MAX, date: far }),
         created: n,
         version: n,
         first: no,
         last: no,
     });
     fits::<crate::rows::Balances>(BalanceRow { balance, next: no });
+    fits::<crate::rows::Limits>(LimitRow {
+        currency: eur,
+        limit: Some(most),
+        policy: CreditPolicy::Refuse,
+        next: no,
+    });
     let mut flags = InvoiceFlags::default();
-    flags.set(u8::MAX, true);
+    flags.set(u16::MAX, true);
+    let due = DueTerms { date: far, grace_days: u8::MAX };
+    let step = Step::Overdue(u8::MAX);
     fits::<crate::rows::Invoices>(InvoiceRow {
         texts,
         customer: no,
         currency: eur,
         total: most,
-        open: most,
+        left: most,
         credited: most,
         credit_noted: most,
-        issue_date: far,
-        due: DueTerms { date: far, grace_days: u8::MAX },
+        paid_before: most,
+        over_limit: most,
+        issue_date: Some(far),
+        due: Some(due),
         sent_on: Some(far),
         flags,
+        planned: Some(PlannedPayment { amount: most, remaining: most, date: far }),
+        last_step: Some(Emitted { step, planned: far, date: far }),
+        level: u8::MAX,
+        content: n,
+        allocation: no,
         first: no,
         last: no,
+    });
+    let correction = CorrectionRow { invoice: no, position: n, date: far, before: due };
+    fits::<crate::rows::Corrections>(correction);
+    fits::<crate::rows::Reminders>(ReminderRow {
+        step: Some(step),
+        level: u8::MAX,
+        channel: Channel::Phone,
+        planned: far,
     });
     fits::<crate::rows::Payments>(PaymentRow {
         texts,
@@ -127,6 +159,7 @@ fn the_fullest_page_of_every_table_fits() {
         currency: eur,
         amount: most,
         unapplied: most,
+        refunded: most,
         reversed: most,
         reversal: Some(ReversalKind::Chargeback),
         method: Method::Other,
@@ -149,7 +182,7 @@ fn the_fullest_page_of_every_table_fits() {
     });
     let (invoice, amount, date) = (no, most, far);
     fits::<crate::rows::Allocations>(AllocationRow { invoice, amount, date, next: no });
-    let kind = ChangeKind::CreditDeallocated;
+    let kind = ChangeKind::OpeningDeallocated;
     fits::<crate::rows::History>(Change { position: n, amount, item: no, other: no, date, kind });
 }
 
@@ -253,7 +286,7 @@ fn the_checkpoint_of_another_log_is_refused() {
     assert!(read.health().rebuilt.unwrap().contains("another log"));
     assert_eq!(read.digest(), other.read().digest());
     read.stop();
-    assert!(views.join(".damaged-v1").exists());
+    assert!(views.join(".damaged-v2").exists());
     // The next start finds the checkpoint of this log.
     let read = other.read_from(Some(Checkpoint::load(&views)));
     assert_eq!(read.health().rebuilt, None);
@@ -296,7 +329,7 @@ fn a_flipped_bit_never_gives_other_figures() {
     let (mut found, mut harmless, mut older) = (0, 0, 0);
     for seed in seeds(150) {
         let mut random = Random::new(seed);
-        let damaged = dir.path().join(format!("{seed}")).join("v1");
+        let damaged = dir.path().join(format!("{seed}")).join("v2");
         copy(&folder, &damaged);
         let files = files(&damaged);
         let file = &files[usize::try_from(random.below(files.len() as u64)).unwrap()];
@@ -451,7 +484,7 @@ fn a_database_in_use_is_left_alone() {
     let holder = open(&folder);
     let checkpoint = Checkpoint::load(folder.parent().unwrap());
     assert!(checkpoint.loaded.is_none() && checkpoint.refused.is_some());
-    assert!(folder.exists() && !folder.with_file_name(".damaged-v1").exists());
+    assert!(folder.exists() && !folder.with_file_name(".damaged-v2").exists());
     drop(holder);
     assert!(Checkpoint::load(folder.parent().unwrap()).known().is_some());
 }

@@ -1,6 +1,8 @@
 //! The history, and what its rows do to the current ones once their date has come.
 
 use encours_domain::balance::Balance;
+use encours_domain::dunning::Emitted;
+use encours_domain::state::PlannedPayment;
 use encours_domain::{Currency, Day};
 
 use super::known;
@@ -29,7 +31,7 @@ impl Ledger {
             }
         }
         if change.date > self.today {
-            self.index.waiting.entry(change.date).or_default().push(row);
+            self.index.wait(&self.tables, row, &change);
             return Ok(());
         }
         self.effect(&change)
@@ -50,18 +52,18 @@ impl Ledger {
     pub(super) fn open_day(&mut self, day: Day) -> Result<(), FoldError> {
         let before = self.today;
         self.today = day;
-        while let Some(entry) = self.index.overdue_from.first_entry()
-            && *entry.key() <= day
+        while let Some((from, no)) = self.index.overdue_from.first().copied()
+            && from <= day
         {
-            for no in entry.remove() {
-                self.becomes_overdue(no, before)?;
-            }
+            self.index.overdue_from.pop_first();
+            self.becomes_overdue(no, before)?;
         }
         while let Some(entry) = self.index.waiting.first_entry()
             && *entry.key() <= day
         {
             for row in entry.remove() {
                 let change = *known(self.tables.history.get(row), "history row", row)?;
+                self.index.waited(&self.tables, &change);
                 self.effect(&change)?;
             }
         }
@@ -70,12 +72,12 @@ impl Ledger {
 
     fn becomes_overdue(&mut self, no: u32, before: Day) -> Result<(), FoldError> {
         let row = *known(self.tables.invoices.get(no), "invoice", no)?;
-        if !row.flags.has(InvoiceFlags::COUNTS) || row.open == 0 {
+        if !row.flags.has(InvoiceFlags::COUNTS) || row.open() == 0 {
             return Ok(());
         }
         self.index.counts.invoice(Some((&row, before)), Some((&row, self.today)));
         let zero = Balance::zero(row.currency);
-        self.add(row.customer, &Balance { overdue: row.open, ..zero })
+        self.add(row.customer, &Balance { overdue: row.open(), ..zero })
     }
 
     /// What a row of the history does to the current rows.
@@ -84,41 +86,18 @@ impl Ledger {
         match change.kind {
             ChangeKind::CustomerCreated
             | ChangeKind::CustomerUpdated
+            | ChangeKind::LimitSet
+            | ChangeKind::CustomerReminded
+            | ChangeKind::DraftCreated
+            | ChangeKind::DraftUpdated
+            | ChangeKind::DraftDeleted
             | ChangeKind::InvoiceDue
             | ChangeKind::InvoicePaid => Ok(()),
-            ChangeKind::InvoiceIssued => self.count_invoice(change.item),
-            ChangeKind::InvoiceSent => self.change_invoice(change.item, |row| {
-                row.sent_on = row.sent_on.or(Some(change.date));
-            }),
-            ChangeKind::InvoiceDisputed => self.flag(change.item, InvoiceFlags::DISPUTED, true),
-            ChangeKind::DisputeResolved => self.flag(change.item, InvoiceFlags::DISPUTED, false),
-            ChangeKind::InvoiceOverdue => self.flag(change.item, InvoiceFlags::EVER_OVERDUE, true),
-            // WHY: a de-allocation recorded later may take effect before the cancellation does.
-            ChangeKind::InvoiceCancelled => self.change_invoice(change.item, |row| {
-                row.flags.set(InvoiceFlags::CANCELLED, row.open == 0);
-            }),
-            // WHY: a reopening dated later than a cancellation recorded after it takes effect when
-            // nothing is open any more.
-            ChangeKind::InvoiceReopened => self.change_invoice(change.item, |row| {
-                row.flags.set(
-                    InvoiceFlags::CANCELLED,
-                    row.open == 0 && row.flags.has(InvoiceFlags::CANCELLED),
-                );
-            }),
-            ChangeKind::PaymentRecorded => {
-                let row = known(self.tables.payments.get(change.item), "payment", change.item)?;
-                let (customer, zero) = (row.customer, Balance::zero(row.currency));
-                self.add(customer, &Balance { collected: amount, unapplied: amount, ..zero })
-            }
-            ChangeKind::PaymentReversed => {
-                let row = self.tables.payments.get_mut(change.item);
-                let row = known(row, "payment", change.item)?;
-                row.unapplied -= amount;
-                row.reversed += amount;
-                row.reversal = Some(reversal_kind(change.other));
-                let (customer, zero) = (row.customer, Balance::zero(row.currency));
-                self.add(customer, &Balance { collected: -amount, unapplied: -amount, ..zero })
-            }
+            ChangeKind::InvoiceIssued | ChangeKind::OpeningAdded => self.count_item(change.item),
+            ChangeKind::OpeningCorrected => self.correct(change.item, amount),
+            ChangeKind::PaymentRecorded
+            | ChangeKind::PaymentReversed
+            | ChangeKind::PaymentRefunded => self.payment_effect(change),
             ChangeKind::CreditNoteIssued => {
                 let row = self.tables.credit_notes.get(change.item);
                 let row = known(row, "credit note", change.item)?;
@@ -128,15 +107,95 @@ impl Ledger {
             }
             ChangeKind::PaymentAllocated => self.allocate(change, Item::Payment(change.other)),
             ChangeKind::CreditAllocated => self.allocate(change, Item::CreditNote(change.other)),
+            ChangeKind::OpeningAllocated => self.allocate(change, Item::Invoice(change.other)),
             ChangeKind::PaymentDeallocated => self.deallocate(change, Item::Payment(change.other)),
             ChangeKind::CreditDeallocated => {
                 self.deallocate(change, Item::CreditNote(change.other))
             }
+            ChangeKind::OpeningDeallocated => self.deallocate(change, Item::Invoice(change.other)),
+            ChangeKind::LimitExceeded
+            | ChangeKind::InvoiceSent
+            | ChangeKind::InvoiceDisputed
+            | ChangeKind::DisputeResolved
+            | ChangeKind::InvoiceOverdue
+            | ChangeKind::InvoiceReopened
+            | ChangeKind::InvoiceCancelled
+            | ChangeKind::PaymentPlanned
+            | ChangeKind::PlanCancelled
+            | ChangeKind::PlanCleared
+            | ChangeKind::PlanLapsed
+            | ChangeKind::ReminderEmitted
+            | ChangeKind::ReminderRecorded
+            | ChangeKind::RemindersStopped => self.invoice_effect(change),
         }
     }
 
-    /// Changes an invoice and keeps the counts of headlines in step.
-    fn change_invoice(
+    /// What a row of the history that moves no money does to its invoice.
+    fn invoice_effect(&mut self, change: &Change) -> Result<(), FoldError> {
+        let reminder = match change.kind {
+            ChangeKind::ReminderEmitted | ChangeKind::ReminderRecorded => {
+                let row = self.tables.reminders.get(change.other);
+                Some(*known(row, "reminder", change.other)?)
+            }
+            _ => None,
+        };
+        self.change_invoice(change.item, |row| match change.kind {
+            ChangeKind::LimitExceeded => row.over_limit = change.amount,
+            ChangeKind::InvoiceSent => row.sent_on = row.sent_on.or(Some(change.date)),
+            ChangeKind::InvoiceDisputed => row.flags.set(InvoiceFlags::DISPUTED, true),
+            ChangeKind::DisputeResolved => row.flags.set(InvoiceFlags::DISPUTED, false),
+            ChangeKind::InvoiceOverdue => row.flags.set(InvoiceFlags::EVER_OVERDUE, true),
+            // WHY: a de-allocation recorded later may take effect before the cancellation does.
+            ChangeKind::InvoiceCancelled => {
+                row.flags.set(InvoiceFlags::CANCELLED, row.left == 0);
+            }
+            // WHY: a reopening dated later than a cancellation recorded after it takes effect when
+            // nothing is open any more.
+            ChangeKind::InvoiceReopened => {
+                let cancelled = row.left == 0 && row.flags.has(InvoiceFlags::CANCELLED);
+                row.flags.set(InvoiceFlags::CANCELLED, cancelled);
+            }
+            ChangeKind::PaymentPlanned => {
+                let (amount, remaining) = (change.amount, change.amount);
+                row.planned = Day::from_number(change.other.cast_signed())
+                    .map(|date| PlannedPayment { amount, remaining, date });
+            }
+            ChangeKind::PlanCancelled | ChangeKind::PlanCleared | ChangeKind::PlanLapsed => {
+                row.planned = None;
+            }
+            ChangeKind::RemindersStopped => row.flags.set(InvoiceFlags::STOPPED, true),
+            _ => {
+                let Some(reminder) = reminder else { return };
+                row.level = row.level.max(reminder.level);
+                let emitted = |step| Emitted { step, planned: reminder.planned, date: change.date };
+                row.last_step = reminder.step.map(emitted).or(row.last_step);
+            }
+        })
+    }
+
+    fn payment_effect(&mut self, change: &Change) -> Result<(), FoldError> {
+        let amount = change.amount;
+        let row = known(self.tables.payments.get_mut(change.item), "payment", change.item)?;
+        let (customer, zero) = (row.customer, Balance::zero(row.currency));
+        let balance = match change.kind {
+            ChangeKind::PaymentReversed => {
+                row.unapplied -= amount;
+                row.reversed += amount;
+                row.reversal = Some(reversal_kind(change.other));
+                Balance { collected: -amount, unapplied: -amount, ..zero }
+            }
+            ChangeKind::PaymentRefunded => {
+                row.unapplied -= amount;
+                row.refunded += amount;
+                Balance { refunded: amount, unapplied: -amount, ..zero }
+            }
+            _ => Balance { collected: amount, unapplied: amount, ..zero },
+        };
+        self.add(customer, &balance)
+    }
+
+    /// Changes an invoice and keeps the indexes in step.
+    pub(super) fn change_invoice(
         &mut self,
         no: u32,
         change: impl FnOnce(&mut InvoiceRow),
@@ -144,59 +203,80 @@ impl Ledger {
         let row = known(self.tables.invoices.get_mut(no), "invoice", no)?;
         let before = *row;
         change(row);
-        if before.flags.has(InvoiceFlags::COUNTS) {
-            let today = self.today;
-            self.index.counts.invoice(Some((&before, today)), Some((row, today)));
-        }
+        let today = self.today;
+        self.index.change(no, Some((&before, today)), Some((row, today)));
         Ok(())
     }
 
-    fn flag(&mut self, no: u32, flag: u8, on: bool) -> Result<(), FoldError> {
-        self.change_invoice(no, |row| row.flags.set(flag, on))
-    }
-
-    fn count_invoice(&mut self, no: u32) -> Result<(), FoldError> {
-        let row = known(self.tables.invoices.get_mut(no), "invoice", no)?;
-        row.flags.set(InvoiceFlags::COUNTS, true);
-        let row = *row;
-        self.index.counts.invoice(None, Some((&row, self.today)));
-        let balance = Balance {
-            invoiced: row.total,
-            outstanding: row.open,
-            overdue: self.overdue(&row, row.open),
-            ..Balance::zero(row.currency)
+    /// The day of an invoice or opening item has come.
+    fn count_item(&mut self, no: u32) -> Result<(), FoldError> {
+        self.change_invoice(no, |row| row.flags.set(InvoiceFlags::COUNTS, true))?;
+        let row = *known(self.tables.invoices.get(no), "invoice", no)?;
+        let claim = self.claim(&row, row.left);
+        let balance = if row.flags.has(InvoiceFlags::OPENING) {
+            Balance { opening: claim.net(), ..claim }
+        } else {
+            Balance { invoiced: row.total, ..claim }
         };
         self.add(row.customer, &balance)
     }
 
-    /// The part of `open` that is overdue today: all or nothing.
-    fn overdue(&self, row: &InvoiceRow, open: i64) -> i64 {
-        if row.due.overdue_from() <= self.today { open } else { 0 }
+    /// An opening item claims more from here on (or less, where negative).
+    fn correct(&mut self, no: u32, amount: i64) -> Result<(), FoldError> {
+        self.change_invoice(no, |row| row.left += amount)?;
+        let row = *known(self.tables.invoices.get(no), "invoice", no)?;
+        let claim = self.claim(&row, amount);
+        self.add(row.customer, &Balance { opening: claim.net(), ..claim })
     }
 
-    /// What a source has unapplied, and the newest of its allocations.
-    fn source(&mut self, source: Item) -> Result<(&mut i64, &mut u32), FoldError> {
+    /// What `amount` more of an item is to its customer's balance.
+    fn claim(&self, row: &InvoiceRow, amount: i64) -> Balance {
+        let zero = Balance::zero(row.currency);
+        if row.flags.has(InvoiceFlags::OWING) {
+            Balance { unapplied: amount, ..zero }
+        } else {
+            let overdue = if row.is_late(self.today) { amount } else { 0 };
+            Balance { outstanding: amount, overdue, ..zero }
+        }
+    }
+
+    /// The newest allocation of a source.
+    fn newest(&mut self, source: Item) -> Result<&mut u32, FoldError> {
         match source {
             Item::Payment(no) => {
-                let row = known(self.tables.payments.get_mut(no), "payment", no)?;
-                Ok((&mut row.unapplied, &mut row.allocation))
+                Ok(&mut known(self.tables.payments.get_mut(no), "payment", no)?.allocation)
             }
             Item::CreditNote(no) => {
-                let row = known(self.tables.credit_notes.get_mut(no), "credit note", no)?;
-                Ok((&mut row.unapplied, &mut row.allocation))
+                Ok(&mut known(self.tables.credit_notes.get_mut(no), "credit note", no)?.allocation)
             }
-            Item::Customer(number) | Item::Invoice(number) => {
-                Err(FoldError::Unknown { what: "source", number })
+            Item::Invoice(no) => {
+                Ok(&mut known(self.tables.invoices.get_mut(no), "opening item", no)?.allocation)
             }
+            Item::Customer(number) => Err(FoldError::Unknown { what: "source", number }),
         }
+    }
+
+    /// Takes `amount` out of a source (or puts it back, where negative).
+    fn spend(&mut self, source: Item, amount: i64) -> Result<(), FoldError> {
+        match source {
+            Item::Payment(no) => {
+                known(self.tables.payments.get_mut(no), "payment", no)?.unapplied -= amount;
+            }
+            Item::CreditNote(no) => {
+                let row = self.tables.credit_notes.get_mut(no);
+                known(row, "credit note", no)?.unapplied -= amount;
+            }
+            Item::Invoice(no) => self.change_invoice(no, |row| row.left -= amount)?,
+            Item::Customer(number) => return Err(FoldError::Unknown { what: "source", number }),
+        }
+        Ok(())
     }
 
     fn allocate(&mut self, change: &Change, source: Item) -> Result<(), FoldError> {
         let free = self.index.free.pop();
         let row = free.unwrap_or(self.tables.allocations.len());
-        let (unapplied, newest) = self.source(source)?;
-        *unapplied -= change.amount;
-        let next = std::mem::replace(newest, row);
+        self.spend(source, change.amount)?;
+        let next = std::mem::replace(self.newest(source)?, row);
         let allocation =
             AllocationRow { invoice: change.item, amount: change.amount, date: change.date, next };
         match self.tables.allocations.get_mut(row) {
@@ -210,15 +290,14 @@ impl Ledger {
 
     fn deallocate(&mut self, change: &Change, source: Item) -> Result<(), FoldError> {
         self.take_off(change, source)?;
-        let (unapplied, _) = self.source(source)?;
-        *unapplied += change.amount;
+        self.spend(source, -change.amount)?;
         self.settle(change.item, source, -change.amount)
     }
 
     /// Takes an amount off the newest allocations of a source to an invoice, as the writer does.
     fn take_off(&mut self, change: &Change, source: Item) -> Result<(), FoldError> {
         let mut left = change.amount;
-        let mut at = *self.source(source)?.1;
+        let mut at = *self.newest(source)?;
         let mut before = NONE;
         while left > 0 {
             let Some(row) = self.tables.allocations.get(at).copied() else {
@@ -234,7 +313,7 @@ impl Ledger {
             if part > 0 && part == row.amount {
                 match self.tables.allocations.get_mut(before) {
                     Some(before) => before.next = row.next,
-                    None => *self.source(source)?.1 = row.next,
+                    None => *self.newest(source)? = row.next,
                 }
                 self.index.free.push(at);
             } else {
@@ -248,23 +327,18 @@ impl Ledger {
     /// `amount` of an invoice is settled by a source (or is open again, where negative).
     fn settle(&mut self, invoice: u32, source: Item, amount: i64) -> Result<(), FoldError> {
         self.change_invoice(invoice, |row| {
-            row.open -= amount;
-            if matches!(source, Item::CreditNote(_)) {
+            row.left -= amount;
+            if matches!(source, Item::CreditNote(_) | Item::Invoice(_)) {
                 row.credited += amount;
             }
         })?;
         let row = known(self.tables.invoices.get(invoice), "invoice", invoice)?;
-        let balance = Balance {
-            outstanding: -amount,
-            overdue: -self.overdue(row, amount),
-            unapplied: -amount,
-            ..Balance::zero(row.currency)
-        };
-        self.add(row.customer, &balance)
+        let claim = self.claim(row, -amount);
+        self.add(row.customer, &Balance { unapplied: -amount, ..claim })
     }
 
     /// Adds to a customer's balance in the currency of `change`, and to the ledger's.
-    fn add(&mut self, customer: u32, change: &Balance) -> Result<(), FoldError> {
+    pub(super) fn add(&mut self, customer: u32, change: &Balance) -> Result<(), FoldError> {
         let row = known(self.tables.customers.get(customer), "customer", customer)?;
         let first = row.balance;
         let before = self.tables.status(first);
@@ -274,9 +348,11 @@ impl Ledger {
         };
         let row = known(self.tables.balances.get_mut(at), "balance", at)?;
         let balance = &mut row.balance;
+        balance.opening += change.opening;
         balance.invoiced += change.invoiced;
         balance.credited += change.credited;
         balance.collected += change.collected;
+        balance.refunded += change.refunded;
         balance.outstanding += change.outstanding;
         balance.overdue += change.overdue;
         balance.unapplied += change.unapplied;

@@ -6,19 +6,24 @@
 //! changed, so that an event that does not fit leaves the model as it was.
 
 mod create;
+mod customers;
 mod effect;
+mod items;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use create::read_details;
+pub(crate) use customers::read_details;
 use encours_domain::{ClockNo, Day, Event, Position};
 
 use crate::error::FoldError;
+use crate::index::Index;
 use crate::model::{Ledger, Model};
-use crate::rows::{Change, ChangeKind, ClockRow, DayRow, LedgerRow, NONE, reversal_code};
-use crate::tables::{Index, Tables};
-use encours_domain::event::{ClockCreated, LedgerCreated};
-use encours_domain::number::Source;
+use crate::rows::{
+    Change, ChangeKind, ClockRow, DayRow, LedgerRow, NONE, Plans, ReminderRow, reversal_code,
+};
+use crate::tables::Tables;
+use encours_domain::event::{Allocated, ClockCreated, Deallocated, LedgerCreated};
+use encours_domain::number::{InvoiceNo, Source};
 
 pub(crate) fn known<T>(row: Option<T>, what: &'static str, number: u32) -> Result<T, FoldError> {
     row.ok_or(FoldError::Unknown { what, number })
@@ -83,33 +88,88 @@ impl Model {
         let today = known(self.root.clocks.get(e.clock.0), "clock", e.clock.0)?.today;
         let texts = [e.id.as_str(), &e.name, &e.invoice_pattern, &e.credit_note_pattern];
         let texts = self.root.heap.put(&texts.map(str::as_bytes)).ok_or(FoldError::NoRoom)?;
+        let plans = Plans { policy: e.reminders, calendar: e.calendar };
         self.root.ledgers.push(LedgerRow {
             texts,
             currency: e.currency,
             clock: e.clock.0,
             terms: e.terms,
+            plans,
             created: position.0,
         });
         self.ledger_ids.insert(e.id.as_str().into(), e.ledger.0);
         let (tables, index) = (Tables::default(), Index::default());
-        self.ledgers.push(Ledger { clock: e.clock.0, today, tables, index });
+        self.ledgers.push(Ledger { clock: e.clock.0, today, plans, tables, index });
         Ok(())
     }
 }
 
 impl Ledger {
     fn fold(&mut self, position: Position, event: &Event) -> Result<(), FoldError> {
-        let invoice =
-            |no: encours_domain::InvoiceNo, kind, date, amount| (no.0, kind, date, amount, NONE);
-        let (item, kind, date, amount, other) = match event {
-            Event::CustomerCreated(e) => return self.create_customer(position, e),
-            Event::CustomerUpdated(e) => return self.update_customer(position, e),
-            Event::InvoiceIssued(e) => return self.issue_invoice(position, e),
-            Event::PaymentRecorded(e) => return self.record_payment(position, e),
-            Event::CreditNoteIssued(e) => return self.issue_credit_note(position, e),
+        match event {
+            Event::CustomerCreated(e) => self.create_customer(position, e),
+            Event::CustomerUpdated(e) => self.update_customer(position, e),
+            Event::CreditLimitSet(e) => self.set_limit(position, e),
+            Event::CustomerReminderRecorded(e) => self.remind_customer(position, e),
+            Event::DraftCreated(e) => self.create_draft(position, e),
+            Event::DraftUpdated(e) => self.update_draft(position, e),
+            Event::DraftDeleted(e) => self.delete_draft(position, e),
+            Event::InvoiceIssued(e) => self.issue_invoice(position, e),
+            Event::OpeningItemAdded(e) => self.add_opening_item(position, e),
+            Event::OpeningItemCorrected(e) => self.correct_opening_item(position, e),
+            Event::PaymentRecorded(e) => self.record_payment(position, e),
+            Event::CreditNoteIssued(e) => self.issue_credit_note(position, e),
+            Event::Allocated(e) => self.fold_allocated(position, e),
+            Event::Deallocated(e) => self.fold_deallocated(position, e),
+            Event::ReminderEmitted(e) => {
+                let (step, level, channel, planned) = (Some(e.step), e.level, e.channel, e.planned);
+                let reminder = ReminderRow { step, level, channel, planned };
+                self.remind(position, e.invoice, reminder, e.date, e.open)
+            }
+            Event::ReminderRecorded(e) => {
+                let (level, channel, planned) = (e.level, e.channel, e.date);
+                let reminder = ReminderRow { step: None, level, channel, planned };
+                self.remind(position, e.invoice, reminder, e.date, 0)
+            }
+            _ => match self.plain(event) {
+                Some(change) => self.record(Change { position: position.0, ..change }),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// The row of the history that an event makes which does nothing besides; its position is left
+    /// out.
+    fn plain(&self, event: &Event) -> Option<Change> {
+        let about = |item: u32, kind, date, amount, other| {
+            Some(Change { position: 0, amount, item, other, date, kind })
+        };
+        let invoice = |no: InvoiceNo, kind, date, amount| about(no.0, kind, date, amount, NONE);
+        match event {
             Event::PaymentReversed(e) => {
                 let kind = ChangeKind::PaymentReversed;
-                (e.payment.0, kind, e.date, e.amount, reversal_code(e.kind))
+                about(e.payment.0, kind, e.date, e.amount, reversal_code(e.kind))
+            }
+            Event::PaymentRefunded(e) => {
+                about(e.payment.0, ChangeKind::PaymentRefunded, e.date, e.amount, NONE)
+            }
+            Event::PaymentPlanned(e) => {
+                let day = e.planned_for.number().cast_unsigned();
+                about(e.invoice.0, ChangeKind::PaymentPlanned, e.date, e.amount, day)
+            }
+            Event::PlannedPaymentCancelled(e) => {
+                invoice(e.invoice, ChangeKind::PlanCancelled, e.date, 0)
+            }
+            Event::PlannedPaymentCleared(e) => {
+                invoice(e.invoice, ChangeKind::PlanCleared, e.date, 0)
+            }
+            Event::PlannedPaymentLapsed(e) => invoice(e.invoice, ChangeKind::PlanLapsed, e.date, 0),
+            Event::CreditLimitExceeded(e) => {
+                let above = e.exposure.saturating_sub(e.limit);
+                invoice(e.invoice, ChangeKind::LimitExceeded, self.today, above)
+            }
+            Event::RemindersStopped(e) => {
+                invoice(e.invoice, ChangeKind::RemindersStopped, e.date, 0)
             }
             Event::InvoiceSent(e) => invoice(e.invoice, ChangeKind::InvoiceSent, e.date, 0),
             Event::InvoiceDisputed(e) => invoice(e.invoice, ChangeKind::InvoiceDisputed, e.date, 0),
@@ -125,28 +185,64 @@ impl Ledger {
             Event::InvoiceCancelled(e) => {
                 invoice(e.invoice, ChangeKind::InvoiceCancelled, e.date, 0)
             }
-            Event::Allocated(e) => {
-                let (kind, source) = match e.source {
-                    Source::Payment(no) => (ChangeKind::PaymentAllocated, no.0),
-                    Source::CreditNote(no) => (ChangeKind::CreditAllocated, no.0),
-                };
-                (e.invoice.0, kind, e.date, e.amount, source)
-            }
-            Event::Deallocated(e) => {
-                let (kind, source) = match e.source {
-                    Source::Payment(no) => (ChangeKind::PaymentDeallocated, no.0),
-                    Source::CreditNote(no) => (ChangeKind::CreditDeallocated, no.0),
-                };
-                (e.invoice.0, kind, e.date, e.amount, source)
-            }
-            Event::LogCreated(_)
-            | Event::WriterOpened(_)
-            | Event::ClockCreated(_)
-            | Event::ClockAdvanced(_)
-            | Event::DayOpened(_)
-            | Event::DayFinished(_)
-            | Event::LedgerCreated(_) => return Ok(()),
+            // The others are folded by functions of their own, or belong to no ledger.
+            _ => None,
+        }
+    }
+
+    fn fold_allocated(&mut self, position: Position, e: &Allocated) -> Result<(), FoldError> {
+        let (kind, other) = match e.source {
+            Source::Payment(no) => (ChangeKind::PaymentAllocated, no.0),
+            Source::CreditNote(no) => (ChangeKind::CreditAllocated, no.0),
+            Source::Opening(no) => (ChangeKind::OpeningAllocated, no.0),
         };
-        self.record(Change { position: position.0, amount, item, other, date, kind })
+        let (item, position) = (e.invoice.0, position.0);
+        let change = Change { position, amount: e.amount, item, other, date: e.date, kind };
+        self.record(change)?;
+        self.pay_planned(item, e.source, e.amount)
+    }
+
+    fn fold_deallocated(&mut self, position: Position, e: &Deallocated) -> Result<(), FoldError> {
+        let (kind, other) = match e.source {
+            Source::Payment(no) => (ChangeKind::PaymentDeallocated, no.0),
+            Source::CreditNote(no) => (ChangeKind::CreditDeallocated, no.0),
+            Source::Opening(no) => (ChangeKind::OpeningDeallocated, no.0),
+        };
+        let (item, position) = (e.invoice.0, position.0);
+        let change = Change { position, amount: e.amount, item, other, date: e.date, kind };
+        self.record(change)?;
+        self.pay_planned(item, e.source, -e.amount)
+    }
+
+    /// Part of what was planned came (or went, where negative).
+    ///
+    /// WHY at once, whatever the date: a plan is kept or not by what is known, and the writer
+    /// clears it so.
+    fn pay_planned(&mut self, no: u32, source: Source, amount: i64) -> Result<(), FoldError> {
+        let row = known(self.tables.invoices.get(no), "invoice", no)?;
+        if row.planned.is_none() || !matches!(source, Source::Payment(_)) {
+            return Ok(());
+        }
+        self.change_invoice(no, |row| {
+            if let Some(planned) = &mut row.planned {
+                planned.remaining = (planned.remaining - amount).clamp(0, planned.amount);
+            }
+        })
+    }
+
+    fn remind(
+        &mut self,
+        position: Position,
+        no: InvoiceNo,
+        reminder: ReminderRow,
+        date: Day,
+        open: i64,
+    ) -> Result<(), FoldError> {
+        let emitted = reminder.step.is_some();
+        let kind = if emitted { ChangeKind::ReminderEmitted } else { ChangeKind::ReminderRecorded };
+        known(self.tables.invoices.get(no.0), "invoice", no.0)?;
+        let other = self.tables.reminders.push(reminder);
+        let (position, amount, item) = (position.0, open, no.0);
+        self.record(Change { position, amount, item, other, date, kind })
     }
 }

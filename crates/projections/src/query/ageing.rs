@@ -1,9 +1,11 @@
 //! Ageing: what is open by how late it is, as of any day and as known at any position.
 
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use encours_domain::number::{CustomerNo, LedgerNo};
 use encours_domain::status::{CustomerFigures, CustomerStatus};
+use encours_domain::terms::DueTerms;
 use encours_domain::{Currency, Day, Id, Position};
 
 use super::past::Past;
@@ -12,7 +14,10 @@ use crate::counts::{CustomerCounts, shown};
 use crate::heap::Heap;
 use crate::model::Ledger;
 use crate::read_model::ReadModel;
-use crate::rows::{Change, ChangeKind, CreditNotes, Customers, History, Invoices, NONE, Payments};
+use crate::rows::{
+    Change, ChangeKind, Corrections, CreditNotes, Customers, History, InvoiceFlags, Invoices, NONE,
+    Payments,
+};
 use crate::tables::partition;
 
 /// What is open, by days after the due date, in minor units. Gross: money and credit that are not
@@ -31,7 +36,7 @@ pub struct AgeingFigures {
     pub d91_120: i64,
     /// More than 120 days late.
     pub d121_plus: i64,
-    /// Payments and credits not allocated; not negative.
+    /// Payments, credits and opening items owing that are not used; not negative.
     pub unapplied: i64,
     /// All that is open less what is unapplied.
     pub balance: i64,
@@ -62,7 +67,7 @@ pub struct Ageing {
     pub rows: Vec<AgeingRow>,
     /// The sum of the rows of each currency, by code.
     pub totals: Vec<(Currency, AgeingFigures)>,
-    /// Invoices with something open.
+    /// Invoices and opening items with something open.
     pub open_items: u32,
     /// Customers by status.
     pub customers: CustomerCounts,
@@ -97,6 +102,7 @@ struct Source {
     heap: Heap,
     customers: Customers,
     invoices: Invoices,
+    corrections: Corrections,
     payments: Payments,
     credit_notes: CreditNotes,
     history: History,
@@ -127,6 +133,7 @@ impl Source {
             heap: tables.heap.clone(),
             customers: tables.customers.clone(),
             invoices: tables.invoices.clone(),
+            corrections: tables.corrections.clone(),
             payments: tables.payments.clone(),
             credit_notes: tables.credit_notes.clone(),
             history: tables.history.clone(),
@@ -141,14 +148,20 @@ impl Source {
 
         let mut entries = Entries::new(self.customers.len());
         let mut open_items = 0;
+        let due_before = self.due_before();
         // WHY by number: most are settled, and their rows need not be read.
         for (no, open) in (0..).zip(open).filter(|(_, open)| *open != 0) {
             let row = self.invoices.get(no)?;
-            let late = self.past.date.since(row.due.date);
-            let bucket = BOUNDS.iter().filter(|bound| late > **bound).count();
             let sums = entries.of(row.customer, row.currency)?;
+            if row.flags.has(InvoiceFlags::OWING) {
+                sums.unapplied += i128::from(open);
+                continue;
+            }
+            let due = due_before.get(&no).copied().or(row.due)?;
+            let late = self.past.date.since(due.date);
+            let bucket = BOUNDS.iter().filter(|bound| late > **bound).count();
             sums.buckets[bucket] += i128::from(open);
-            if row.due.overdue_from() <= self.past.date {
+            if due.overdue_from() <= self.past.date {
                 sums.overdue += i128::from(open);
             }
             open_items += u32::from(open > 0);
@@ -162,6 +175,15 @@ impl Source {
             entries.of(row.customer, row.currency)?.unapplied += i128::from(left);
         }
         self.report(&entries, open_items)
+    }
+
+    /// By opening item: when it was due, where later corrections say otherwise.
+    fn due_before(&self) -> BTreeMap<u32, DueTerms> {
+        let mut due = BTreeMap::new();
+        for row in self.corrections.iter().filter(|row| self.past.is_before(row)) {
+            due.entry(row.invoice).or_insert(row.before);
+        }
+        due
     }
 
     /// Adds up what the history says up to the date and position.
@@ -192,7 +214,7 @@ impl Source {
             open_items,
             customers: CustomerCounts::default(),
         };
-        let mut totals = std::collections::BTreeMap::<Currency, Sums>::new();
+        let mut totals = BTreeMap::<Currency, Sums>::new();
         // Customers are in log order: those known then come first.
         let known = partition(&self.customers, |row| row.created <= self.past.known);
         for (no, row) in (0..known).zip(self.customers.iter()) {
@@ -222,12 +244,15 @@ impl Source {
     }
 }
 
-/// Adds a row of the history to what is open, by invoice, and unapplied, by payment and credit note.
+/// Adds a row of the history to what is open, by invoice, and unapplied, by payment and credit note;
+/// what is left of an opening item owing stands among the invoices.
 fn add(change: &Change, open: &mut [i64], paid: &mut [i64], credited: &mut [i64]) -> Option<()> {
     let (item, other) = (change.item as usize, change.other as usize);
     let amount = change.amount;
     match change.kind {
-        ChangeKind::InvoiceIssued => *open.get_mut(item)? += amount,
+        ChangeKind::InvoiceIssued | ChangeKind::OpeningAdded | ChangeKind::OpeningCorrected => {
+            *open.get_mut(item)? += amount;
+        }
         ChangeKind::PaymentAllocated => {
             *open.get_mut(item)? -= amount;
             *paid.get_mut(other)? -= amount;
@@ -244,8 +269,18 @@ fn add(change: &Change, open: &mut [i64], paid: &mut [i64], credited: &mut [i64]
             *open.get_mut(item)? += amount;
             *credited.get_mut(other)? += amount;
         }
+        ChangeKind::OpeningAllocated => {
+            *open.get_mut(item)? -= amount;
+            *open.get_mut(other)? -= amount;
+        }
+        ChangeKind::OpeningDeallocated => {
+            *open.get_mut(item)? += amount;
+            *open.get_mut(other)? += amount;
+        }
         ChangeKind::PaymentRecorded => *paid.get_mut(item)? += amount,
-        ChangeKind::PaymentReversed => *paid.get_mut(item)? -= amount,
+        ChangeKind::PaymentReversed | ChangeKind::PaymentRefunded => {
+            *paid.get_mut(item)? -= amount;
+        }
         ChangeKind::CreditNoteIssued => *credited.get_mut(item)? += amount,
         _ => {}
     }

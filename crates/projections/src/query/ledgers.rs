@@ -3,7 +3,8 @@
 use encours_domain::number::{ClockNo, LedgerNo};
 use encours_domain::{Id, Position, resource};
 
-use super::{Items, Page, View, numbers, page};
+use super::page::page;
+use super::{Items, Page, View};
 use crate::counts::Totals;
 use crate::model::Model;
 use crate::read_model::ReadModel;
@@ -22,12 +23,11 @@ impl ReadModel {
         self.view(|model| model.ledger_resource(*model.ledger_ids.get(id)?))
     }
 
-    /// The ledgers, in order of creation.
+    /// The ledgers.
     #[must_use]
     pub fn ledgers(&self, which: Page) -> View<Items<resource::Ledger>> {
         self.view(|model| {
-            let all = numbers(which.after, model.root.ledgers.len());
-            page(which, all, |no| model.ledger_resource(no))
+            page(which, which.numbers(model.root.ledgers.len()), |no| model.ledger_resource(no))
         })
     }
 
@@ -92,6 +92,8 @@ impl Model {
             terms: row.terms,
             invoice_pattern: text(2)?.into(),
             credit_note_pattern: text(3)?.into(),
+            calendar: row.plans.calendar,
+            reminders: row.plans.policy,
             customers: tables.customers.len(),
             invoices: tables.invoices.len(),
             payments: tables.payments.len(),

@@ -1,38 +1,36 @@
 //! Queries: point reads, bounded pages and reports, each with the position that it reflects.
 //!
-//! Point reads and pages hold the read lock for as long as they take, which is bounded; reports
-//! clone the tables' page vectors and compute without a lock.
+//! Point reads and pages hold the read lock for as long as they take, which is bounded; reports,
+//! text searches and reads of the past clone the tables' page vectors and compute without a lock.
 
 mod activity;
 mod ageing;
+mod credit;
 mod customers;
 mod invoices;
 mod ledgers;
 mod names;
+mod page;
 mod past;
 mod payments;
+mod reminders;
+mod resources;
 #[cfg(test)]
 mod tests;
 
-use encours_domain::{Day, Id, LedgerNo, Position};
+use encours_domain::number::CustomerNo;
+use encours_domain::{Currency, Day, Id, LedgerNo, Position};
 
 use crate::model::{Ledger, Model};
 use crate::read_model::ReadModel;
-use crate::rows::{Item, NONE};
 
 pub use ageing::{Ageing, AgeingFigures, AgeingRow};
+pub use credit::{CreditCheck, CreditVerdict};
 pub use customers::CustomerFilter;
-pub use invoices::InvoiceFilter;
+pub use invoices::{DunningState, InvoiceFilter};
+pub use page::{Items, Key, MAX_PAGE, MAX_SCAN, Order, Page};
 pub use payments::{CreditNoteFilter, PaymentFilter};
-
-/// The most items of a page.
-pub const MAX_PAGE: usize = 1_000;
-/// The most rows that one call looks at for a page. Past it the page is short and says where to go
-/// on.
-pub const MAX_SCAN: usize = 10_000;
-
-/// The most customers that one call looks at for a page of the past: each has a history to walk.
-const MAX_PAST_SCAN: usize = 1_000;
+pub use reminders::{PlanState, ReminderPlan, SentReminder, UpcomingReminder};
 
 /// An answer and the position it reflects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,32 +41,48 @@ pub struct View<T> {
     pub value: T,
 }
 
-/// Which page of a list. Lists are in the order of creation; pages are bounded by the dense number
-/// of an item, so that nothing is shown twice or skipped while items are added.
+/// Amounts of a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The number after which the page begins; `None`: the first page.
-    pub after: Option<u32>,
-    /// How many items it has at most: 1 to [`MAX_PAGE`].
-    pub limit: usize,
+pub struct AmountRange {
+    /// The currency.
+    pub currency: Currency,
+    /// The least, in minor units.
+    pub min: Option<i64>,
+    /// The most, in minor units.
+    pub max: Option<i64>,
 }
 
-impl Page {
-    /// The first page.
-    #[must_use]
-    pub const fn first(limit: usize) -> Self {
-        Self { after: None, limit }
+/// Days of a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DateRange {
+    /// The first.
+    pub from: Option<Day>,
+    /// The last.
+    pub until: Option<Day>,
+}
+
+impl AmountRange {
+    fn holds(&self, amount: i64) -> bool {
+        self.min.is_none_or(|min| min <= amount) && self.max.is_none_or(|max| amount <= max)
     }
 }
 
-/// Items of a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Items<T> {
-    /// The items; may be fewer than asked for though more follow.
-    pub items: Vec<T>,
-    /// Where the next page begins, as [`Page::after`]; `None`: nothing follows.
-    pub next: Option<u32>,
+impl DateRange {
+    /// Whether it holds a day; no day only where it has no bounds.
+    fn holds(&self, day: Option<Day>) -> bool {
+        match day {
+            Some(day) => {
+                self.from.is_none_or(|from| from <= day)
+                    && self.until.is_none_or(|until| day <= until)
+            }
+            None => self.from.is_none() && self.until.is_none(),
+        }
+    }
 }
+
+/// How a text search reads the sealed name of a customer: `None` where it cannot be opened. It is
+/// asked at most once a call for each customer, and nothing of what it says is kept.
+pub type NameOf<'a> = &'a dyn Fn(CustomerNo, &[u8]) -> Option<String>;
 
 /// Which past a report is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,73 +118,12 @@ impl ReadModel {
     }
 }
 
-impl<T> Default for Items<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), next: None }
-    }
-}
-
-/// Collects a page: `candidates` in ascending order, of which `make` turns those that belong into
-/// items.
-fn page<T>(
-    page: Page,
-    candidates: impl Iterator<Item = u32>,
-    make: impl FnMut(u32) -> Option<T>,
-) -> Items<T> {
-    page_within(MAX_SCAN, page, candidates, make)
-}
-
-/// As [`page`], looking at `scan` candidates at most.
-fn page_within<T>(
-    scan: usize,
-    page: Page,
-    candidates: impl Iterator<Item = u32>,
-    mut make: impl FnMut(u32) -> Option<T>,
-) -> Items<T> {
-    let limit = page.limit.clamp(1, MAX_PAGE);
-    let mut items = Vec::new();
-    let mut last = page.after;
-    for (scanned, no) in candidates.enumerate() {
-        if items.len() == limit || scanned == scan {
-            return Items { items, next: last };
-        }
-        items.extend(make(no));
-        last = Some(no);
-    }
-    Items { items, next: None }
-}
-
-/// The numbers of a table of `len` rows after `after`.
-fn numbers(after: Option<u32>, len: u32) -> std::ops::Range<u32> {
-    after.map_or(0, |after| after.saturating_add(1))..len
-}
-
 impl Ledger {
-    /// The rows of the history about `item`, in order, from row `first` on.
-    pub(crate) fn chain(
-        &self,
-        first: u32,
-        item: Item,
-    ) -> impl Iterator<Item = (u32, &crate::rows::Change)> {
-        let mut row = first;
-        std::iter::from_fn(move || {
-            let change = (row != NONE).then(|| self.tables.history.get(row)).flatten()?;
-            let next = self.index.links.next(row, change, item);
-            let at = std::mem::replace(&mut row, next);
-            Some((at, change))
-        })
-    }
-
-    /// The id with this index in a block of texts.
-    pub(crate) fn id(&self, texts: crate::heap::Block) -> Option<Id> {
-        Id::parse("id", &self.tables.heap.text(texts, 0)?).ok()
-    }
-
     pub(crate) fn customer_id(&self, no: u32) -> Option<Id> {
-        self.id(self.tables.customers.get(no)?.texts)
+        self.tables.customer_id(no)
     }
 
     pub(crate) fn invoice_id(&self, no: u32) -> Option<Id> {
-        self.id(self.tables.invoices.get(no)?.texts)
+        self.tables.invoice_id(no)
     }
 }

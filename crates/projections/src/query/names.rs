@@ -34,15 +34,17 @@ impl ReadModel {
     /// The id of a payment.
     #[must_use]
     pub fn payment_id(&self, ledger: LedgerNo, payment: PaymentNo) -> Option<Id> {
-        self.view_ledger(ledger, |_, found| found.id(found.tables.payments.get(payment.0)?.texts))
-            .value
+        self.view_ledger(ledger, |_, found| {
+            found.tables.id(found.tables.payments.get(payment.0)?.texts)
+        })
+        .value
     }
 
     /// The id of a credit note.
     #[must_use]
     pub fn credit_note_id(&self, ledger: LedgerNo, credit_note: CreditNoteNo) -> Option<Id> {
         self.view_ledger(ledger, |_, found| {
-            found.id(found.tables.credit_notes.get(credit_note.0)?.texts)
+            found.tables.id(found.tables.credit_notes.get(credit_note.0)?.texts)
         })
         .value
     }

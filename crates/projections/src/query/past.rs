@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use encours_domain::balance::Balance;
+use encours_domain::terms::DueTerms;
 use encours_domain::{Currency, Day, Position};
 
 use super::AsOf;
 use crate::model::{Ledger, Model};
-use crate::rows::{Change, ChangeKind, CustomerRow, Item};
+use crate::rows::{Change, ChangeKind, CorrectionRow, InvoiceFlags, Item};
+use crate::tables::{Links, Tables};
 
 /// A point in both times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +21,6 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// What `as_of` means in a ledger; `None`: now, where the current rows answer.
-    pub(super) fn of(model: &Model, ledger: &Ledger, as_of: AsOf) -> Option<Self> {
-        (!as_of.is_now()).then(|| Self::at(model, ledger, as_of))
-    }
-
     /// What `as_of` means in a ledger.
     pub(super) fn at(model: &Model, ledger: &Ledger, as_of: AsOf) -> Self {
         let known = as_of.known.unwrap_or(model.seen.position).min(model.seen.position);
@@ -34,80 +31,126 @@ impl Past {
     }
 
     fn counts(self, change: &Change) -> bool {
-        change.position <= self.known && change.date <= self.date
+        self.holds(change.position, change.date)
+    }
+
+    /// Whether a fact of this position and day counts.
+    pub(super) const fn holds(self, position: u64, date: Day) -> bool {
+        position <= self.known && date.since(self.date) <= 0
+    }
+
+    /// Whether a correction does not count, so that the item is due as before it. Corrections of an
+    /// item are in the order of their days too: those that count come first.
+    pub(super) const fn is_before(self, correction: &CorrectionRow) -> bool {
+        !self.holds(correction.position, correction.date)
     }
 }
 
-impl Ledger {
-    /// A customer's balances, by currency code.
-    pub(super) fn balances_at(&self, row: &CustomerRow, no: u32, past: Past) -> Vec<Balance> {
-        let mut balances = BTreeMap::new();
+/// What the past is read from, taken under the lock, so that a long history holds nobody off.
+pub(super) struct PastBooks {
+    pub(super) tables: Tables,
+    links: Links,
+    past: Past,
+}
+
+type Balances = BTreeMap<Currency, Balance>;
+
+fn entry(balances: &mut Balances, currency: Currency) -> &mut Balance {
+    balances.entry(currency).or_insert(Balance::zero(currency))
+}
+
+impl PastBooks {
+    pub(super) fn of(ledger: &Ledger, past: Past) -> Self {
+        Self { tables: ledger.tables.clone(), links: ledger.index.links.clone(), past }
+    }
+
+    fn chain(&self, first: u32, item: Item) -> impl Iterator<Item = (u32, &Change)> {
+        self.tables.chain(&self.links, first, item)
+    }
+
+    /// A customer's balances, by currency code; `None` where it was not known yet.
+    pub(super) fn balances(&self, no: u32) -> Option<Vec<Balance>> {
+        let row = self.tables.customers.get(no).filter(|row| row.created <= self.past.known)?;
+        let mut balances = Balances::new();
         for (at, change) in self.chain(row.first, Item::Customer(no)) {
-            if change.position > past.known {
+            if change.position > self.past.known {
                 break;
             }
             match change.kind {
-                ChangeKind::InvoiceIssued => self.invoice_at(at, change, past, &mut balances),
-                ChangeKind::PaymentRecorded => self.payment_at(at, change, past, &mut balances),
+                ChangeKind::InvoiceIssued | ChangeKind::OpeningAdded => {
+                    self.item(at, change, &mut balances);
+                }
+                ChangeKind::PaymentRecorded => self.payment(at, change, &mut balances),
                 _ => {}
             }
         }
-        balances.into_values().collect()
+        Some(balances.into_values().collect())
     }
 
-    fn invoice_at(
-        &self,
-        first: u32,
-        issued: &Change,
-        past: Past,
-        balances: &mut BTreeMap<Currency, Balance>,
-    ) {
-        let Some(row) = self.tables.invoices.get(issued.item) else { return };
-        let (mut invoiced, mut open) = (0, 0);
-        for (at, change) in self.chain(first, Item::Invoice(issued.item)) {
+    /// An invoice or opening item, with the credit notes against it.
+    fn item(&self, first: u32, added: &Change, balances: &mut Balances) {
+        let Some(row) = self.tables.invoices.get(added.item) else { return };
+        let (mut claimed, mut left) = (0, 0);
+        let mut due_before: Option<DueTerms> = None;
+        for (at, change) in self.chain(first, Item::Invoice(added.item)) {
             // Its own date decides whether a credit note counts, but not where it is found.
-            if change.kind == ChangeKind::CreditNoteIssued && change.position <= past.known {
-                self.credit_note_at(at, change, past, balances);
+            if change.kind == ChangeKind::CreditNoteIssued && change.position <= self.past.known {
+                self.credit_note(at, change, balances);
             }
-            if !past.counts(change) {
+            if change.kind == ChangeKind::OpeningCorrected
+                && let Some(correction) = self.tables.corrections.get(change.other)
+                && self.past.is_before(correction)
+            {
+                due_before = due_before.or(Some(correction.before));
+            }
+            if !self.past.counts(change) {
                 continue;
             }
             match change.kind {
-                ChangeKind::InvoiceIssued => {
-                    invoiced += change.amount;
-                    open += change.amount;
+                ChangeKind::InvoiceIssued
+                | ChangeKind::OpeningAdded
+                | ChangeKind::OpeningCorrected => {
+                    claimed += change.amount;
+                    left += change.amount;
                 }
-                ChangeKind::PaymentAllocated | ChangeKind::CreditAllocated => open -= change.amount,
-                ChangeKind::PaymentDeallocated | ChangeKind::CreditDeallocated => {
-                    open += change.amount;
-                }
+                // Of an opening item that is used, too.
+                ChangeKind::PaymentAllocated
+                | ChangeKind::CreditAllocated
+                | ChangeKind::OpeningAllocated => left -= change.amount,
+                ChangeKind::PaymentDeallocated
+                | ChangeKind::CreditDeallocated
+                | ChangeKind::OpeningDeallocated => left += change.amount,
                 _ => {}
             }
         }
-        if !past.counts(issued) {
+        if !self.past.counts(added) {
             return;
         }
-        let overdue = if row.due.overdue_from() <= past.date { open } else { 0 };
-        let balance = balances.entry(row.currency).or_insert(Balance::zero(row.currency));
-        balance.invoiced += invoiced;
-        balance.outstanding += open;
-        balance.overdue += overdue;
+        let due = row.claim_due().map(|due| due_before.unwrap_or(due));
+        let balance = entry(balances, row.currency);
+        if row.flags.has(InvoiceFlags::OWING) {
+            balance.opening -= claimed;
+            balance.unapplied += left;
+            return;
+        }
+        match added.kind {
+            ChangeKind::OpeningAdded => balance.opening += claimed,
+            _ => balance.invoiced += claimed,
+        }
+        balance.outstanding += left;
+        if due.is_some_and(|due| due.overdue_from() <= self.past.date) {
+            balance.overdue += left;
+        }
     }
 
-    fn payment_at(
-        &self,
-        first: u32,
-        recorded: &Change,
-        past: Past,
-        balances: &mut BTreeMap<Currency, Balance>,
-    ) {
+    fn payment(&self, first: u32, recorded: &Change, balances: &mut Balances) {
         let Some(row) = self.tables.payments.get(recorded.item) else { return };
-        if !past.counts(recorded) {
+        if !self.past.counts(recorded) {
             return;
         }
-        let balance = balances.entry(row.currency).or_insert(Balance::zero(row.currency));
+        let balance = entry(balances, row.currency);
         let chain = self.chain(first, Item::Payment(recorded.item));
-        for (_, change) in chain.filter(|(_, change)| past.counts(change)) {
+        for (_, change) in chain.filter(|(_, change)| self.past.counts(change)) {
             match change.kind {
                 ChangeKind::PaymentRecorded => {
                     balance.collected += change.amount;
@@ -117,6 +160,10 @@ impl Ledger {
                     balance.collected -= change.amount;
                     balance.unapplied -= change.amount;
                 }
+                ChangeKind::PaymentRefunded => {
+                    balance.refunded += change.amount;
+                    balance.unapplied -= change.amount;
+                }
                 ChangeKind::PaymentAllocated => balance.unapplied -= change.amount,
                 ChangeKind::PaymentDeallocated => balance.unapplied += change.amount,
                 _ => {}
@@ -124,20 +171,14 @@ impl Ledger {
         }
     }
 
-    fn credit_note_at(
-        &self,
-        first: u32,
-        issued: &Change,
-        past: Past,
-        balances: &mut BTreeMap<Currency, Balance>,
-    ) {
+    fn credit_note(&self, first: u32, issued: &Change, balances: &mut Balances) {
         let Some(row) = self.tables.credit_notes.get(issued.item) else { return };
-        if !past.counts(issued) {
+        if !self.past.counts(issued) {
             return;
         }
-        let balance = balances.entry(row.currency).or_insert(Balance::zero(row.currency));
+        let balance = entry(balances, row.currency);
         let chain = self.chain(first, Item::CreditNote(issued.item));
-        for (_, change) in chain.filter(|(_, change)| past.counts(change)) {
+        for (_, change) in chain.filter(|(_, change)| self.past.counts(change)) {
             match change.kind {
                 ChangeKind::CreditNoteIssued => {
                     balance.credited += change.amount;
