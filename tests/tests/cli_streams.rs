@@ -221,7 +221,6 @@ fn forty_columns_are_enough() {
         "payment list --ledger shop",
         "payment show P-1 --ledger shop",
         "--help",
-        "payment --help",
     ] {
         for lang in ["en", "fr"] {
             let printed = narrow(command, &server, lang);
