@@ -19,8 +19,14 @@ pub fn to_come(
 ) -> impl Iterator<Item = Planned> + use<> {
     let plan = Plan::of(policy, calendar, facts);
     let first = plan.as_ref().and_then(|plan| plan.first(facts));
-    iter::successors(first, move |(step, day)| plan.as_ref()?.following(*step, *day))
-        .map(|(step, date)| Planned { step, channel: Channel::Email, date })
+    let mut last = first;
+    let later = iter::from_fn(move || {
+        let (step, day) = last?;
+        last = plan.as_ref()?.following(step, day);
+        last
+    });
+    let steps = first.into_iter().chain(later);
+    steps.map(|(step, date)| Planned { step, channel: Channel::Email, date })
 }
 
 /// The step that goes out on a day: of those whose day has come only the latest, since several

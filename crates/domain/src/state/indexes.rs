@@ -383,14 +383,14 @@ fn timers(row: &Invoice) -> impl Iterator<Item = (Timer, Day)> {
 }
 
 /// The first day on which a step of the plan is to go out and, as far as is known now, something
-/// is open and no dispute.
+/// is open.
 fn reminder_day(ledger: &Ledger, row: &Invoice) -> Option<Day> {
     if !row.is_reminded() || row.sent_on.is_none() {
         return None;
     }
     let facts = row.dunning_facts();
     let next = dunning::to_come(ledger.reminders, ledger.calendar, &facts).next()?;
-    row.first_open_day(row.resolved_on.map_or(next.date, |day| day.max(next.date)))
+    row.first_open_day(next.date)
 }
 
 fn change<T: Ord>(set: &mut BTreeSet<T>, key: T, insert: bool) {

@@ -32,6 +32,18 @@ fn opening(due: NaiveDate, sent_on: Option<NaiveDate>) -> AddOpeningItem {
     }
 }
 
+fn due_on(due_date: NaiveDate) -> CorrectOpeningItem {
+    CorrectOpeningItem {
+        ledger_id: id("acme"),
+        invoice_id: id("a"),
+        amount: None,
+        paid: None,
+        currency: None,
+        due_date: Some(to_day(due_date)),
+        date: None,
+    }
+}
+
 #[test]
 fn an_opening_item_is_reminded_of_without_an_issue_notice() {
     let almanac = Almanac::france(2026..=2027);
@@ -61,18 +73,25 @@ fn an_old_opening_item_is_reminded_of_once_and_a_due_date_put_off_plans_anew() {
     world.accept(opening(in_2026(8, 31), Some(in_2026(8, 1))));
     world.run_to(in_2026(9, 8));
     assert_eq!(world.steps("a").last().unwrap().0, Step::Overdue(1));
-    world.accept(CorrectOpeningItem {
-        ledger_id: id("acme"),
-        invoice_id: id("a"),
-        amount: None,
-        paid: None,
-        currency: None,
-        due_date: Some(to_day(in_2026(10, 1))),
-        date: None,
-    });
+    world.accept(due_on(in_2026(10, 1)));
     world.run_to(in_2026(12, 31));
     let severe = [(Step::Overdue(2), in_2026(10, 15)), (Step::Overdue(3), in_2026(10, 22))];
     assert_eq!(world.steps("a")[2..], severe, "nothing is sent again");
+}
+
+#[test]
+fn a_due_date_corrected_to_an_earlier_day_tells_what_was_missed_at_once() {
+    let mut world = World::new(in_2026(9, 1), 1_000);
+    world.accept(opening(in_2026(12, 1), Some(in_2026(9, 1))));
+    world.run_to(in_2026(9, 21));
+    assert_eq!(world.steps("a"), []);
+    // Sent on its due date: six business days later is the 9th, five more the 16th.
+    let told = names(&world.accept(due_on(in_2026(9, 1))));
+    assert_eq!(told, ["OpeningItemCorrected", "InvoiceOverdue", "ReminderEmitted"]);
+    world.run_to(in_2026(12, 31));
+    let on = |nth, month, day| (Step::Overdue(nth), in_2026(month, day));
+    assert_eq!(world.steps("a"), [on(2, 9, 21), on(3, 9, 28), on(4, 10, 5)]);
+    world.check_replay();
 }
 
 fn by_hand(target: ReminderTarget, level: u8, date: Option<NaiveDate>) -> RecordReminder {
