@@ -45,12 +45,20 @@ pub(crate) fn actor(metadata: &MetadataMap) -> Result<String, Failure> {
 /// How long to wait before the call's own deadline cuts it off: a tenth of the time (at most half
 /// a second) is left to tell the caller why.
 pub(crate) fn patience(metadata: &MetadataMap) -> Duration {
-    let given = metadata
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok())
-        .and_then(parse_timeout)
-        .unwrap_or(MAX_WAIT);
-    (given - (given / 10).min(Duration::from_millis(500))).min(MAX_WAIT)
+    before(deadline(metadata).unwrap_or(MAX_WAIT)).min(MAX_WAIT)
+}
+
+/// How long a stream may take before the call's own deadline cuts it off; `None` where it has none.
+pub(crate) fn stream_patience(metadata: &MetadataMap) -> Option<Duration> {
+    deadline(metadata).map(before)
+}
+
+fn deadline(metadata: &MetadataMap) -> Option<Duration> {
+    metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse_timeout)
+}
+
+fn before(given: Duration) -> Duration {
+    given - (given / 10).min(Duration::from_millis(500))
 }
 
 /// At most eight digits and a unit, as gRPC writes it.

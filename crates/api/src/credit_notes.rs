@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 
 use crate::api::{Api, unknown};
 use crate::failure::Failure;
+use crate::filters::{BY_CREATION, order};
 use crate::invoices::unknown_invoice;
 use crate::paging::List;
 
@@ -63,16 +64,21 @@ impl CreditNoteService for Api {
             invoice,
             has_unapplied: asked.has_unapplied,
         };
+        let (order, order_by) = order(&request.order_by, BY_CREATION)?;
         let scope = v1::ListCreditNotesRequest {
             ledger_id: request.ledger_id,
             filter: Some(asked),
+            order_by: order_by.to_owned(),
             ..Default::default()
         };
         let list = List::of("ListCreditNotes", &scope);
-        let page = list.page(request.page_size, &request.page_token)?;
+        let page = list.page(request.page_size, &request.page_token, order)?;
         let view = self.model.credit_notes(ledger, filter, page);
-        let (credit_notes, next_page_token) =
-            list.answer(view.value, |note| note.no.0, |found| Ok(credit_note_message(&found)))?;
+        let (credit_notes, next_page_token) = list.answer(
+            view.value,
+            |note| order.key(note.no.0, None),
+            |found| Ok(credit_note_message(&found)),
+        )?;
         let position = view.position.0;
         Ok(Response::new(v1::ListCreditNotesResponse { credit_notes, next_page_token, position }))
     }

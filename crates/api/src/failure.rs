@@ -61,6 +61,11 @@ pub const REASONS: &[(&str, Code, &str)] = &[
         Code::DeadlineExceeded,
         "The clock has not finished the day in time; it goes on by itself.",
     ),
+    (
+        EXPORT_NOT_FINISHED,
+        Code::DeadlineExceeded,
+        "An export was not finished within the time that the call gave it.",
+    ),
     (OVERLOADED, Code::ResourceExhausted, "Too many commands are waiting; nothing was changed."),
     (LOG_FULL, Code::ResourceExhausted, "The log finds no room; nothing was changed."),
     (
@@ -94,6 +99,7 @@ pub(crate) const INVALID_PAGE_SIZE: &str = "INVALID_PAGE_SIZE";
 pub(crate) const INVALID_ACTOR: &str = "INVALID_ACTOR";
 pub(crate) const POSITION_NOT_REACHED: &str = "POSITION_NOT_REACHED";
 pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
+pub(crate) const EXPORT_NOT_FINISHED: &str = "EXPORT_NOT_FINISHED";
 const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";
 pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";

@@ -1,22 +1,25 @@
 //! `InvoiceService`.
 
-use encours_domain::number::{CustomerNo, LedgerNo};
-use encours_domain::{Event, Reason, Refusal, resource};
-use encours_projections::InvoiceFilter;
-use encours_proto::command::{id, optional_id};
-use encours_proto::invoice::{document, headline, invoice_message, settlement, timing};
+use encours_domain::event::{Draft, InvoiceContent};
+use encours_domain::{Event, Reason, resource};
+use encours_projections::Order;
+use encours_proto::command::id;
+use encours_proto::draft::draft_message;
+use encours_proto::invoice::invoice_message;
 use encours_proto::money::{missing, unknown as unknown_value};
 use encours_proto::v1;
 use encours_proto::v1::invoice_service_server::InvoiceService;
 use tonic::{Request, Response, Status};
 
 use crate::api::{Api, blocking, unknown};
-use crate::customers::unknown_customer;
 use crate::failure::Failure;
+use crate::filters::{OF_INVOICES, order};
 use crate::paging::List;
 
 /// The most events in an answer about an invoice: each may carry two texts of 4 KiB.
 const MAX_ACTIVITY: usize = 200;
+/// The most invoices in an answer in the full view: each is read from the log.
+const MAX_FULL: usize = 200;
 
 #[tonic::async_trait]
 impl InvoiceService for Api {
@@ -55,6 +58,71 @@ impl InvoiceService for Api {
         self.write(request).await
     }
 
+    async fn create_draft(
+        &self,
+        request: Request<v1::CreateDraftRequest>,
+    ) -> Result<Response<v1::CreateDraftResponse>, Status> {
+        self.write(request).await
+    }
+
+    async fn update_draft(
+        &self,
+        request: Request<v1::UpdateDraftRequest>,
+    ) -> Result<Response<v1::UpdateDraftResponse>, Status> {
+        self.write(request).await
+    }
+
+    async fn delete_draft(
+        &self,
+        request: Request<v1::DeleteDraftRequest>,
+    ) -> Result<Response<v1::DeleteDraftResponse>, Status> {
+        self.write(request).await
+    }
+
+    async fn plan_payment(
+        &self,
+        request: Request<v1::PlanPaymentRequest>,
+    ) -> Result<Response<v1::PlanPaymentResponse>, Status> {
+        self.write(request).await
+    }
+
+    async fn cancel_planned_payment(
+        &self,
+        request: Request<v1::CancelPlannedPaymentRequest>,
+    ) -> Result<Response<v1::CancelPlannedPaymentResponse>, Status> {
+        self.write(request).await
+    }
+
+    async fn stop_reminders(
+        &self,
+        request: Request<v1::StopRemindersRequest>,
+    ) -> Result<Response<v1::StopRemindersResponse>, Status> {
+        self.write(request).await
+    }
+
+    async fn record_reminder(
+        &self,
+        request: Request<v1::RecordReminderRequest>,
+    ) -> Result<Response<v1::RecordReminderResponse>, Status> {
+        self.write(request).await
+    }
+
+    async fn get_reminder_plan(
+        &self,
+        request: Request<v1::GetReminderPlanRequest>,
+    ) -> Result<Response<v1::GetReminderPlanResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        Ok(Response::new(self.reminder_plan(&metadata, request).await?))
+    }
+
+    async fn list_upcoming_reminders(
+        &self,
+        request: Request<v1::ListUpcomingRemindersRequest>,
+    ) -> Result<Response<v1::ListUpcomingRemindersResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        Ok(Response::new(self.upcoming_reminders(&metadata, request).await?))
+    }
+
     async fn get_invoice(
         &self,
         request: Request<v1::GetInvoiceRequest>,
@@ -74,7 +142,12 @@ impl InvoiceService for Api {
         };
         let found =
             view.value.ok_or_else(|| unknown(Reason::UnknownInvoice, field, "invoice", asked))?;
-        let invoice = if full { self.full(found).await? } else { invoice_message(&found, None) };
+        let api = self.clone();
+        let invoice = if full {
+            blocking(move || api.full(&found)).await?
+        } else {
+            invoice_message(&found, None)
+        };
         Ok(Response::new(v1::GetInvoiceResponse {
             invoice: Some(invoice),
             position: view.position.0,
@@ -88,23 +161,34 @@ impl InvoiceService for Api {
         let (metadata, _, request) = request.into_parts();
         self.ready(&metadata, request.min_position).await?;
         let ledger = self.ledger_no(&request.ledger_id)?;
-        let asked = request.filter.clone().unwrap_or_default();
-        let filter = self.filter(ledger, &asked)?;
+        let asked = request.filter.unwrap_or_default();
+        let filter = self.invoice_filter(ledger, &asked)?;
+        let (order, order_by) = order(&request.order_by, OF_INVOICES)?;
+        let full = full_view(request.view)?;
         let scope = v1::ListInvoicesRequest {
             ledger_id: request.ledger_id,
             filter: Some(asked),
+            order_by: order_by.to_owned(),
             ..Default::default()
         };
         let list = List::of("ListInvoices", &scope);
-        let page = list.page(request.page_size, &request.page_token)?;
-        let view = self.model.invoices(ledger, &filter, page);
-        let (invoices, next_page_token) = list.answer(
-            view.value,
-            |invoice| invoice.no.0,
-            |found| Ok(invoice_message(&found, None)),
-        )?;
-        let position = view.position.0;
-        Ok(Response::new(v1::ListInvoicesResponse { invoices, next_page_token, position }))
+        let mut page = list.page(request.page_size, &request.page_token, order)?;
+        if full {
+            page.limit = page.limit.min(MAX_FULL);
+        }
+        let api = self.clone();
+        let response = blocking(move || {
+            let view = api.model.invoices(ledger, &filter, page, &api.name_of(ledger));
+            let due = |invoice: &resource::Invoice| invoice.due.map(|due| due.date);
+            let (invoices, next_page_token) = list.answer(
+                view.value,
+                |invoice| order.key(invoice.no.0, due(invoice)),
+                |found| if full { api.full(&found) } else { Ok(invoice_message(&found, None)) },
+            )?;
+            let position = view.position.0;
+            Ok(v1::ListInvoicesResponse { invoices, next_page_token, position })
+        });
+        Ok(Response::new(response.await?))
     }
 
     async fn list_invoice_activity(
@@ -121,15 +205,14 @@ impl InvoiceService for Api {
             ..Default::default()
         };
         let list = List::of("ListInvoiceActivity", &scope);
-        let mut page = list.page(request.page_size, &request.page_token)?;
+        let mut page = list.page(request.page_size, &request.page_token, Order::Created)?;
         page.limit = page.limit.min(MAX_ACTIVITY);
         let api = self.clone();
         let response = blocking(move || {
             let view = api.model.activity(ledger, id.as_str(), page);
             let found = view.value.ok_or_else(|| unknown_invoice("invoice_id", id.as_str()))?;
             let events = api.events().at(&found.items)?;
-            let next_page_token =
-                found.next.map_or_else(String::new, |next| list.token(u64::from(next)));
+            let next_page_token = found.next.map_or_else(String::new, |next| list.token(next.0));
             let position = view.position.0;
             Ok(v1::ListInvoiceActivityResponse { events, next_page_token, position })
         });
@@ -150,56 +233,22 @@ pub(crate) fn unknown_invoice(field: &str, id: &str) -> Failure {
 }
 
 impl Api {
-    /// The invoice with all it carries, which lies in the log where it was created.
-    async fn full(&self, invoice: resource::Invoice) -> Result<v1::Invoice, Failure> {
-        let api = self.clone();
-        blocking(move || match api.events().event(invoice.created)? {
-            Event::InvoiceIssued(issued) => Ok(invoice_message(&invoice, Some(&issued.content))),
-            _ => Err(Failure::unreadable(invoice.created, "no invoice was issued there")),
-        })
-        .await
-    }
-
-    /// The number of a customer that a filter names.
-    pub(crate) fn filtered_customer(
-        &self,
-        ledger: LedgerNo,
-        customer_id: &str,
-    ) -> Result<Option<CustomerNo>, Failure> {
-        let id = optional_id("customer_id", customer_id)
-            .map_err(|refusal| Failure::from(refusal.within("filter")))?;
-        let Some(id) = id else { return Ok(None) };
-        let found = self.model.customer_no(ledger, id.as_str()).value;
-        found.map(Some).ok_or_else(|| unknown_customer(id.as_str()))
-    }
-
-    fn filter(
-        &self,
-        ledger: LedgerNo,
-        asked: &v1::InvoiceFilter,
-    ) -> Result<InvoiceFilter, Failure> {
-        let mut headlines = Vec::with_capacity(asked.statuses.len());
-        for (at, status) in asked.statuses.iter().enumerate() {
-            headlines.push(headline(&format!("filter.statuses[{at}]"), *status)?);
+    /// The invoice with all it carries, which lies in the log where it was said last. Reads the disk.
+    fn full(&self, invoice: &resource::Invoice) -> Result<v1::Invoice, Failure> {
+        let message = |content: &InvoiceContent| invoice_message(invoice, Some(content));
+        let of_draft = |draft: &Draft| v1::Invoice {
+            draft: Some(draft_message(draft)),
+            ..message(&draft.content)
+        };
+        match self.events().event(invoice.content)? {
+            Event::InvoiceIssued(issued) => Ok(message(&issued.content)),
+            Event::DraftCreated(created) => Ok(of_draft(&created.draft)),
+            Event::DraftUpdated(updated) => Ok(of_draft(&updated.draft)),
+            // An opening item carries nothing beside its claim.
+            Event::OpeningItemAdded(_) | Event::OpeningItemCorrected(_) => {
+                Ok(message(&InvoiceContent::default()))
+            }
+            _ => Err(Failure::unreadable(invoice.content, "nothing was said of an invoice there")),
         }
-        Ok(InvoiceFilter {
-            customer: self.filtered_customer(ledger, &asked.customer_id)?,
-            headlines,
-            document: given(asked.document, "filter.document", document)?,
-            settlement: given(asked.settlement, "filter.settlement", settlement)?,
-            timing: given(asked.timing, "filter.timing", timing)?,
-            disputed: asked.disputed,
-            open: asked.open,
-            ever_overdue: asked.ever_overdue,
-        })
     }
-}
-
-/// A facet that may be left out: 0 is not said.
-fn given<T>(
-    number: i32,
-    field: &str,
-    read: impl Fn(&str, i32) -> Result<T, Refusal>,
-) -> Result<Option<T>, Failure> {
-    if number == 0 { Ok(None) } else { Ok(Some(read(field, number)?)) }
 }

@@ -1,6 +1,7 @@
 //! `LedgerService`.
 
 use encours_domain::{ClockNo, Day, Id, Reason};
+use encours_projections::Order;
 use encours_proto::command::id;
 use encours_proto::ledger::{clock_message, ledger_message};
 use encours_proto::money::day;
@@ -48,10 +49,13 @@ impl LedgerService for Api {
         let (metadata, _, request) = request.into_parts();
         self.ready(&metadata, request.min_position).await?;
         let list = List::of("ListLedgers", &v1::ListLedgersRequest::default());
-        let page = list.page(request.page_size, &request.page_token)?;
+        let page = list.page(request.page_size, &request.page_token, Order::Created)?;
         let view = self.model.ledgers(page);
-        let (ledgers, next_page_token) =
-            list.answer(view.value, |ledger| ledger.no.0, |ledger| Ok(ledger_message(&ledger)))?;
+        let (ledgers, next_page_token) = list.answer(
+            view.value,
+            |ledger| Order::Created.key(ledger.no.0, None),
+            |ledger| Ok(ledger_message(&ledger)),
+        )?;
         let position = view.position.0;
         Ok(Response::new(v1::ListLedgersResponse { ledgers, next_page_token, position }))
     }

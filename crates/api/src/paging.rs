@@ -1,6 +1,6 @@
 //! Pages: sizes, opaque tokens bound to the list they were given for, answers of bounded size.
 
-use encours_projections::{Items, MAX_PAGE, Page};
+use encours_projections::{Items, Key, MAX_PAGE, Order, Page};
 use encours_proto::Message;
 use sha2::{Digest as _, Sha256};
 
@@ -65,35 +65,34 @@ impl List {
     }
 
     /// The page of the read model that a request asks for.
-    pub(crate) fn page(&self, size: i32, token: &str) -> Result<Page, Failure> {
-        let after = self.place(token)?.map(|place| u32::try_from(place).unwrap_or(u32::MAX));
-        Ok(Page { after, limit: page_size(size)? })
+    pub(crate) fn page(&self, size: i32, token: &str, order: Order) -> Result<Page, Failure> {
+        Ok(Page { after: self.place(token)?.map(Key), limit: page_size(size)?, order })
     }
 
     /// The entries of an answer and the token of the next page. Where the entries are too many
-    /// bytes, those at the end wait for the next page; `number` tells the place of each.
+    /// bytes, those at the end wait for the next page; `place` tells the place of each.
     pub(crate) fn answer<T, M: Message>(
         &self,
         items: Items<T>,
-        number: impl Fn(&T) -> u32,
+        place: impl Fn(&T) -> Key,
         write: impl Fn(T) -> Result<M, Failure>,
     ) -> Result<(Vec<M>, String), Failure> {
         let mut messages = Vec::with_capacity(items.items.len());
         let mut bytes = 0;
-        let mut last = None;
+        let mut last: Option<Key> = None;
         for item in items.items {
-            let no = number(&item);
+            let at = place(&item);
             let message = write(item)?;
             bytes += message.encoded_len();
             if bytes > MAX_PAGE_BYTES
                 && let Some(last) = last
             {
-                return Ok((messages, self.token(u64::from(last))));
+                return Ok((messages, self.token(last.0)));
             }
             messages.push(message);
-            last = Some(no);
+            last = Some(at);
         }
-        let next = items.next.map_or_else(String::new, |next| self.token(u64::from(next)));
+        let next = items.next.map_or_else(String::new, |next| self.token(next.0));
         Ok((messages, next))
     }
 }
@@ -161,7 +160,7 @@ mod tests {
         let items = Items { items: vec![1_u32, 2, 3], next: None };
         let write =
             |_| Ok(v1::Customer { note: "n".repeat(MAX_PAGE_BYTES / 2), ..Default::default() });
-        let (page, next) = list("ada").answer(items, |no| *no, write).unwrap();
+        let (page, next) = list("ada").answer(items, |no| Key(u64::from(*no)), write).unwrap();
         assert_eq!(page.len(), 1);
         assert_eq!(list("ada").place(&next), Ok(Some(1)));
     }

@@ -1,7 +1,6 @@
 //! `PaymentService`.
 
 use encours_domain::Reason;
-use encours_projections::PaymentFilter;
 use encours_proto::command::id;
 use encours_proto::payment::payment_message;
 use encours_proto::v1;
@@ -10,6 +9,7 @@ use tonic::{Request, Response, Status};
 
 use crate::api::{Api, unknown};
 use crate::failure::Failure;
+use crate::filters::{BY_CREATION, order};
 use crate::paging::List;
 
 #[tonic::async_trait]
@@ -42,6 +42,13 @@ impl PaymentService for Api {
         self.write(request).await
     }
 
+    async fn refund_payment(
+        &self,
+        request: Request<v1::RefundPaymentRequest>,
+    ) -> Result<Response<v1::RefundPaymentResponse>, Status> {
+        self.write(request).await
+    }
+
     async fn get_payment(
         &self,
         request: Request<v1::GetPaymentRequest>,
@@ -67,21 +74,23 @@ impl PaymentService for Api {
         let (metadata, _, request) = request.into_parts();
         self.ready(&metadata, request.min_position).await?;
         let ledger = self.ledger_no(&request.ledger_id)?;
-        let asked = request.filter.clone().unwrap_or_default();
-        let filter = PaymentFilter {
-            customer: self.filtered_customer(ledger, &asked.customer_id)?,
-            has_unapplied: asked.has_unapplied,
-        };
+        let asked = request.filter.unwrap_or_default();
+        let filter = self.payment_filter(ledger, &asked)?;
+        let (order, order_by) = order(&request.order_by, BY_CREATION)?;
         let scope = v1::ListPaymentsRequest {
             ledger_id: request.ledger_id,
             filter: Some(asked),
+            order_by: order_by.to_owned(),
             ..Default::default()
         };
         let list = List::of("ListPayments", &scope);
-        let page = list.page(request.page_size, &request.page_token)?;
+        let page = list.page(request.page_size, &request.page_token, order)?;
         let view = self.model.payments(ledger, filter, page);
-        let (payments, next_page_token) =
-            list.answer(view.value, |payment| payment.no.0, |found| Ok(payment_message(&found)))?;
+        let (payments, next_page_token) = list.answer(
+            view.value,
+            |payment| order.key(payment.no.0, None),
+            |found| Ok(payment_message(&found)),
+        )?;
         let position = view.position.0;
         Ok(Response::new(v1::ListPaymentsResponse { payments, next_page_token, position }))
     }

@@ -6,13 +6,25 @@ use encours_projections::{AgeingFigures, AgeingRow, CustomerCounts, InvoiceCount
 use encours_proto::money::{balance_message, date_message, money_message};
 use encours_proto::v1;
 use encours_proto::v1::report_service_server::ReportService;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::api::{Api, blocking};
+use crate::exports::Exported;
 use crate::paging::{List, page_size};
 
 #[tonic::async_trait]
 impl ReportService for Api {
+    type ExportCsvStream = ReceiverStream<Exported>;
+
+    async fn export_csv(
+        &self,
+        request: Request<v1::ExportCsvRequest>,
+    ) -> Result<Response<Self::ExportCsvStream>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        Ok(Response::new(self.export(&metadata, request).await?))
+    }
+
     async fn get_ledger_totals(
         &self,
         request: Request<v1::GetLedgerTotalsRequest>,
@@ -126,5 +138,7 @@ const fn invoice_counts(counts: InvoiceCounts) -> v1::InvoiceCounts {
         overdue: counts.overdue,
         partially_paid: counts.partially_paid,
         not_due: counts.not_due,
+        draft: counts.draft,
+        payment_planned: counts.payment_planned,
     }
 }

@@ -154,6 +154,7 @@ async fn lists_filter_and_page() {
         page_size: 3,
         page_token: token,
         min_position: position,
+        ..Default::default()
     };
     let mut seen = Vec::new();
     let mut token = String::new();
@@ -182,6 +183,7 @@ async fn lists_filter_and_page() {
         ledger_id: "acme".into(),
         filter: Some(v1::CustomerFilter {
             statuses: vec![v1::CustomerStatus::AwaitingPayment.into()],
+            ..Default::default()
         }),
         ..Default::default()
     };

@@ -98,6 +98,7 @@ async fn page_tokens_belong_to_their_list() {
         page_size: 2,
         page_token: token.into(),
         min_position: position,
+        ..Default::default()
     };
     let first = client.invoices.list_invoices(list("ada", "")).await.unwrap().into_inner();
     let token = first.next_page_token;
