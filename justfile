@@ -32,3 +32,12 @@ deny:
 # The gRPC contract.
 buf:
     npx --yes @bufbuild/buf@1.75.0 lint
+
+# The pages of docs/reference, from the protos and the code.
+reference:
+    ENCOURS_UPDATE_REFERENCE=1 cargo test -p encours-tests --test reference
+    ENCOURS_UPDATE_REFERENCE=1 cargo test -p encours-api --test api the_page_of_errors
+
+# The examples and the commands of the documentation, against the real binary.
+examples:
+    cargo test -p encours-tests --test examples --test docs

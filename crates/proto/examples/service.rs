@@ -153,8 +153,7 @@ impl Story {
         let issue = async |request| self.invoices.clone().issue_invoice(request).await;
         let first = call(message.clone(), issue).await?;
         let again = call(message, issue).await?;
-        let [issued, repeated] =
-            [first.invoice, again.invoice].map(|invoice| invoice.unwrap_or_default());
+        let [issued, repeated] = [first.invoice, again.invoice].map(Option::unwrap_or_default);
         let due = issued.due_date.unwrap_or_default();
         let due = format!("{:04}-{:02}-{:02}", due.year, due.month, due.day);
         println!("issued: {}, {}, due {due}", issued.number, text(issued.total.as_ref()));

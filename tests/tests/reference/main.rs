@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use encours_tests::root;
+use prost_types::EnumValueDescriptorProto;
 
 use crate::contract::Contract;
 
@@ -53,7 +54,7 @@ fn comments_name_reasons_and_values_that_exist() {
     let errors = fs::read_to_string(root().join("docs/reference").join(ERRORS)).unwrap();
     let mut known: BTreeSet<_> = capitals(&errors).collect();
     let values = contract.files().flat_map(|file| &file.enum_type).flat_map(|kind| &kind.value);
-    known.extend(values.map(|value| value.name()));
+    known.extend(values.map(EnumValueDescriptorProto::name));
     for comment in contract.comments() {
         for name in capitals(comment) {
             assert!(known.contains(name), "`{name}` is no reason, code or value: {comment}");

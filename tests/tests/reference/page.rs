@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
-    MethodDescriptorProto,
+    MessageOptions, MethodDescriptorProto, ServiceDescriptorProto,
 };
 
 use crate::HOW;
@@ -70,7 +70,7 @@ impl Links {
         for file in contract.files() {
             let messages = file.message_type.iter().map(DescriptorProto::name);
             let enums = file.enum_type.iter().map(EnumDescriptorProto::name);
-            let services = file.service.iter().map(|service| service.name());
+            let services = file.service.iter().map(ServiceDescriptorProto::name);
             for name in messages.chain(enums).chain(services) {
                 pages.insert(format!(".{}.{name}", file.package()), page_of(file));
             }
@@ -176,7 +176,7 @@ impl Page<'_> {
     /// The type of a field, as the protos write it.
     fn type_of(&self, message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
         let entry = message.nested_type.iter().find(|nested| {
-            nested.options.as_ref().is_some_and(|options| options.map_entry())
+            nested.options.as_ref().is_some_and(MessageOptions::map_entry)
                 && field.type_name().ends_with(&format!(".{}.{}", message.name(), nested.name()))
         });
         if let Some(entry) = entry {
