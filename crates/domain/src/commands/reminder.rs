@@ -9,7 +9,8 @@ use crate::state::{Clock, Invoice, Ledger};
 
 /// The step of the plan of `row`, the invoice as it is then, that goes out on a day.
 ///
-/// A dispute that ends on a day to come holds the plan until that day.
+/// A dispute holds the plan from when it is told, also where it is dated later: whoever knows of it
+/// does not remind. One that ends on a day to come holds it until that day.
 pub(super) fn on(ledger: &Ledger, invoice: InvoiceNo, row: &Invoice, day: Day) -> Option<Event> {
     if !row.is_reminded() || row.resolved_on.is_some_and(|resolved| resolved > day) {
         return None;
