@@ -9,11 +9,13 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use encours_domain::resource::{self, Resource};
+use encours_domain::resource::{self, ItemKind, Resource};
+use encours_domain::terms::DueTerms;
 use encours_domain::{
-    CreditNoteNo, CustomerNo, Day, InvoiceNo, LedgerNo, PaymentNo, Position, Source, State, Subject,
+    CreditNoteNo, CustomerNo, Day, Event, InvoiceNo, LedgerNo, PaymentNo, Position, Source, State,
+    Subject,
 };
-use encours_sim::model::{Figures, View};
+use encours_sim::model::{Book, Figures, Stage, View};
 use encours_sim::workload::Workload;
 use support::Bench;
 
@@ -50,6 +52,7 @@ fn compare_ledger(bench: &Bench, at: usize) -> Result<(), String> {
         let clock = &model.clocks[book.clock];
         let day = if clock.finished == today { Some(today) } else { None };
         compare_customer(&shown, &book.figures(no, View::ALL, today), day)?;
+        compare_agreements(&shown, book, no)?;
         if day.is_some() {
             let status = book.customer_status(no, View::ALL, today);
             differ(&format!("status of {}", row.id), shown.status, status)?;
@@ -75,9 +78,11 @@ fn compare_customer(
         .iter()
         .map(|b| Figures {
             currency: b.currency,
+            opening: b.opening.into(),
             invoiced: b.invoiced.into(),
             credited: b.credited.into(),
             collected: b.collected.into(),
+            refunded: b.refunded.into(),
             outstanding: b.outstanding.into(),
             overdue: b.overdue.into(),
             unapplied: b.unapplied.into(),
@@ -94,6 +99,17 @@ fn compare_customer(
     differ(&format!("balances of {}", shown.id), domain.as_slice(), model)
 }
 
+/// Credit limits, and the last reminder made by hand.
+fn compare_agreements(shown: &resource::Customer, book: &Book, no: usize) -> Result<(), String> {
+    let (row, limits) = (&book.customers[no], book.limits.iter().filter(|l| l.customer == no));
+    let mut limits: Vec<_> = limits.map(|l| (l.currency, l.limit, l.policy)).collect();
+    limits.sort_by_key(|(currency, ..)| *currency);
+    let found = shown.credit_limits.iter().map(|l| (l.currency, l.limit, l.policy)).collect();
+    differ(&format!("credit limits of {}", row.id), found, limits)?;
+    let reminded = shown.reminder.map(|reminder| (reminder.level, reminder.date));
+    differ(&format!("last reminder of {}", row.id), reminded, row.reminded)
+}
+
 fn compare_invoice(
     shown: &resource::Invoice,
     bench: &Bench,
@@ -103,25 +119,58 @@ fn compare_invoice(
     let (book, today) = (&bench.model.books[at], bench.model.today(at));
     let row = &book.invoices[no];
     let what = |field: &str| format!("{field} of {}", row.id);
-    let open = book.open(no, View::ALL);
     differ(&what("number"), &*shown.number, row.number.as_str())?;
-    differ(&what("reference"), &*shown.reference, row.reference.as_str())?;
+    differ(&what("customer"), &shown.customer_id, &book.customers[row.customer].id)?;
+    differ(&what("currency"), shown.currency, row.currency)?;
     differ(&what("total"), shown.total, row.total)?;
-    differ(&what("issue date"), shown.issue_date, row.date)?;
-    differ(&what("due date"), shown.due.date, row.due)?;
-    differ(&what("first overdue day"), shown.due.overdue_from(), row.overdue_from)?;
-    differ(&what("open amount"), i128::from(shown.open), open)?;
+    differ(&what("deletion"), shown.deleted, row.stage == Stage::Deleted)?;
+    let headline = book.headline(no, View::ALL, today);
+    differ(&what("headline"), shown.facets.headline(), headline)?;
+    if matches!(row.stage, Stage::Draft(_) | Stage::Deleted) {
+        return differ(&what("open amount"), shown.open, 0);
+    }
+    compare_figures(shown, book, no)?;
+    differ(&what("reference"), &*shown.reference, row.reference.as_str())?;
+    differ(&what("issue date"), shown.issue_date, Some(row.date))?;
+    differ(&what("due date"), shown.due.map(|due| due.date), Some(row.due))?;
+    let overdue_from = shown.due.map(DueTerms::overdue_from);
+    differ(&what("first overdue day"), overdue_from, Some(row.overdue_from))?;
+    differ(&what("settlement"), shown.facets.settlement, book.settlement(no, View::ALL))?;
+    differ(&what("timing"), shown.facets.timing, book.timing(no, today))?;
+    differ(&what("dunning"), shown.facets.dunning, book.dunning(no))?;
+    differ(&what("level"), shown.facets.level, row.level)?;
+    differ(&what("dispute"), shown.facets.disputed, book.disputed(no, View::ALL))?;
+    let planned = shown.planned.map(|p| (p.amount, p.remaining, p.date));
+    differ(&what("plan"), planned, row.planned.map(|p| (p.amount, p.remaining, p.date)))?;
+    differ(&what("flag of the plan"), shown.facets.planned, row.planned.is_some())?;
+    let last = book.steps.iter().rfind(|out| out.invoice == no);
+    let shown_last = shown.last_reminder.map(|out| (out.step, out.planned, out.date));
+    differ(&what("last step"), shown_last, last.map(|out| (out.step, out.planned, out.date)))?;
+    let next = shown.next_reminder.map(|next| (next.step, next.date));
+    differ(&what("next step"), next, book.next_step(no))?;
+    let sent = book.sent.iter().find(|s| s.invoice == no).map(|s| s.date);
+    differ(&what("sent date"), shown.sent_on, sent)
+}
+
+fn compare_figures(shown: &resource::Invoice, book: &Book, no: usize) -> Result<(), String> {
+    let row = &book.invoices[no];
+    let what = |field: &str| format!("{field} of {}", row.id);
+    let kind = match row.stage {
+        Stage::Owed => ItemKind::OpeningOwed,
+        Stage::Owing => ItemKind::OpeningOwing,
+        _ => ItemKind::Invoice,
+    };
+    differ(&what("kind"), shown.kind, kind)?;
+    differ(&what("open amount"), i128::from(shown.open), book.open(no, View::ALL))?;
+    differ(&what("paid before"), shown.paid_before, row.paid)?;
+    let left = if row.stage == Stage::Owing { book.left(no, View::ALL) } else { 0 };
+    differ(&what("unapplied"), i128::from(shown.unapplied), left)?;
     let noted = book.credit_noted(no, View::ALL);
     differ(&what("credit noted"), i128::from(shown.credit_noted), noted)?;
     let credited =
-        book.allocated(View::ALL, |source, on| on == no && matches!(source, Source::CreditNote(_)));
+        book.allocated(View::ALL, |source, on| on == no && !matches!(source, Source::Payment(_)));
     differ(&what("credited"), i128::from(shown.credited), credited)?;
-    let headline = book.headline(no, View::ALL, today);
-    differ(&what("headline"), shown.facets.headline(), headline)?;
-    let disputed = book.disputed(no, View::ALL);
-    differ(&what("dispute"), shown.facets.disputed, disputed)?;
-    let sent = book.sent.iter().find(|s| s.invoice == no).map(|s| s.date);
-    differ(&what("sent date"), shown.sent_on, sent)
+    differ(&what("passing of the limit"), shown.over_limit, row.over_limit)
 }
 
 /// Payments and credit notes, with what they have on which invoice.
@@ -136,6 +185,8 @@ fn compare_sources(bench: &Bench, at: usize) -> Result<(), String> {
                 };
                 let row = &book.payments[no as usize];
                 let reversed = book.reversed(no as usize, View::ALL);
+                let refunded = book.refunded(no as usize, View::ALL);
+                differ(&format!("refunded of {}", row.id), shown.refunded.into(), refunded)?;
                 differ("payment id", &shown.id, &row.id)?;
                 differ(&format!("reversed of {}", row.id), shown.reversed.into(), reversed)?;
                 (row.id.clone(), shown.unapplied, shown.allocations)
@@ -149,6 +200,8 @@ fn compare_sources(bench: &Bench, at: usize) -> Result<(), String> {
                 differ("credit note number", &*shown.number, row.number.as_str())?;
                 (row.id.clone(), shown.unapplied, shown.allocations)
             }
+            // Compared with the invoices; what it is used on, with the open amounts.
+            Source::Opening(_) => continue,
         };
         let model = book.unapplied(source, View::ALL);
         differ(&format!("unapplied of {id}"), i128::from(unapplied), model)?;
@@ -171,13 +224,15 @@ fn check_past(bench: &Bench) -> Result<(), String> {
     for (at, book) in bench.model.books.iter().enumerate() {
         let mut days: Vec<Day> = book.allocations.iter().map(|a| a.date).collect();
         days.extend(book.reversals.iter().map(|r| r.date));
+        days.extend(book.refunds.iter().map(|r| r.date));
+        days.extend(book.corrections.iter().map(|c| c.date));
         days.sort();
         days.dedup();
         for day in days {
             let view = View::as_of(day);
             for customer in 0..book.customers.len() {
                 for f in book.figures(customer, view, day) {
-                    let net = f.invoiced - f.credited - f.collected;
+                    let net = f.opening + f.invoiced - f.credited - f.collected + f.refunded;
                     differ(&format!("net in ledger {at} as of {day}"), f.net(), net)?;
                 }
             }
@@ -249,6 +304,7 @@ fn random_commands_agree_with_the_model() {
     };
     let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
     let mut spells = 0;
+    let mut told: BTreeMap<String, u32> = BTreeMap::new();
     for seed in seeds {
         let bench = run(seed, commands).unwrap_or_else(|error| {
             panic!(
@@ -257,13 +313,24 @@ fn random_commands_agree_with_the_model() {
             )
         });
         spells += bench.audit.spells();
+        for (_, event) in &bench.log {
+            let step = match event {
+                Event::ReminderEmitted(e) => format!(" {:?}", e.step),
+                Event::CreditLimitExceeded(e) => format!(" overridden: {}", e.overridden),
+                Event::OpeningItemCorrected(e) => format!(" not overdue: {}", e.not_overdue),
+                Event::DayOpened(e) => format!(" on time: {}", e.on_time),
+                _ => String::new(),
+            };
+            *told.entry(format!("{}{step}", event.name())).or_default() += 1;
+        }
         for (outcome, count) in bench.outcomes {
             *outcomes.entry(outcome).or_default() += count;
         }
     }
-    println!("overdue spells: {spells}\n{outcomes:#?}");
+    println!("overdue spells: {spells}\n{outcomes:#?}\n{told:#?}");
     if one.is_none() {
         check_coverage(&outcomes);
+        check_told(&told);
         assert!(spells > 0, "nothing became overdue");
     }
 }
@@ -285,6 +352,18 @@ fn check_coverage(outcomes: &BTreeMap<String, u32>) {
         "Deallocate",
         "ReversePayment",
         "IssueCreditNote",
+        "CreateDraft",
+        "UpdateDraft",
+        "DeleteDraft",
+        "IssueDraft",
+        "AddOpeningItem",
+        "CorrectOpeningItem",
+        "PlanPayment",
+        "CancelPlannedPayment",
+        "SetCreditLimit",
+        "RefundPayment",
+        "StopReminders",
+        "RecordReminder",
         "OpenDay",
         "RunDay",
     ];
@@ -296,13 +375,19 @@ fn check_coverage(outcomes: &BTreeMap<String, u32>) {
         "Allocate OverAllocation",
         "CancelInvoice MoneyAllocated",
         "CancelInvoice WrongState",
+        "CorrectOpeningItem OverAllocation",
+        "CreateDraft NumberExists",
         "Deallocate DatedBeforeFact",
         "Deallocate OverAllocation",
         "IssueCreditNote IssueDateOrder",
         "IssueCreditNote NothingLeft",
         "IssueCreditNote NumberReserved",
         "IssueCreditNote OverCredit",
+        "IssueDraft IssueDateOrder",
+        "IssueDraft WrongState",
+        "IssueDraft repeated",
         "IssueInvoice AmountOverflow",
+        "IssueInvoice CreditLimitExceeded",
         "IssueInvoice DueBeforeIssue",
         "IssueInvoice IdExists",
         "IssueInvoice InvalidReference",
@@ -321,13 +406,43 @@ fn check_coverage(outcomes: &BTreeMap<String, u32>) {
         "RecordPayment OverAllocation",
         "RecordPayment UnknownInvoice",
         "RecordPayment repeated",
+        "PlanPayment OverAllocation",
+        "PlanPayment repeated",
+        "RecordReminder UnknownValue",
+        "RefundPayment DatedBeforeFact",
+        "RefundPayment OverAllocation",
         "ResolveDispute WrongState",
         "ReversePayment DatedBeforeFact",
         "ReversePayment WrongState",
         "RunDay repeated",
+        "UpdateDraft repeated",
     ];
     let accepted = accepted.iter().map(|name| format!("{name} accepted"));
     for outcome in accepted.chain(refused.iter().map(ToString::to_string)) {
         assert!(outcomes.contains_key(&outcome), "never came across: {outcome}");
+    }
+}
+
+/// Events that a workload worth its name leads to.
+fn check_told(told: &BTreeMap<String, u32>) {
+    let events = [
+        "CreditLimitExceeded overridden: false",
+        "CreditLimitExceeded overridden: true",
+        "DayOpened on time: false",
+        "InvoiceCancelled",
+        "InvoiceReopened",
+        "OpeningItemCorrected not overdue: true",
+        "PlannedPaymentCleared",
+        "PlannedPaymentLapsed",
+        "ReminderEmitted IssueNotice",
+        "ReminderEmitted Midpoint",
+        "ReminderEmitted DueDate",
+        "ReminderEmitted Overdue(1)",
+        "ReminderEmitted Overdue(2)",
+        "ReminderEmitted Overdue(3)",
+        "ReminderEmitted Overdue(4)",
+    ];
+    for event in events {
+        assert!(told.contains_key(event), "never told: {event}");
     }
 }

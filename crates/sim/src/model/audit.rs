@@ -1,6 +1,7 @@
 //! The audit of emitted facts: due, overdue, paid, reopened and cancelled are told when they
 //! happen, once, with the right figure.
 
+use encours_domain::event::Direction;
 use encours_domain::{Day, Event};
 
 use super::{Book, Model, View};
@@ -11,6 +12,7 @@ struct Told {
     open: i128,
     cancelled: bool,
     due: bool,
+    due_on: Option<Day>,
     /// Since it was issued or reopened last.
     overdue: bool,
     /// Spells told since the beginning.
@@ -37,9 +39,7 @@ impl Audit {
     pub fn check(&mut self, model: &Model, events: &[Event]) -> Result<(), String> {
         self.make_room(model);
         for event in events {
-            if let Event::InvoiceReopened(e) = event {
-                self.told[e.ledger.0 as usize][e.invoice.0 as usize].overdue = false;
-            }
+            self.begin(event);
             self.check_time_fact(model, event)?;
         }
         for (at, book) in model.books.iter().enumerate() {
@@ -59,8 +59,35 @@ impl Audit {
         self.told.resize(model.books.len(), vec![]);
         for (told, book) in self.told.iter_mut().zip(&model.books) {
             for row in book.invoices.iter().skip(told.len()) {
-                told.push(Told { open: i128::from(row.total), ..Told::default() });
+                told.push(Told { due_on: Some(row.due), ..Told::default() });
             }
+        }
+    }
+
+    /// What begins with an event: a claim, another due date, being open again.
+    fn begin(&mut self, event: &Event) {
+        match event {
+            Event::InvoiceReopened(e) => {
+                self.told[e.ledger.0 as usize][e.invoice.0 as usize].overdue = false;
+            }
+            Event::InvoiceIssued(e) => {
+                let row = &mut self.told[e.ledger.0 as usize][e.invoice.0 as usize];
+                row.open = e.total.into();
+                row.due_on = Some(e.due.date);
+            }
+            Event::OpeningItemAdded(e) if e.direction == Direction::Owed => {
+                let row = &mut self.told[e.ledger.0 as usize][e.invoice.0 as usize];
+                row.open = (e.amount - e.paid).into();
+            }
+            Event::OpeningItemCorrected(e) => {
+                let row = &mut self.told[e.ledger.0 as usize][e.invoice.0 as usize];
+                row.overdue &= !e.not_overdue;
+                if row.due_on != Some(e.due.date) && !row.overdue {
+                    row.due = false;
+                }
+                row.due_on = Some(e.due.date);
+            }
+            _ => {}
         }
     }
 
@@ -118,14 +145,18 @@ impl Audit {
                 Event::Allocated(e) => touched |= here(e.ledger.0, e.invoice.0),
                 Event::Deallocated(e) => touched |= here(e.ledger.0, e.invoice.0),
                 Event::InvoiceIssued(e) => touched |= here(e.ledger.0, e.invoice.0),
+                Event::OpeningItemCorrected(e) => touched |= here(e.ledger.0, e.invoice.0),
                 _ => {}
             }
         }
-        let new_and_empty = book.invoices[no].total == 0
-            && events.iter().any(|event| match event {
-                Event::InvoiceIssued(e) => here(e.ledger.0, e.invoice.0),
-                _ => false,
-            });
+        let new_and_empty = events.iter().any(|event| match event {
+            Event::InvoiceIssued(e) => e.total == 0 && here(e.ledger.0, e.invoice.0),
+            Event::OpeningItemAdded(e) => {
+                let owed = e.direction == Direction::Owed;
+                owed && e.amount == e.paid && here(e.ledger.0, e.invoice.0)
+            }
+            _ => false,
+        });
         let settled = (told.open > 0 && open == 0) || new_and_empty;
         let expected = [
             ("InvoicePaid", settled && !cancelled),

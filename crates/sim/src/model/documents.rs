@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use encours_domain::commands::{CancelInvoice, CreditUse, Due, IssueCreditNote, IssueInvoice};
+use encours_domain::commands::{CancelInvoice, CreditUse, IssueCreditNote, IssueInvoice};
 use encours_domain::limits::{MAX_LINES, MAX_METADATA};
-use encours_domain::terms::Terms;
+use encours_domain::terms::{Due, Terms};
 use encours_domain::{CreditNoteNo, Currency, Day, Reason, Source};
 
-use super::facts::{Book, Invoice};
+use super::facts::{Book, Invoice, Stage};
 use super::money::minor;
 use super::plan::{Fact, Plan, When};
 use super::{View, numbers};
 
 impl Book {
     pub(super) fn issue_invoice(&self, c: &IssueInvoice, today: Day) -> Plan {
+        self.issue(c, self.invoices.len(), today)
+    }
+
+    /// Issues an invoice under this number, which a draft may have had.
+    pub(super) fn issue(&self, c: &IssueInvoice, no: usize, today: Day) -> Plan {
         let mut plan = Plan::default();
         let Some(id) = c.invoice_id.clone() else {
             return Plan::refused(Reason::MissingField);
@@ -25,9 +30,9 @@ impl Book {
         let currency = c.currency.or(row.currency).unwrap_or(self.currency);
         let total = self.check_content(c, currency, &mut plan);
         let date = c.issue_date.unwrap_or(today);
+        let allotted = self.invoices.iter().filter(|i| i.allotted).map(|i| i.date);
         if c.number.is_none() {
-            let last = self.invoices.iter().filter(|i| i.allotted).map(|i| i.date).max();
-            let early = last.is_some_and(|last| date < last);
+            let early = allotted.clone().max().is_some_and(|last| date < last);
             plan.refuse_if(early || date > today, Reason::IssueDateOrder);
         }
         let (due, grace) = match c.due {
@@ -38,36 +43,71 @@ impl Book {
             Some(Due::Terms(terms)) => due_by(terms, date, &mut plan),
             None => due_by(row.terms.unwrap_or(self.terms), date, &mut plan),
         };
-        let taken: Vec<&str> = self.invoices.iter().map(|i| i.number.as_str()).collect();
-        let allotted = self.invoices.iter().filter(|i| i.allotted).map(|i| i.date);
         let next = numbers::next(&self.invoice_pattern, date, allotted);
+        let taken = self.taken_numbers();
         let number = check_number(c.number.as_deref(), &taken, &self.invoice_pattern, &mut plan);
         let number = number.unwrap_or(next);
-        let reference = match &c.reference {
-            None => numbers::reference(&number),
-            Some(given) => numbers::given_reference(given).unwrap_or_else(|| {
-                plan.refuse(Reason::InvalidReference);
-                String::new()
-            }),
-        };
-        plan.facts.push(Fact::Invoice(Invoice {
+        let reference = self.reference_of(c.reference.as_deref(), &number, &mut plan);
+        let (owner, overridden) = ((customer, currency), c.override_credit_limit);
+        let told = self.weigh(owner, total, overridden, &mut plan);
+        let issued = Invoice {
             id,
             number,
             allotted: c.number.is_none(),
             customer,
             currency,
+            stage: Stage::Issued,
             total,
+            paid: 0,
+            claim: total,
+            volume: total,
             date,
             due,
             overdue_from: due.plus(grace + 1).unwrap_or(Day::MAX),
             reference,
+            planned: None,
+            over_limit: told.map_or(0, |(limit, exposure, _)| exposure - limit),
+            level: 0,
+            stopped: false,
             known: encours_domain::Position::START,
-        }));
+        };
+        plan.facts.push(match self.invoices.get(no) {
+            None => Fact::Invoice(issued),
+            Some(_) => Fact::Replaced(no, issued),
+        });
+        plan.facts.push(Fact::Exceeded(no, told));
         plan
     }
 
+    /// The numbers that no document may have again.
+    pub(super) fn taken_numbers(&self) -> Vec<&str> {
+        let drafts = |row: &&Invoice| matches!(row.stage, Stage::Draft(_) | Stage::Deleted);
+        self.invoices.iter().filter(|row| !drafts(row)).map(|row| row.number.as_str()).collect()
+    }
+
+    /// The reference as given, or made of the number.
+    pub(super) fn reference_of(
+        &self,
+        given: Option<&str>,
+        number: &str,
+        plan: &mut Plan,
+    ) -> String {
+        match given {
+            None => numbers::reference(number),
+            Some(given) => numbers::given_reference(given).unwrap_or_else(|| {
+                plan.refuse(Reason::InvalidReference);
+                String::new()
+            }),
+        }
+    }
+
     /// Texts, lines, taxes and total; gives the total.
-    fn check_content(&self, c: &IssueInvoice, currency: Currency, plan: &mut Plan) -> i64 {
+    pub(super) fn check_content(
+        &self,
+        c: &IssueInvoice,
+        currency: Currency,
+        plan: &mut Plan,
+    ) -> i64 {
         plan.check_text(&c.text);
         plan.check_text(&c.purchase_order);
         let too_many = c.lines.len() > MAX_LINES || c.metadata.len() > MAX_METADATA;
@@ -157,6 +197,7 @@ impl Book {
         let amount = self.creditable(invoice);
         let kept: Vec<(Source, i64)> = self
             .sources()
+            .into_iter()
             .filter(|source| self.own_credit(*source, invoice))
             .map(|source| (source, minor(self.unapplied(source, View::ALL))))
             .filter(|(_, left)| *left > 0)
@@ -173,7 +214,8 @@ impl Book {
         plan.refuse_if(early && amount > 0, Reason::DatedBeforeFact);
         plan.silent |= amount == 0;
         let (mut came_off, mut open) = (Vec::new(), self.open_now(invoice));
-        for source in self.sources().filter(|source| !self.own_credit(*source, invoice)) {
+        let own = |source: &Source| self.own_credit(*source, invoice);
+        for source in self.sources().into_iter().filter(|source| !own(source)) {
             let there = self.on_invoice(source, invoice);
             if there == 0 {
                 continue;
@@ -254,7 +296,7 @@ fn due_by(terms: Terms, date: Day, plan: &mut Plan) -> (Day, i32) {
     (date.plus(days).unwrap_or(Day::MAX), grace)
 }
 
-fn check_number(
+pub(super) fn check_number(
     given: Option<&str>,
     taken: &[&str],
     pattern: &str,

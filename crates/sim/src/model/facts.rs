@@ -1,5 +1,9 @@
 //! The facts of a ledger as plain vectors: nothing derived is stored.
 
+use encours_domain::calendar::Calendar;
+use encours_domain::commands::IssueInvoice;
+use encours_domain::dunning::{Policy, Step};
+use encours_domain::event::CreditPolicy;
 use encours_domain::terms::Terms;
 use encours_domain::{Currency, Day, Id, Position, Source};
 
@@ -18,6 +22,10 @@ pub struct Clock {
     pub finished: Day,
     /// The day to reach.
     pub target: Day,
+    /// Whether the days before it open late.
+    pub outage: bool,
+    /// The last day that opened late.
+    pub late: Option<Day>,
 }
 
 /// A ledger and its facts, each list in the order in which they were recorded.
@@ -35,9 +43,13 @@ pub struct Book {
     pub invoice_pattern: String,
     /// Pattern of allotted credit-note numbers.
     pub credit_pattern: String,
+    /// Its business days.
+    pub calendar: Calendar,
+    /// The plan of its reminders.
+    pub reminders: Policy,
     /// Customers, by dense number.
     pub customers: Vec<Customer>,
-    /// Invoices, by dense number.
+    /// Invoices, drafts and opening items, by dense number.
     pub invoices: Vec<Invoice>,
     /// Credit notes, by dense number.
     pub credits: Vec<Credit>,
@@ -53,6 +65,14 @@ pub struct Book {
     pub disputes: Vec<Dated>,
     /// Disputes resolved.
     pub resolutions: Vec<Dated>,
+    /// What corrections of opening items added, or took away as negative amounts.
+    pub corrections: Vec<Correction>,
+    /// Money paid back.
+    pub refunds: Vec<Refund>,
+    /// Credit limits in force.
+    pub limits: Vec<Limit>,
+    /// Steps of reminder plans that went out.
+    pub steps: Vec<StepOut>,
 }
 
 /// A customer.
@@ -64,9 +84,26 @@ pub struct Customer {
     pub currency: Option<Currency>,
     /// Its default terms.
     pub terms: Option<Terms>,
+    /// Level and day of the last reminder that a person recorded.
+    pub reminded: Option<(u8, Day)>,
 }
 
-/// An invoice.
+/// What an item of the invoices' space is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A draft, and what it says.
+    Draft(Box<IssueInvoice>),
+    /// A draft that was given up.
+    Deleted,
+    /// An invoice.
+    Issued,
+    /// An opening item that the customer owes.
+    Owed,
+    /// An opening item owing to the customer.
+    Owing,
+}
+
+/// An invoice, a draft or an opening item.
 #[derive(Clone, Debug)]
 pub struct Invoice {
     /// Its id.
@@ -79,8 +116,16 @@ pub struct Invoice {
     pub customer: usize,
     /// Its currency.
     pub currency: Currency,
-    /// What is claimed.
+    /// What it is.
+    pub stage: Stage,
+    /// What is claimed, as corrected.
     pub total: i64,
+    /// What of it was settled before the ledger, as corrected.
+    pub paid: i64,
+    /// What was claimed or granted when it was recorded.
+    pub claim: i64,
+    /// What counts against the limit of the ledger.
+    pub volume: i64,
     /// The issue date.
     pub date: Day,
     /// The due date.
@@ -89,8 +134,76 @@ pub struct Invoice {
     pub overdue_from: Day,
     /// Its creditor reference.
     pub reference: String,
+    /// When the customer said it will pay.
+    pub planned: Option<Planned>,
+    /// By how much it passed a credit limit.
+    pub over_limit: i64,
+    /// The highest level of reminders.
+    pub level: u8,
+    /// Whether its reminders were stopped.
+    pub stopped: bool,
     /// Last position of the command that recorded it.
     pub known: Position,
+}
+
+/// A payment that a customer announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// How much.
+    pub amount: i64,
+    /// What of it has not come.
+    pub remaining: i64,
+    /// When.
+    pub date: Day,
+}
+
+/// A correction of an opening item.
+#[derive(Clone, Debug)]
+pub struct Correction {
+    /// The item.
+    pub invoice: usize,
+    /// What it adds.
+    pub more: i64,
+    /// The day from which it counts.
+    pub date: Day,
+    /// Last position of the command that recorded it.
+    pub known: Position,
+}
+
+/// Money paid back.
+#[derive(Clone, Debug)]
+pub struct Refund {
+    /// The payment.
+    pub payment: usize,
+    /// How much of it.
+    pub amount: i64,
+    /// The day.
+    pub date: Day,
+    /// Last position of the command that recorded it.
+    pub known: Position,
+}
+
+/// How far a customer may go into debt.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in the command that sets it")]
+pub struct Limit {
+    pub customer: usize,
+    pub currency: Currency,
+    pub limit: i64,
+    pub policy: CreditPolicy,
+}
+
+/// A step of a plan that went out.
+#[derive(Clone, Copy, Debug)]
+pub struct StepOut {
+    /// The invoice.
+    pub invoice: usize,
+    /// Which step.
+    pub step: Step,
+    /// The day the plan had for it.
+    pub planned: Day,
+    /// The day it went out.
+    pub date: Day,
 }
 
 /// A credit note.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use encours_domain::status::{CustomerStatus, Headline};
 use encours_domain::{Currency, Day, Position, Source};
 
-use super::facts::Book;
+use super::facts::{Book, Stage};
+use super::status::opening;
 
 /// Which facts count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl View {
         Self { as_of: Some(day), known_at: None }
     }
 
-    fn sees(self, date: Day, known: Position) -> bool {
+    pub(super) fn sees(self, date: Day, known: Position) -> bool {
         self.as_of.is_none_or(|day| date <= day) && self.known_at.is_none_or(|at| known <= at)
     }
 }
@@ -36,9 +36,11 @@ impl View {
 #[expect(missing_docs, reason = "the names are those of the reference of behaviour")]
 pub struct Figures {
     pub currency: Currency,
+    pub opening: i128,
     pub invoiced: i128,
     pub credited: i128,
     pub collected: i128,
+    pub refunded: i128,
     pub outstanding: i128,
     pub overdue: i128,
     pub unapplied: i128,
@@ -54,14 +56,17 @@ impl Figures {
     /// Whether each figure fits 64 bits.
     #[must_use]
     pub fn fits(&self) -> bool {
-        let all = [self.invoiced, self.credited, self.collected, self.outstanding, self.unapplied];
-        all.into_iter().all(|figure| i64::try_from(figure).is_ok())
+        let documents = [self.opening, self.invoiced, self.credited, self.collected, self.refunded];
+        let balances = [self.outstanding, self.unapplied];
+        documents.into_iter().chain(balances).all(|figure| i64::try_from(figure).is_ok())
     }
 
     /// The identity that always holds, and that nothing is below zero.
     #[must_use]
     pub const fn holds(&self) -> bool {
-        self.net() == self.invoiced - self.credited - self.collected
+        let facts = self.opening + self.invoiced - self.credited - self.collected + self.refunded;
+        self.net() == facts
+            && self.refunded >= 0
             && self.outstanding >= 0
             && self.unapplied >= 0
             && self.overdue >= 0
@@ -70,21 +75,31 @@ impl Figures {
 }
 
 impl Book {
-    /// Whether an invoice is there.
+    /// Whether an invoice or opening item is there; a draft is not.
     #[must_use]
     pub fn sees_invoice(&self, invoice: usize, view: View) -> bool {
         let row = &self.invoices[invoice];
-        view.sees(row.date, row.known)
+        !matches!(row.stage, Stage::Draft(_) | Stage::Deleted) && view.sees(row.date, row.known)
+    }
+
+    /// What an invoice or opening item comes to with its corrections; 0 where it is not there.
+    #[must_use]
+    pub fn comes_to(&self, invoice: usize, view: View) -> i128 {
+        if !self.sees_invoice(invoice, view) {
+            return 0;
+        }
+        let corrections = self.corrections.iter().filter(|c| c.invoice == invoice);
+        let seen = corrections.filter(|c| view.sees(c.date, c.known));
+        seen.fold(i128::from(self.invoices[invoice].claim), |sum, c| sum + i128::from(c.more))
     }
 
     /// What is owed on an invoice; 0 where it is not there.
     #[must_use]
     pub fn open(&self, invoice: usize, view: View) -> i128 {
-        if !self.sees_invoice(invoice, view) {
+        if !self.sees_invoice(invoice, view) || self.invoices[invoice].stage == Stage::Owing {
             return 0;
         }
-        let settled = self.allocated(view, |_, on| on == invoice);
-        i128::from(self.invoices[invoice].total) - settled
+        self.comes_to(invoice, view) - self.allocated(view, |_, on| on == invoice)
     }
 
     /// What is allocated, of the pairs of source and invoice that are asked for.
@@ -110,24 +125,20 @@ impl Book {
     /// What is neither allocated nor taken back of a payment or credit note.
     #[must_use]
     pub fn unapplied(&self, source: Source, view: View) -> i128 {
-        let (amount, date, known) = match source {
+        let granted = match source {
             Source::Payment(no) => {
-                let row = &self.payments[no.0 as usize];
-                (row.amount, row.date, row.known)
+                let (payment, row) = (no.0 as usize, &self.payments[no.0 as usize]);
+                let seen = view.sees(row.date, row.known);
+                let amount = if seen { i128::from(row.amount) } else { 0 };
+                amount - self.reversed(payment, view) - self.refunded(payment, view)
             }
+            Source::Opening(no) => self.comes_to(no.0 as usize, view),
             Source::CreditNote(no) => {
                 let row = &self.credits[no.0 as usize];
-                (row.amount, row.date, row.known)
+                if view.sees(row.date, row.known) { i128::from(row.amount) } else { 0 }
             }
         };
-        if !view.sees(date, known) {
-            return 0;
-        }
-        let reversed: i128 = match source {
-            Source::Payment(no) => self.reversed(no.0 as usize, view),
-            Source::CreditNote(_) => 0,
-        };
-        i128::from(amount) - reversed - self.allocated(view, |from, _| from == source)
+        granted - self.allocated(view, |from, _| from == source)
     }
 
     /// What was taken back of a payment.
@@ -140,7 +151,17 @@ impl Book {
             .sum()
     }
 
-    /// The customer and currency of a payment or credit note.
+    /// What was paid back of a payment.
+    #[must_use]
+    pub fn refunded(&self, payment: usize, view: View) -> i128 {
+        self.refunds
+            .iter()
+            .filter(|r| r.payment == payment && view.sees(r.date, r.known))
+            .map(|r| i128::from(r.amount))
+            .sum()
+    }
+
+    /// The customer and currency of a payment or credit.
     #[must_use]
     pub fn owner(&self, source: Source) -> (usize, Currency) {
         match source {
@@ -152,6 +173,10 @@ impl Book {
                 let row = &self.invoices[self.credits[no.0 as usize].invoice];
                 (row.customer, row.currency)
             }
+            Source::Opening(no) => {
+                let row = &self.invoices[no.0 as usize];
+                (row.customer, row.currency)
+            }
         }
     }
 
@@ -161,26 +186,29 @@ impl Book {
         match source {
             Source::Payment(no) => self.payments[no.0 as usize].date,
             Source::CreditNote(no) => self.credits[no.0 as usize].date,
+            Source::Opening(no) => self.invoices[no.0 as usize].date,
         }
     }
 
-    /// Every payment and credit note.
-    pub fn sources(&self) -> impl Iterator<Item = Source> + use<> {
+    /// Every credit note, opening item owing to a customer, and payment.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source> {
         let credits = (0_u32..).take(self.credits.len());
         let payments = (0_u32..).take(self.payments.len());
-        credits
-            .map(|no| Source::CreditNote(encours_domain::CreditNoteNo(no)))
-            .chain(payments.map(|no| Source::Payment(encours_domain::PaymentNo(no))))
+        let owing = (0..self.invoices.len()).filter(|&no| self.invoices[no].stage == Stage::Owing);
+        let credits = credits.map(|no| Source::CreditNote(encours_domain::CreditNoteNo(no)));
+        let payments = payments.map(|no| Source::Payment(encours_domain::PaymentNo(no)));
+        credits.chain(owing.map(opening)).chain(payments).collect()
     }
 
     /// The currencies in which a customer was ever invoiced or paid.
     #[must_use]
     pub fn currencies(&self, customer: usize, view: View) -> BTreeSet<Currency> {
-        let invoiced = self.invoices.iter().filter(|i| i.customer == customer);
+        let invoiced = (0..self.invoices.len()).filter(|&no| self.sees_invoice(no, view));
         let paid = self.payments.iter().filter(|p| p.customer == customer);
         invoiced
-            .filter(|i| view.sees(i.date, i.known))
-            .map(|i| i.currency)
+            .filter(|&no| self.invoices[no].customer == customer)
+            .map(|no| self.invoices[no].currency)
             .chain(paid.filter(|p| view.sees(p.date, p.known)).map(|p| p.currency))
             .collect()
     }
@@ -197,28 +225,35 @@ impl Book {
     fn figures_in(&self, customer: usize, currency: Currency, view: View, today: Day) -> Figures {
         let mut figures = Figures {
             currency,
+            opening: 0,
             invoiced: 0,
             credited: 0,
             collected: 0,
+            refunded: 0,
             outstanding: 0,
             overdue: 0,
             unapplied: 0,
         };
         for (no, invoice) in self.invoices.iter().enumerate() {
             if (invoice.customer, invoice.currency) != (customer, currency)
-                || !view.sees(invoice.date, invoice.known)
+                || !self.sees_invoice(no, view)
             {
                 continue;
             }
             let open = self.open(no, view);
-            figures.invoiced += i128::from(invoice.total);
+            match invoice.stage {
+                Stage::Owed => figures.opening += self.comes_to(no, view),
+                Stage::Owing => figures.opening -= self.comes_to(no, view),
+                _ => figures.invoiced += i128::from(invoice.total),
+            }
             figures.outstanding += open;
             // What is settled today, and reopens on a day to come, is not overdue yet.
             let today_open = self.open(no, View { as_of: Some(today), ..view }) > 0;
             let overdue = today >= invoice.overdue_from && today_open;
             figures.overdue += if overdue { open } else { 0 };
         }
-        for source in self.sources().filter(|s| self.owner(*s) == (customer, currency)) {
+        let own = |source: &Source| self.owner(*source) == (customer, currency);
+        for source in self.sources().into_iter().filter(own) {
             figures.unapplied += self.unapplied(source, view);
             match source {
                 Source::Payment(no) => {
@@ -227,7 +262,9 @@ impl Book {
                         figures.collected += i128::from(row.amount);
                     }
                     figures.collected -= self.reversed(no.0 as usize, view);
+                    figures.refunded += self.refunded(no.0 as usize, view);
                 }
+                Source::Opening(_) => {}
                 Source::CreditNote(no) => {
                     let row = &self.credits[no.0 as usize];
                     if view.sees(row.date, row.known) {
@@ -258,71 +295,5 @@ impl Book {
             }
         }
         buckets
-    }
-
-    /// Whether credit notes reach the total, nothing is open, and no payment and no credit of
-    /// another invoice is allocated. A zero total is paid, not cancelled.
-    #[must_use]
-    pub fn cancelled(&self, invoice: usize, view: View) -> bool {
-        let total = i128::from(self.invoices[invoice].total);
-        total > 0
-            && self.sees_invoice(invoice, view)
-            && self.credit_noted(invoice, view) == total
-            && self.open(invoice, view) == 0
-            && self
-                .sources()
-                .filter(|source| !self.own_credit(*source, invoice))
-                .all(|source| self.allocated(view, |from, on| from == source && on == invoice) == 0)
-    }
-
-    /// Whether a source is a credit note issued against this invoice.
-    #[must_use]
-    pub fn own_credit(&self, source: Source, invoice: usize) -> bool {
-        match source {
-            Source::CreditNote(no) => self.credits[no.0 as usize].invoice == invoice,
-            Source::Payment(_) => false,
-        }
-    }
-
-    /// Whether a dispute is open.
-    #[must_use]
-    pub fn disputed(&self, invoice: usize, view: View) -> bool {
-        let count = |facts: &[super::facts::Dated]| {
-            facts.iter().filter(|f| f.invoice == invoice && view.sees(f.date, f.known)).count()
-        };
-        count(&self.disputes) > count(&self.resolutions)
-    }
-
-    /// The headline status on a day.
-    #[must_use]
-    pub fn headline(&self, invoice: usize, view: View, today: Day) -> Headline {
-        let row = &self.invoices[invoice];
-        let open = self.open(invoice, view);
-        if self.cancelled(invoice, view) {
-            Headline::Cancelled
-        } else if open == 0 {
-            Headline::Paid
-        } else if today >= row.overdue_from {
-            Headline::Overdue
-        } else if open < i128::from(row.total) {
-            Headline::PartiallyPaid
-        } else {
-            Headline::NotDue
-        }
-    }
-
-    /// The status of a customer on a day.
-    #[must_use]
-    pub fn customer_status(&self, customer: usize, view: View, today: Day) -> CustomerStatus {
-        let figures = self.figures(customer, view, today);
-        if figures.iter().any(|f| f.overdue > 0) {
-            CustomerStatus::Overdue
-        } else if figures.iter().any(|f| f.outstanding > 0) {
-            CustomerStatus::AwaitingPayment
-        } else if figures.iter().any(|f| f.unapplied > 0) {
-            CustomerStatus::InCredit
-        } else {
-            CustomerStatus::UpToDate
-        }
     }
 }

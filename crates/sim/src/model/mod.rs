@@ -5,25 +5,35 @@
 //! every figure from all of them whenever it is asked. Where the reference is silent, the model
 //! says so ([`Verdict::Silent`]) and follows what was decided.
 
+mod agreements;
 mod audit;
 mod documents;
+mod drafts;
+mod dunning;
 mod facts;
 mod figures;
 mod money;
 mod numbers;
+mod openings;
 mod plan;
+mod record;
+mod reminders;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use encours_domain::commands::Command;
 use encours_domain::limits::MAX_VOLUME;
-use encours_domain::{Currency, Day, Event, Id, Position, Reason};
+use encours_domain::{Currency, Day, Id, Reason};
 
 pub use audit::Audit;
-pub use facts::{Allocation, Book, Clock, Credit, Customer, Dated, Invoice, Payment, Reversal};
+pub use facts::{
+    Allocation, Book, Clock, Correction, Credit, Customer, Dated, Invoice, Limit, Payment, Planned,
+    Refund, Reversal, Stage, StepOut,
+};
 pub use figures::{Figures, View};
 pub(crate) use numbers::reference;
-use plan::{Fact, Plan, When};
+use plan::{Fact, Plan};
 
 /// The time zones that exist, as far as tests go.
 pub const ZONES: [&str; 2] = ["UTC", "Europe/Paris"];
@@ -82,7 +92,12 @@ impl Model {
             if first == command {
                 return Verdict::Repeat;
             }
-            plan.refuse(Reason::IdExists);
+            // A draft is issued once: what it is then is another matter than its id.
+            plan.refuse_if(!matches!(command, Command::IssueDraft(_)), Reason::IdExists);
+        }
+        if plan.repeat {
+            // Where a rule is broken besides, which of the two is told first is left open.
+            return if plan.refusals.is_empty() { Verdict::Repeat } else { Verdict::Silent };
         }
         if !plan.refusals.is_empty() {
             return Verdict::Refuse(plan.refusals);
@@ -100,7 +115,7 @@ impl Model {
             *sum > i128::from(MAX_VOLUME)
         };
         for row in &book.invoices {
-            add(row.currency, row.total);
+            add(row.currency, row.volume);
         }
         for row in &book.payments {
             add(row.currency, row.amount);
@@ -109,47 +124,16 @@ impl Model {
             add(book.invoices[row.invoice].currency, row.amount);
         }
         plan.facts.iter().any(|fact| match fact {
-            Fact::Invoice(row) => add(row.currency, row.total),
+            // A draft must fit too, though it does not count.
+            Fact::Invoice(row) | Fact::Replaced(_, row) => add(row.currency, row.total),
+            Fact::Corrected { invoice, amount, .. } => {
+                let row = &book.invoices[*invoice];
+                add(row.currency, (amount - row.total).max(0))
+            }
             Fact::Payment(row) => add(row.currency, row.amount),
             Fact::Credit { invoice, amount, .. } => add(book.invoices[*invoice].currency, *amount),
             _ => false,
         })
-    }
-
-    /// Records the facts of a command that was accepted; `last` is the position of its last event.
-    ///
-    /// # Errors
-    /// What does not fit the rules: a date that they leave open, but not that far.
-    pub fn record(
-        &mut self,
-        command: &Command,
-        events: &[Event],
-        last: Position,
-    ) -> Result<(), String> {
-        let plan = self.plan(command);
-        // Cancelling an invoice by credits that were kept needs no credit note of its own.
-        let created = events.iter().any(|event| event.created().is_some());
-        if let Some(key) = creates(command).filter(|_| created) {
-            self.creators.insert(key, command.clone());
-        }
-        for fact in plan.facts {
-            match fact {
-                Fact::Ledger(book, clock) => {
-                    self.books.push(*book);
-                    self.clocks.extend(clock);
-                }
-                Fact::Target(clock, day) => self.clocks[clock].target = day,
-                other => self.books[plan.book].add(other, events, last)?,
-            }
-        }
-        for event in events {
-            match event {
-                Event::DayOpened(e) => self.clocks[e.clock.0 as usize].today = e.day,
-                Event::DayFinished(e) => self.clocks[e.clock.0 as usize].finished = e.day,
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }
 
@@ -161,6 +145,9 @@ fn creates(command: &Command) -> Option<(String, &'static str, String)> {
         }
         Command::CreateCustomer(c) => ("customer", c.customer_id.as_ref()?),
         Command::IssueInvoice(c) => ("invoice", c.invoice_id.as_ref()?),
+        Command::CreateDraft(c) => ("invoice", c.invoice.invoice_id.as_ref()?),
+        Command::AddOpeningItem(c) => ("invoice", c.invoice_id.as_ref()?),
+        Command::IssueDraft(c) => ("issue", &c.invoice_id),
         Command::RecordPayment(c) => ("payment", c.payment_id.as_ref()?),
         Command::IssueCreditNote(c) => ("credit note", c.credit_note_id.as_ref()?),
         Command::CancelInvoice(c) => ("credit note", c.credit_note_id.as_ref()?),
@@ -180,63 +167,5 @@ impl Book {
     #[must_use]
     pub fn invoice_no(&self, id: &Id) -> Option<usize> {
         self.invoices.iter().position(|row| &row.id == id)
-    }
-
-    fn add(&mut self, fact: Fact, events: &[Event], known: Position) -> Result<(), String> {
-        match fact {
-            Fact::Ledger(..) | Fact::Target(..) => {}
-            Fact::Customer(row) => self.customers.push(row),
-            Fact::CustomerDefaults(customer, currency, terms) => {
-                let row = &mut self.customers[customer];
-                row.currency = currency.or(row.currency);
-                row.terms = terms.or(row.terms);
-            }
-            Fact::Invoice(row) => self.invoices.push(Invoice { known, ..row }),
-            Fact::Credit { id, number, invoice, amount, date } => {
-                let allotted = number.is_none();
-                let earlier = self.credits.iter().filter(|c| c.allotted).map(|c| c.date);
-                let next = numbers::next(&self.credit_pattern, date, earlier);
-                let number = number.unwrap_or(next);
-                self.credits.push(Credit { id, number, allotted, invoice, amount, date, known });
-            }
-            Fact::Payment(row) => self.payments.push(Payment { known, ..row }),
-            Fact::Allocation { source, invoice, amount, date } => {
-                let told = events.iter().find_map(|event| match event {
-                    Event::Deallocated(e) => {
-                        let same = e.source == source && e.invoice.0 as usize == invoice;
-                        same.then_some(e.date)
-                    }
-                    _ => None,
-                });
-                let date = match date {
-                    When::From(base) => self.room(source, invoice, amount, base),
-                    other => settle(other, told)?,
-                };
-                self.allocations.push(Allocation { source, invoice, amount, date, known });
-            }
-            Fact::Reversal { payment, amount, date } => {
-                let told = events.iter().find_map(|event| match event {
-                    Event::PaymentReversed(e) => Some(e.date),
-                    _ => None,
-                });
-                let date = settle(date, told)?;
-                self.reversals.push(Reversal { payment, amount, date, known });
-            }
-            Fact::Sent(invoice, date) => self.sent.push(Dated { invoice, date, known }),
-            Fact::Disputed(invoice, date) => self.disputes.push(Dated { invoice, date, known }),
-            Fact::Resolved(invoice, date) => self.resolutions.push(Dated { invoice, date, known }),
-        }
-        Ok(())
-    }
-}
-
-/// The date that was told, where the rules leave it open within bounds.
-fn settle(date: When, told: Option<Day>) -> Result<Day, String> {
-    match (date, told) {
-        (When::On(day) | When::From(day), _) => Ok(day),
-        (When::Between(first, last), Some(day)) if (first..=last).contains(&day) => Ok(day),
-        (When::Between(first, last), told) => {
-            Err(format!("a date from {first} to {last} was expected, got {told:?}"))
-        }
     }
 }

@@ -4,8 +4,9 @@ use encours_domain::commands::{Allocate, Deallocate, From, Put, RecordPayment, R
 use encours_domain::{CreditNoteNo, Currency, Day, Id, PaymentNo, Position, Reason, Source};
 
 use super::View;
-use super::facts::{Allocation, Book, Payment};
+use super::facts::{Allocation, Book, Payment, Stage};
 use super::plan::{Fact, Plan, When};
+use super::status::opening;
 
 pub(super) fn minor(amount: i128) -> i64 {
     i64::try_from(amount).unwrap_or_default()
@@ -31,6 +32,7 @@ impl Book {
         let mut invoices = Vec::new();
         for id in named {
             match self.invoice_no(id) {
+                Some(no) if !self.is_owed(no) => return Plan::refused(Reason::WrongState),
                 Some(no) => invoices.push(no),
                 None => return Plan::refused(Reason::UnknownInvoice),
             }
@@ -162,8 +164,12 @@ impl Book {
                 Some(no) => vec![Source::CreditNote(no)],
                 None => return plan.and(Reason::UnknownCreditNote),
             },
+            From::OpeningItem(id) => match self.owing(id) {
+                Ok(source) => vec![source],
+                Err(reason) => return plan.and(reason),
+            },
             From::Anything => self.usable(invoice, |_| true),
-            From::CreditNotes => self.usable(invoice, |s| matches!(s, Source::CreditNote(_))),
+            From::CreditNotes => self.usable(invoice, |s| !matches!(s, Source::Payment(_))),
             From::Payments => self.usable(invoice, |s| matches!(s, Source::Payment(_))),
         };
         for source in &sources {
@@ -197,6 +203,7 @@ impl Book {
         let owner = (self.invoices[invoice].customer, self.invoices[invoice].currency);
         let mut sources: Vec<Source> = self
             .sources()
+            .into_iter()
             .filter(|s| wanted(*s) && self.owner(*s) == owner)
             .filter(|s| self.unapplied(*s, View::ALL) > 0)
             .collect();
@@ -211,6 +218,8 @@ impl Book {
         let touches = |a: &&Allocation| a.source == source || a.invoice == invoice;
         let mut days: Vec<Day> = self.allocations.iter().filter(touches).map(|a| a.date).collect();
         days.extend(self.reversals.iter().map(|r| r.date));
+        days.extend(self.refunds.iter().map(|r| r.date));
+        days.extend(self.corrections.iter().map(|c| c.date));
         days.retain(|day| *day > base);
         days.push(base);
         days.sort();
@@ -252,17 +261,21 @@ impl Book {
         let mut plan = Plan::default();
         let other = c.currency.is_some_and(|code| code != self.invoices[invoice].currency);
         plan.refuse_if(other, Reason::CurrencyMismatch);
-        let source = match (&c.payment_id, &c.credit_note_id) {
-            (None, None) => return plan.and(Reason::MissingField),
-            (Some(_), Some(_)) => return plan.and(Reason::ConflictingFields),
-            (Some(id), None) => match self.payment_no(id) {
+        let source = match (&c.payment_id, &c.credit_note_id, &c.opening_item_id) {
+            (None, None, None) => return plan.and(Reason::MissingField),
+            (Some(id), None, None) => match self.payment_no(id) {
                 Some(no) => Source::Payment(no),
                 None => return plan.and(Reason::UnknownPayment),
             },
-            (None, Some(id)) => match self.credit_no(id) {
+            (None, Some(id), None) => match self.credit_no(id) {
                 Some(no) => Source::CreditNote(no),
                 None => return plan.and(Reason::UnknownCreditNote),
             },
+            (None, None, Some(id)) => match self.owing(id) {
+                Ok(source) => source,
+                Err(reason) => return plan.and(reason),
+            },
+            _ => return plan.and(Reason::ConflictingFields),
         };
         let there = self.on_invoice(source, invoice);
         plan.refuse_if(there == 0, Reason::NothingLeft);
@@ -281,9 +294,10 @@ impl Book {
         };
         let (payment, source) = (no.0 as usize, Source::Payment(no));
         let row = &self.payments[payment];
-        let amount = row.amount - minor(self.reversed(payment, View::ALL));
+        let gone = self.reversed(payment, View::ALL) + self.refunded(payment, View::ALL);
+        let amount = row.amount - minor(gone);
         plan.refuse_if(amount == 0, Reason::NothingLeft);
-        plan.refuse_if(amount == 0, Reason::WrongState);
+        plan.refuse_if(self.reversed(payment, View::ALL) > 0, Reason::WrongState);
         plan.refuse_if(c.date.is_some_and(|date| date < row.date), Reason::DatedBeforeFact);
         let (mut first, mut last) = (today.max(row.date), today.max(row.date));
         let mut undone = Vec::new();
@@ -299,7 +313,8 @@ impl Book {
         }
         // Allocations made and undone at later dates would leave less than nothing in between.
         let later = self.allocations.iter().filter(|a| a.source == source && a.amount < 0);
-        let later = later.map(|a| a.date).max();
+        let refunded = self.refunds.iter().filter(|r| r.payment == payment).map(|r| r.date);
+        let later = later.map(|a| a.date).chain(refunded).max();
         plan.silent |= c.date.is_some_and(|date| later.is_some_and(|later| date < later));
         last = last.max(later.unwrap_or(last));
         let date = c.date.map_or(When::Between(first, last), When::On);
@@ -313,6 +328,15 @@ impl Book {
     pub(super) fn payment_no(&self, id: &Id) -> Option<PaymentNo> {
         let at = self.payments.iter().position(|p| &p.id == id)?;
         u32::try_from(at).ok().map(PaymentNo)
+    }
+
+    /// The credit in an opening item owing to the customer.
+    fn owing(&self, id: &Id) -> Result<Source, Reason> {
+        match self.invoice_no(id) {
+            None => Err(Reason::UnknownInvoice),
+            Some(no) if self.invoices[no].stage == Stage::Owing => Ok(opening(no)),
+            Some(_) => Err(Reason::WrongState),
+        }
     }
 
     pub(super) fn credit_no(&self, id: &Id) -> Option<CreditNoteNo> {

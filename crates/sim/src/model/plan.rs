@@ -8,7 +8,7 @@ use encours_domain::terms::Terms;
 use encours_domain::{Day, Id, Reason, Source};
 
 use super::Model;
-use super::facts::{Book, Customer, Invoice};
+use super::facts::{Book, Customer, Invoice, Limit, Planned, Stage};
 
 /// The outcome of the rules for one command.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub refusals: BTreeSet<Reason>,
     /// The page is silent: refusing it is fine, accepting it makes these facts.
     pub silent: bool,
+    /// It is done already: nothing changes, where no rule is broken.
+    pub repeat: bool,
     /// The ledger, by place in the model.
     pub book: usize,
     /// What it makes a fact.
@@ -31,10 +33,48 @@ pub(super) enum Fact {
     Customer(Customer),
     CustomerDefaults(usize, Option<encours_domain::Currency>, Option<Terms>),
     Invoice(Invoice),
-    Credit { id: Id, number: Option<String>, invoice: usize, amount: i64, date: Day },
+    Replaced(usize, Invoice),
+    Deleted(usize),
+    /// Limit, exposure, and whether it was overridden; where nothing is to be told, `None`.
+    Exceeded(usize, Option<(i64, i64, bool)>),
+    Corrected {
+        invoice: usize,
+        amount: i64,
+        paid: i64,
+        due: Day,
+        more: i64,
+        date: Day,
+    },
+    Limit(usize, encours_domain::Currency, Option<Limit>),
+    Planned(usize, Option<Planned>),
+    Refund {
+        payment: usize,
+        amount: i64,
+        date: When,
+        with_invoice: bool,
+    },
+    Stopped(usize),
+    Reminded(usize, u8),
+    CustomerReminded(usize, u8, Day),
+    Credit {
+        id: Id,
+        number: Option<String>,
+        invoice: usize,
+        amount: i64,
+        date: Day,
+    },
     Payment(super::facts::Payment),
-    Allocation { source: Source, invoice: usize, amount: i64, date: When },
-    Reversal { payment: usize, amount: i64, date: When },
+    Allocation {
+        source: Source,
+        invoice: usize,
+        amount: i64,
+        date: When,
+    },
+    Reversal {
+        payment: usize,
+        amount: i64,
+        date: When,
+    },
     Sent(usize, Day),
     Disputed(usize, Day),
     Resolved(usize, Day),
@@ -105,28 +145,23 @@ impl Model {
             Command::AdvanceClock(c) => self.advance_clock(book, c.to),
             Command::CreateCustomer(c) => create_customer(c),
             Command::UpdateCustomer(c) => rules.update_customer(c),
+            Command::SetCreditLimit(c) => rules.set_credit_limit(c),
             Command::IssueInvoice(c) => rules.issue_invoice(c, today),
-            Command::MarkSent(c) => {
-                rules.about(&c.invoice_id, |no| rules.mark_sent(no, c.date, today))
+            Command::CreateDraft(c) => rules.create_draft(&c.invoice),
+            Command::UpdateDraft(c) => rules.update_draft(&c.invoice),
+            Command::DeleteDraft(c) => rules.any(&c.invoice_id, |no| rules.delete_draft(no)),
+            Command::IssueDraft(c) => {
+                rules.any(&c.invoice_id, |no| rules.issue_draft(no, c, today))
             }
-            Command::DisputeInvoice(c) => {
-                rules.about(&c.invoice_id, |no| rules.dispute(no, c.date, today, &c.reason))
-            }
-            Command::ResolveDispute(c) => {
-                rules.about(&c.invoice_id, |no| rules.resolve(no, c.date, today))
-            }
-            Command::CancelInvoice(c) => {
-                rules.about(&c.invoice_id, |no| rules.cancel_invoice(no, c, today))
-            }
-            Command::IssueCreditNote(c) => {
-                rules.about(&c.invoice_id, |no| rules.issue_credit_note(no, c, today))
+            Command::AddOpeningItem(c) => rules.add_opening_item(c, today),
+            Command::CorrectOpeningItem(c) => {
+                rules.any(&c.invoice_id, |no| rules.correct_opening_item(no, c, today))
             }
             Command::RecordPayment(c) => rules.record_payment(c, today),
-            Command::Allocate(c) => rules.about(&c.invoice_id, |no| rules.allocate(no, c, today)),
-            Command::Deallocate(c) => {
-                rules.about(&c.invoice_id, |no| rules.deallocate(no, c, today))
-            }
             Command::ReversePayment(c) => rules.reverse_payment(c, today),
+            Command::RefundPayment(c) => rules.refund_payment(c, today),
+            Command::RecordReminder(c) => rules.record_reminder(c, today),
+            other => rules.about_invoice(other, today),
         };
         plan.book = book;
         plan
@@ -166,6 +201,8 @@ impl Model {
                         today: day,
                         finished: day,
                         target: day,
+                        outage: false,
+                        late: None,
                     });
                 }
             },
@@ -189,6 +226,12 @@ impl Model {
             sent: vec![],
             disputes: vec![],
             resolutions: vec![],
+            calendar: c.calendar,
+            reminders: c.reminders,
+            corrections: vec![],
+            refunds: vec![],
+            limits: vec![],
+            steps: vec![],
         };
         plan.facts.push(Fact::Ledger(Box::new(book), new_clock));
         plan
@@ -221,7 +264,12 @@ fn create_customer(c: &CreateCustomer) -> Plan {
     }
     plan.check_text(c.details.note.as_deref().unwrap_or_default());
     plan.check_terms(c.terms);
-    plan.facts.push(Fact::Customer(Customer { id, currency: c.currency, terms: c.terms }));
+    plan.facts.push(Fact::Customer(Customer {
+        id,
+        currency: c.currency,
+        terms: c.terms,
+        reminded: None,
+    }));
     plan
 }
 
@@ -249,8 +297,55 @@ impl Book {
         plan
     }
 
-    fn about(&self, invoice: &Id, rules: impl FnOnce(usize) -> Plan) -> Plan {
+    fn about_invoice(&self, command: &Command, today: Day) -> Plan {
+        match command {
+            Command::MarkSent(c) => {
+                self.owed(&c.invoice_id, |no| self.mark_sent(no, c.date, today))
+            }
+            Command::DisputeInvoice(c) => {
+                self.owed(&c.invoice_id, |no| self.dispute(no, c.date, today, &c.reason))
+            }
+            Command::ResolveDispute(c) => {
+                self.owed(&c.invoice_id, |no| self.resolve(no, c.date, today))
+            }
+            Command::CancelInvoice(c) => {
+                self.credited(&c.invoice_id, |no| self.cancel_invoice(no, c, today))
+            }
+            Command::IssueCreditNote(c) => {
+                self.credited(&c.invoice_id, |no| self.issue_credit_note(no, c, today))
+            }
+            Command::Allocate(c) => self.owed(&c.invoice_id, |no| self.allocate(no, c, today)),
+            Command::Deallocate(c) => self.owed(&c.invoice_id, |no| self.deallocate(no, c, today)),
+            Command::PlanPayment(c) => {
+                self.owed(&c.invoice_id, |no| self.plan_payment(no, c, today))
+            }
+            Command::CancelPlannedPayment(c) => {
+                self.owed(&c.invoice_id, |no| self.cancel_planned(no))
+            }
+            Command::StopReminders(c) => {
+                self.owed(&c.invoice_id, |no| self.stop_reminders(no, &c.reason))
+            }
+            other => unreachable!("{} is not about an invoice", other.name()),
+        }
+    }
+
+    fn any(&self, invoice: &Id, rules: impl FnOnce(usize) -> Plan) -> Plan {
         self.invoice_no(invoice).map_or_else(|| Plan::refused(Reason::UnknownInvoice), rules)
+    }
+
+    /// About what can be sent and paid.
+    fn owed(&self, invoice: &Id, rules: impl FnOnce(usize) -> Plan) -> Plan {
+        self.any(invoice, |no| {
+            if self.is_owed(no) { rules(no) } else { Plan::refused(Reason::WrongState) }
+        })
+    }
+
+    /// About what can be credited: no opening item.
+    fn credited(&self, invoice: &Id, rules: impl FnOnce(usize) -> Plan) -> Plan {
+        self.any(invoice, |no| match self.invoices[no].stage {
+            Stage::Issued => rules(no),
+            _ => Plan::refused(Reason::WrongState),
+        })
     }
 
     fn mark_sent(&self, invoice: usize, date: Option<Day>, today: Day) -> Plan {

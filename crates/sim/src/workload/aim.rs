@@ -85,7 +85,8 @@ impl Workload {
     /// A payment or credit note with something left, and an open invoice of its customer.
     pub(super) fn free_pair(&mut self, book: &Book) -> Option<(Source, usize)> {
         let mut pairs = Vec::new();
-        for source in book.sources().filter(|s| book.unapplied(*s, View::ALL) > 0) {
+        let free = |source: &Source| book.unapplied(*source, View::ALL) > 0;
+        for source in book.sources().into_iter().filter(free) {
             for (no, row) in book.invoices.iter().enumerate() {
                 let fits = (row.customer, row.currency) == book.owner(source);
                 if fits && book.open(no, View::ALL) > 0 {

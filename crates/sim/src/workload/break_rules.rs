@@ -1,9 +1,9 @@
 //! Turns a sensible command into one that breaks a rule, where it has a rule to break.
 
 use encours_domain::Day;
-use encours_domain::commands::{Command, CreditUse, Due, IssueInvoice, Put};
+use encours_domain::commands::{Command, CreditUse, IssueInvoice, Put};
 use encours_domain::limits::{MAX_TEXT_BYTES, MAX_VOLUME};
-use encours_domain::terms::Terms;
+use encours_domain::terms::{Due, Terms};
 
 use super::{Workload, currency, id};
 use crate::model::{Book, Model};
@@ -19,6 +19,8 @@ impl Workload {
         let mut command = command;
         match &mut command {
             Command::IssueInvoice(c) => self.break_invoice(c, book, today),
+            Command::CreateDraft(c) => self.break_invoice(&mut c.invoice, book, today),
+            Command::UpdateDraft(c) => self.break_invoice(&mut c.invoice, book, today),
             Command::RecordPayment(c) => match which {
                 0 => c.amount = Some(wrong),
                 1 => c.currency = Some(currency("USD")),
@@ -75,8 +77,53 @@ impl Workload {
             Command::DisputeInvoice(c) => c.ledger_id = id(NOBODY),
             Command::ResolveDispute(c) => c.date = today.plus(-400),
             Command::CreateLedger(_) | Command::OpenDay(_) | Command::RunDay(_) => {}
+            other => self.break_agreement(other, book, today),
         }
         command
+    }
+
+    fn break_agreement(&mut self, command: &mut Command, book: &Book, today: Day) {
+        let (which, wrong) = (self.rng.below(4), self.wrong_amount());
+        match command {
+            Command::DeleteDraft(c) => c.invoice_id = self.invoice_id(book),
+            Command::IssueDraft(c) => match which {
+                0 | 1 => c.number = self.taken_number(book),
+                2 => c.issue_date = today.plus(if self.rng.one_in(2) { 1 } else { -400 }),
+                _ => c.invoice_id = self.invoice_id(book),
+            },
+            Command::AddOpeningItem(c) => match which {
+                0 => c.amount = wrong,
+                1 => c.paid = c.amount + 1,
+                2 => c.number = self.taken_number(book),
+                _ => c.due_date = Some(today),
+            },
+            Command::CorrectOpeningItem(c) => match which {
+                0 => c.amount = Some(-1),
+                1 => c.paid = Some(1_000_000_000),
+                2 => c.date = today.plus(-400),
+                _ => c.invoice_id = self.invoice_id(book),
+            },
+            Command::PlanPayment(c) => match which {
+                0 => c.amount = Some(wrong),
+                1 => c.amount = Some(1_000_000_000),
+                2 => c.date = today.plus(-1).unwrap_or(today),
+                _ => c.currency = Some(currency("USD")),
+            },
+            Command::RefundPayment(c) => match which {
+                0 => c.amount = Some(wrong),
+                1 => c.amount = Some(1_000_000_000),
+                2 => c.date = today.plus(-400),
+                _ => c.currency = Some(currency("USD")),
+            },
+            Command::SetCreditLimit(c) => c.limit = Some(-1),
+            Command::RecordReminder(c) => match which {
+                0 | 1 => c.level = if self.rng.one_in(2) { 0 } else { 10 },
+                _ => c.date = today.plus(1),
+            },
+            Command::CancelPlannedPayment(c) => c.invoice_id = id(NOBODY),
+            Command::StopReminders(c) => c.reason = "x".repeat(MAX_TEXT_BYTES + 1),
+            _ => {}
+        }
     }
 
     fn break_invoice(&mut self, c: &mut IssueInvoice, book: &Book, today: Day) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use encours_domain::commands::{
-    CancelInvoice, CreditUse, DisputeInvoice, Due, InvoiceLine, IssueCreditNote, IssueInvoice,
-    MarkSent, ResolveDispute,
+    CancelInvoice, CreditUse, DisputeInvoice, InvoiceLine, IssueCreditNote, IssueInvoice, MarkSent,
+    ResolveDispute,
 };
 use encours_domain::event::Rate;
+use encours_domain::terms::Due;
 use encours_domain::{Day, Id};
 use rust_decimal::Decimal;
 
@@ -56,6 +57,7 @@ impl Workload {
             metadata: self
                 .maybe(5, |_| BTreeMap::from([(texts("project"), texts("X"))]))
                 .unwrap_or_default(),
+            override_credit_limit: self.rng.one_in(4),
         }
     }
 

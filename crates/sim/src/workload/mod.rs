@@ -3,14 +3,18 @@
 //! The generator looks into the [`Model`] to aim: most commands fit the facts, the rest break one
 //! rule each. Ids are always given, so that the same seed gives the same commands everywhere.
 
+mod agreements;
 mod aim;
 mod break_rules;
 mod documents;
+mod drafts;
 mod money;
 
+use encours_domain::calendar::Calendar;
 use encours_domain::commands::{
     AdvanceClock, Command, CreateCustomer, CreateLedger, CustomerDetails, Time, UpdateCustomer,
 };
+use encours_domain::dunning::Policy;
 use encours_domain::terms::Terms;
 use encours_domain::{Currency, Day, Id, Refusal};
 
@@ -66,19 +70,27 @@ impl Workload {
             terms: None,
             invoice_pattern: None,
             credit_note_pattern: None,
+            calendar: Calendar::France,
+            reminders: Policy::ThreeCases,
         };
         let shared = Time::Test { clock_id: Some(id("shared")), start: None };
         let series = CreateLedger {
             terms: Some(Terms::OnReceipt),
             invoice_pattern: Some("FA{seq}".to_owned()),
             credit_note_pattern: Some("AV-{year}/{seq:3}".to_owned()),
+            reminders: Policy::None,
             ..ledger("two", "JPY", shared)
         };
         let net = Terms::NetDays { days: 10, grace_days: 5 };
         vec![
             ledger("one", "EUR", test("shared")).into(),
             series.into(),
-            CreateLedger { terms: Some(net), ..ledger("three", "BHD", test("alone")) }.into(),
+            CreateLedger {
+                terms: Some(net),
+                calendar: Calendar::Weekdays,
+                ..ledger("three", "BHD", test("alone"))
+            }
+            .into(),
             ledger("four", "EUR", Time::System).into(),
         ]
     }
@@ -107,7 +119,7 @@ impl Workload {
         if book.customers.len() < 2 || self.rng.one_in(40) {
             return self.create_customer(book).into();
         }
-        match self.rng.below(100) {
+        match self.rng.below(146) {
             0..26 => self.issue_invoice(book, today).into(),
             26..48 => self.record_payment(book, today).into(),
             48..56 => self.allocate(book, today).into(),
@@ -116,9 +128,21 @@ impl Workload {
             65..72 => self.issue_credit_note(book, today).into(),
             72..76 => self.cancel_invoice(book, today).into(),
             76..80 => self.dispute(book, today).into(),
-            80..83 => self.resolve(book, today).into(),
-            83..87 => self.mark_sent(book, today).into(),
-            87..90 => self.update_customer(book).into(),
+            80..84 => self.resolve(book, today).into(),
+            84..98 => self.mark_sent(book, today).into(),
+            98..101 => self.update_customer(book).into(),
+            101..107 => self.create_draft(book, today).into(),
+            107..110 => self.update_draft(book, today).into(),
+            110..112 => self.delete_draft(book).into(),
+            112..117 => self.issue_draft(book, today).into(),
+            117..123 => self.add_opening_item(book, today).into(),
+            123..127 => self.correct_opening_item(book, today).into(),
+            127..131 => self.plan_payment(book, today).into(),
+            131 => self.cancel_planned(book).into(),
+            132..134 => self.set_credit_limit(book).into(),
+            134..137 => self.refund_payment(book, today).into(),
+            137 => self.stop_reminders(book).into(),
+            138..140 => self.record_reminder(book, today).into(),
             _ => self.move_time(model, at),
         }
     }
@@ -133,7 +157,8 @@ impl Workload {
         };
         let to = model.today(at).plus(i32::try_from(days).unwrap_or_default());
         let to = to.unwrap_or(Day::MAX);
-        AdvanceClock { ledger_id: model.books[at].id.clone(), to }.into()
+        let outage = self.rng.one_in(5);
+        AdvanceClock { ledger_id: model.books[at].id.clone(), to, outage }.into()
     }
 
     fn create_customer(&mut self, book: &crate::model::Book) -> CreateCustomer {

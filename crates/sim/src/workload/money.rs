@@ -97,6 +97,9 @@ impl Workload {
                 Some(Source::CreditNote(no)) => {
                     From::CreditNote(book.credits[no.0 as usize].id.clone())
                 }
+                Some(Source::Opening(no)) => {
+                    From::OpeningItem(book.invoices[no.0 as usize].id.clone())
+                }
                 None => From::Anything,
             },
         };
@@ -117,13 +120,19 @@ impl Workload {
             let there = book.allocated(View::ALL, |s, no| (s, no) == pair);
             i64::try_from(there).unwrap_or_default()
         });
-        let (payment_id, credit_note_id) = match pair {
-            Some((Source::Payment(no), _)) => (Some(book.payments[no.0 as usize].id.clone()), None),
-            Some((Source::CreditNote(no), _)) => {
-                (None, Some(book.credits[no.0 as usize].id.clone()))
+        let (mut payment_id, mut credit_note_id, mut opening_item_id) = (None, None, None);
+        match pair.map(|(source, _)| source) {
+            Some(Source::Payment(no)) => {
+                payment_id = Some(book.payments[no.0 as usize].id.clone());
             }
-            None => (Some(id("nothing")), None),
-        };
+            Some(Source::CreditNote(no)) => {
+                credit_note_id = Some(book.credits[no.0 as usize].id.clone());
+            }
+            Some(Source::Opening(no)) => {
+                opening_item_id = Some(book.invoices[no.0 as usize].id.clone());
+            }
+            None => payment_id = Some(id("nothing")),
+        }
         let invoice = pair.map(|(_, no)| no);
         let target = invoice.or_else(|| self.any_invoice(book));
         Deallocate {
@@ -131,7 +140,7 @@ impl Workload {
             invoice_id: Self::id_of(book, target),
             payment_id,
             credit_note_id,
-            opening_item_id: None,
+            opening_item_id,
             amount: self.maybe(2, |w| w.part_of(there.max(1))),
             currency: self.maybe(6, |_| Self::currency_of(book, invoice)),
             date: self.any_date(today),
