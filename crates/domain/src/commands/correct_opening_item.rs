@@ -79,7 +79,6 @@ impl CorrectOpeningItem {
         if more < 0 {
             check_unused((invoice, row), &mut book, (left, -more), date)?;
         }
-        let was_overdue = row.overdue_emitted || row.overdue_again_from.is_some();
         let event = OpeningItemCorrected {
             ledger: ledger.no,
             invoice,
@@ -88,7 +87,7 @@ impl CorrectOpeningItem {
             due,
             date,
             left_after: left + more,
-            not_overdue: was_overdue && due != row.due && today < due.overdue_from(),
+            not_overdue: row.overdue_emitted && due != row.due && today < due.overdue_from(),
         };
         match opening.direction {
             Direction::Owed => book.correct(event)?,

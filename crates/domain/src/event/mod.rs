@@ -310,8 +310,7 @@ events! {
         date: Day,
         /// What is open (owed) or unapplied (owing) after it, all facts counted.
         left_after: i64,
-        /// Whether it had been said to be overdue, since then reopened or not, and by its new due
-        /// date is not any more.
+        /// Whether it had been said to be overdue and, by its new due date, is not any more.
         not_overdue: bool,
     }
 

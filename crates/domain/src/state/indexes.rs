@@ -374,9 +374,9 @@ impl Indexes {
 /// and, as far as is known now, something is open. A payment dated later does not silence it.
 fn timers(row: &Invoice) -> impl Iterator<Item = (Timer, Day)> {
     let overdue_from = row.due.overdue_from();
-    let again_from = row.overdue_again_from.unwrap_or(overdue_from).max(overdue_from);
-    let due = (!row.due_emitted).then(|| row.first_open_day(row.due.date)).flatten();
-    let overdue = (!row.overdue_emitted).then(|| row.first_open_day(again_from)).flatten();
+    let from = |day: Day| row.told_from.map_or(day, |told_from| told_from.max(day));
+    let due = (!row.due_emitted).then(|| row.first_open_day(from(row.due.date))).flatten();
+    let overdue = (!row.overdue_emitted).then(|| row.first_open_day(from(overdue_from))).flatten();
     let due = due.filter(|day| *day < overdue_from).map(|day| (Timer::Due, day));
     let lapse = row.planned.and_then(|planned| planned.date.plus(1)).map(|day| (Timer::Lapse, day));
     due.into_iter().chain(overdue.map(|day| (Timer::Overdue, day))).chain(lapse)

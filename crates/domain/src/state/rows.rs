@@ -203,8 +203,9 @@ pub struct Invoice {
     pub overdue_emitted: bool,
     /// Whether its open amount is in the customer's overdue one.
     pub overdue: bool,
-    /// The day on which it was reopened after it had been said to be overdue.
-    pub overdue_again_from: Option<Day>,
+    /// No earlier day says that it is due or overdue: the day on which it was reopened after it had
+    /// been said to be overdue, or on which its due date was corrected.
+    pub told_from: Option<Day>,
     pub cancelled: bool,
     pub planned: Option<PlannedPayment>,
     /// By how much it took its customer past its credit limit when it was issued.

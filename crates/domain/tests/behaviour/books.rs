@@ -187,6 +187,24 @@ impl Paper {
         Ok(())
     }
 
+    /// What falls due is told on a day from `today` on, of what is open on it.
+    fn check_told<'a>(
+        &self,
+        events: impl Iterator<Item = &'a Event>,
+        today: Day,
+    ) -> Result<(), TestCaseError> {
+        for event in events {
+            let (invoice, date, open) = match event {
+                Event::InvoiceDue(e) => (e.invoice, e.date, e.open),
+                Event::InvoiceOverdue(e) => (e.invoice, e.date, e.open),
+                _ => continue,
+            };
+            prop_assert!(date >= today && open > 0, "{:?} on {}", event, today);
+            prop_assert_eq!(open, self.open(invoice, date), "{:?}", event);
+        }
+        Ok(())
+    }
+
     /// Each item is overdue when its due date has passed and something is open, and a plan is
     /// there only while something of it is to come.
     fn check_items(&self, state: &State, today: Day) -> Result<(), TestCaseError> {
@@ -333,6 +351,7 @@ proptest! {
         let mut today = day("2026-01-01");
         for op in ops {
             let told = format!("{op:?}");
+            let before = today;
             let done: Result<Vec<Event>, Reason> = match op {
                 Op::Do(command) => s.try_do(*command).map_err(|refusal| refusal.reason),
                 Op::Days(days) => {
@@ -343,6 +362,7 @@ proptest! {
             for event in done.iter().flatten() {
                 paper.write(event);
             }
+            paper.check_told(done.iter().flatten(), before)?;
             let checked = paper
                 .check_days()
                 .and_then(|()| paper.check_sums(&s.state))

@@ -106,7 +106,6 @@ fn a_new_due_date_counts_though_the_item_reopens_on_a_day_to_come() {
     (command.paid, command.due_date) = (Some(0), Some(day("2026-01-02")));
     let events = s.accept(command);
     assert_eq!(names(&events), ["OpeningItemCorrected", "InvoiceDue"]);
-    assert!(correction(&events).not_overdue);
     assert_eq!(dates(&s.advance("2026-01-05")), ["2026-01-03"]);
     assert_eq!(books(&s), (440, 0, 440, 440, 0));
 }
@@ -437,6 +436,25 @@ fn a_due_date_moved_to_a_day_that_has_passed_is_told_at_once() {
     assert_eq!(names(&s.accept(moved)), ["OpeningItemCorrected", "InvoiceOverdue"]);
     assert_eq!(books(&s), (1_000, 0, 1_000, 1_000, 0));
     assert!(dates(&s.advance("2026-02-20")).is_empty(), "it is told once");
+}
+
+/// On the days from its new due date to its payment it was open, but they are over.
+#[test]
+fn a_paid_item_is_not_told_to_be_overdue_by_a_due_date_that_has_passed() {
+    let mut s = Scenario::new();
+    let mut item = owed("old", 108);
+    item.due_date = Some(day("2026-02-01"));
+    s.accept(item);
+    s.advance("2026-01-13");
+    s.accept(payment("p", 108, Put::Auto));
+    let mut moved = correct("old", None);
+    (moved.due_date, moved.date) = (Some(day("2026-01-02")), Some(day("2026-01-02")));
+    assert_eq!(names(&s.accept(moved)), ["OpeningItemCorrected"]);
+    assert!(dates(&s.advance("2026-01-20")).is_empty());
+    let events = s.accept(reverse("p"));
+    let expected = ["Deallocated", "PaymentReversed", "InvoiceReopened", "InvoiceOverdue"];
+    assert_eq!(names(&events), expected);
+    assert_eq!(books(&s), (108, 0, 108, 108, 0));
 }
 
 #[test]

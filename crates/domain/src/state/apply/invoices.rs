@@ -153,7 +153,7 @@ impl Invoice {
             due_emitted: false,
             overdue_emitted: false,
             overdue: false,
-            overdue_again_from: None,
+            told_from: None,
             cancelled: false,
             planned: None,
             over_limit: 0,

@@ -72,6 +72,11 @@ impl Rows {
                 clock.finished = e.day;
             }
             Event::LedgerCreated(e) => self.create_ledger(e, at),
+            Event::OpeningItemCorrected(e) => {
+                let ledger = must(self.ledgers.get_mut(e.ledger.0), "ledger", at);
+                let today = must(self.clocks.get(ledger.clock.0), "clock", at).today;
+                ledger.correct_opening_item(e, today, at);
+            }
             _ => {
                 let ledger = event.ledger().and_then(|no| self.ledgers.get_mut(no.0));
                 must(ledger, "ledger", at).apply(event, at);
@@ -123,7 +128,6 @@ impl Ledger {
             Event::InvoiceIssued(e) => self.issue_invoice(e, at),
             Event::CreditLimitExceeded(e) => self.pass_limit(e, at),
             Event::OpeningItemAdded(e) => self.add_opening_item(e, at),
-            Event::OpeningItemCorrected(e) => self.correct_opening_item(e, at),
             Event::PaymentPlanned(e) => self.plan_payment(e, at),
             Event::PlannedPaymentCancelled(e) => self.invoice(e.invoice, at).planned = None,
             Event::PlannedPaymentCleared(e) => self.invoice(e.invoice, at).planned = None,
@@ -154,7 +158,7 @@ impl Ledger {
                 let invoice = self.invoice(e.invoice, at);
                 invoice.cancelled = false;
                 if std::mem::take(&mut invoice.overdue_emitted) {
-                    invoice.overdue_again_from = Some(e.date);
+                    invoice.told_from = Some(e.date);
                 }
             }
             Event::PaymentRecorded(e) => self.record_payment(e, at),
@@ -169,7 +173,8 @@ impl Ledger {
             | Event::ClockAdvanced(_)
             | Event::DayOpened(_)
             | Event::DayFinished(_)
-            | Event::LedgerCreated(_) => {}
+            | Event::LedgerCreated(_)
+            | Event::OpeningItemCorrected(_) => {}
         }
     }
 

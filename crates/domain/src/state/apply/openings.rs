@@ -3,7 +3,7 @@
 use super::{At, must};
 use crate::commands::Digest;
 use crate::event::{Direction, OpeningItemAdded, OpeningItemCorrected};
-use crate::position::Position;
+use crate::position::{Day, Position};
 use crate::state::rows::{Invoice, Ledger, Opening};
 use crate::state::spells;
 
@@ -20,11 +20,11 @@ impl Ledger {
         });
     }
 
-    pub(super) fn correct_opening_item(&mut self, e: &OpeningItemCorrected, at: At) {
+    pub(super) fn correct_opening_item(&mut self, e: &OpeningItemCorrected, today: Day, at: At) {
         assert!((0..=e.amount).contains(&e.paid), "a part is settled at most");
         let row = self.invoice(e.invoice, at);
         let (total, overdue) = (row.total, row.overdue_amount());
-        let (open, unapplied) = must(row.correct(e), "opening item", at);
+        let (open, unapplied) = must(row.correct(e, today), "opening item", at);
         let overdue = row.overdue_amount() - overdue;
         let (customer, currency) = (row.customer, row.currency);
         if e.amount > total {
@@ -63,9 +63,9 @@ impl Invoice {
         row
     }
 
-    /// Corrects an opening item; tells by how much what is open and what is unapplied of it grow.
+    /// Corrects an opening item on a day; tells by how much what is open and what is unapplied of it grow.
     /// `None` where it is no opening item.
-    pub(crate) fn correct(&mut self, e: &OpeningItemCorrected) -> Option<(i64, i64)> {
+    pub(crate) fn correct(&mut self, e: &OpeningItemCorrected, today: Day) -> Option<(i64, i64)> {
         let (from, total) = (self.issue_date, self.total);
         let opening = self.opening.as_deref_mut()?;
         let more = (e.amount - e.paid) - (total - opening.paid);
@@ -91,11 +91,11 @@ impl Invoice {
         if e.not_overdue {
             self.overdue = false;
             self.overdue_emitted = false;
-            self.overdue_again_from = None;
         }
-        if e.due != self.due && !self.overdue_emitted {
-            // Its new due date is told when it comes.
-            self.due_emitted = false;
+        if e.due != self.due {
+            // Its new due date is told when it comes; where it has passed, it is told at once.
+            self.due_emitted = self.overdue_emitted;
+            self.told_from = Some(today);
         }
         self.due = e.due;
         Some((open, unapplied))
