@@ -49,6 +49,24 @@ pub(crate) fn subject(event: &v1::PublicEvent) -> String {
             | Body::DayFinished(v1::DayFinished { clock_id: id, .. })
             | Body::CustomerCreated(v1::CustomerCreated { customer_id: id, .. })
             | Body::CustomerUpdated(v1::CustomerUpdated { customer_id: id, .. })
+            | Body::CustomerCreditLimitSet(v1::CustomerCreditLimitSet { customer_id: id, .. })
+            | Body::CustomerReminded(v1::CustomerReminded { customer_id: id, .. })
+            | Body::DraftCreated(v1::DraftCreated { invoice_id: id, .. })
+            | Body::DraftUpdated(v1::DraftUpdated { invoice_id: id, .. })
+            | Body::DraftDeleted(v1::DraftDeleted { invoice_id: id, .. })
+            | Body::InvoiceCreditLimitExceeded(v1::InvoiceCreditLimitExceeded {
+                invoice_id: id, ..
+            })
+            | Body::OpeningItemAdded(v1::OpeningItemAdded { invoice_id: id, .. })
+            | Body::OpeningItemCorrected(v1::OpeningItemCorrected { invoice_id: id, .. })
+            | Body::PaymentPlanMade(v1::PaymentPlanMade { invoice_id: id, .. })
+            | Body::PaymentPlanCancelled(v1::PaymentPlanCancelled { invoice_id: id, .. })
+            | Body::PaymentPlanCleared(v1::PaymentPlanCleared { invoice_id: id, .. })
+            | Body::PaymentPlanLapsed(v1::PaymentPlanLapsed { invoice_id: id, .. })
+            | Body::ReminderEmitted(v1::ReminderEmitted { invoice_id: id, .. })
+            | Body::ReminderRecorded(v1::ReminderRecorded { invoice_id: id, .. })
+            | Body::ReminderStopped(v1::ReminderStopped { invoice_id: id, .. })
+            | Body::PaymentRefunded(v1::PaymentRefunded { payment_id: id, .. })
             | Body::InvoiceIssued(v1::InvoiceIssued { invoice_id: id, .. })
             | Body::InvoiceSent(v1::InvoiceSent { invoice_id: id, .. })
             | Body::InvoiceDisputed(v1::InvoiceDisputed { invoice_id: id, .. })
@@ -110,6 +128,7 @@ fn told(body: &Body) -> (Option<v1::Date>, Option<v1::Money>, Cell) {
             let from = e.source.map(|source| match source {
                 Source::PaymentId(id) => Cell::phrase("from payment {}", [Cell::Text(id)]),
                 Source::CreditNoteId(id) => Cell::phrase("from credit note {}", [Cell::Text(id)]),
+                Source::OpeningItemId(id) => Cell::phrase("from opening item {}", [Cell::Text(id)]),
             });
             (e.date, e.amount, from.unwrap_or(Cell::Empty))
         }
@@ -120,8 +139,63 @@ fn told(body: &Body) -> (Option<v1::Date>, Option<v1::Money>, Cell) {
                 Source::CreditNoteId(id) => {
                     Cell::phrase("back to credit note {}", [Cell::Text(id)])
                 }
+                Source::OpeningItemId(id) => {
+                    Cell::phrase("back to opening item {}", [Cell::Text(id)])
+                }
             });
             (e.date, e.amount, to.unwrap_or(Cell::Empty))
+        }
+        body => told_of_following_up(body),
+    }
+}
+
+/// The same of drafts, opening items, limits, plans, reminders and refunds.
+fn told_of_following_up(body: Body) -> (Option<v1::Date>, Option<v1::Money>, Cell) {
+    let due = |date: Option<v1::Date>| {
+        date.map_or(Cell::Empty, |date| Cell::phrase("due {}", [Cell::Date(date)]))
+    };
+    let level = |level: i32, way: &str| {
+        let way = Cell::word(output::word(way, "REMINDER_CHANNEL_").to_lowercase());
+        Cell::phrase("level {} by {}", [Cell::Count(u64::from(level.unsigned_abs())), way])
+    };
+    match body {
+        Body::CustomerCreditLimitSet(e) => {
+            let policy = output::word(e.policy().as_str_name(), "CREDIT_POLICY_");
+            (None, e.limit, Cell::word(policy.to_lowercase()))
+        }
+        Body::CustomerReminded(e) => {
+            let detail = level(e.level, e.channel().as_str_name());
+            (e.date, None, detail)
+        }
+        Body::DraftCreated(e) => (e.issue_date, e.total, due(e.due_date)),
+        Body::DraftUpdated(e) => (e.issue_date, e.total, due(e.due_date)),
+        Body::InvoiceCreditLimitExceeded(e) => {
+            let limit = e.limit.and_then(|limit| output::amount(&limit).ok());
+            let limit =
+                limit.map_or(Cell::Empty, |limit| Cell::phrase("limit {}", [Cell::Money(limit)]));
+            (None, e.exposure, limit)
+        }
+        Body::OpeningItemAdded(e) => (e.date, e.amount, due(e.due_date)),
+        Body::OpeningItemCorrected(e) => (e.date, e.amount, due(e.due_date)),
+        Body::PaymentPlanMade(e) => {
+            let planned = e.planned_for.map(|date| Cell::phrase("for {}", [Cell::Date(date)]));
+            (e.date, e.amount, planned.unwrap_or(Cell::Empty))
+        }
+        Body::PaymentPlanCancelled(e) => (e.date, None, Cell::Empty),
+        Body::PaymentPlanCleared(e) => (e.date, None, Cell::Empty),
+        Body::PaymentPlanLapsed(e) => (e.date, None, Cell::Empty),
+        Body::ReminderEmitted(e) => {
+            let detail = level(e.level, e.channel().as_str_name());
+            (e.date, e.open, detail)
+        }
+        Body::ReminderRecorded(e) => {
+            let detail = level(e.level, e.channel().as_str_name());
+            (e.date, None, detail)
+        }
+        Body::ReminderStopped(e) => (e.date, None, Cell::Empty),
+        Body::PaymentRefunded(e) => {
+            let method = output::word(e.method().as_str_name(), "PAYMENT_METHOD_");
+            (e.date, e.amount, Cell::word(method.to_lowercase()))
         }
         _ => (None, None, Cell::Empty),
     }

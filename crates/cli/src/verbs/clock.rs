@@ -40,6 +40,7 @@ pub(crate) async fn run(verb: &ClockVerb) -> Outcome {
         validate_only,
         reason,
         to: Some(output::day(args.to)),
+        ..Default::default()
     };
     let answer = client.write(client.ledgers().advance_clock(request)).await?;
     let ledger = answer.ledger.unwrap_or_default();

@@ -197,7 +197,7 @@ async fn list(args: &ListArgs) -> Outcome {
     let statuses = args.status.iter().map(|status| v1::CustomerStatus::from(*status).into());
     let request = v1::ListCustomersRequest {
         ledger_id: ledger.clone(),
-        filter: Some(v1::CustomerFilter { statuses: statuses.collect() }),
+        filter: Some(v1::CustomerFilter { statuses: statuses.collect(), ..Default::default() }),
         page_size: PAGE,
         min_position,
         as_of_date: args.past.date(),
