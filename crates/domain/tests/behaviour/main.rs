@@ -8,6 +8,7 @@
 
 mod almanac;
 mod books;
+mod corrections;
 mod credit_limits;
 mod documents;
 mod draft_model;
