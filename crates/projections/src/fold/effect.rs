@@ -91,6 +91,7 @@ impl Ledger {
             | ChangeKind::DraftCreated
             | ChangeKind::DraftUpdated
             | ChangeKind::DraftDeleted
+            | ChangeKind::PlanCleared
             | ChangeKind::InvoiceDue
             | ChangeKind::InvoicePaid => Ok(()),
             ChangeKind::InvoiceIssued | ChangeKind::OpeningAdded => self.count_item(change.item),
@@ -122,7 +123,6 @@ impl Ledger {
             | ChangeKind::InvoiceCancelled
             | ChangeKind::PaymentPlanned
             | ChangeKind::PlanCancelled
-            | ChangeKind::PlanCleared
             | ChangeKind::PlanLapsed
             | ChangeKind::ReminderEmitted
             | ChangeKind::ReminderRecorded
@@ -160,9 +160,7 @@ impl Ledger {
                 row.planned = Day::from_number(change.other.cast_signed())
                     .map(|date| PlannedPayment { amount, remaining, date });
             }
-            ChangeKind::PlanCancelled | ChangeKind::PlanCleared | ChangeKind::PlanLapsed => {
-                row.planned = None;
-            }
+            ChangeKind::PlanCancelled | ChangeKind::PlanLapsed => row.planned = None,
             ChangeKind::RemindersStopped => row.flags.set(InvoiceFlags::STOPPED, true),
             _ => {
                 let Some(reminder) = reminder else { return };

@@ -131,6 +131,13 @@ impl Ledger {
                 let reminder = ReminderRow { step: None, level, channel, planned };
                 self.remind(position, e.invoice, reminder, e.date, 0)
             }
+            Event::PlannedPaymentCleared(e) => {
+                let (item, kind) = (e.invoice.0, ChangeKind::PlanCleared);
+                let (amount, other, date) = (0, NONE, e.date);
+                self.record(Change { position: position.0, amount, item, other, date, kind })?;
+                // At once, as what it was cleared by: see `pay_planned`.
+                self.change_invoice(item, |row| row.planned = None)
+            }
             _ => match self.plain(event) {
                 Some(change) => self.record(Change { position: position.0, ..change }),
                 None => Ok(()),
@@ -159,9 +166,6 @@ impl Ledger {
             }
             Event::PlannedPaymentCancelled(e) => {
                 invoice(e.invoice, ChangeKind::PlanCancelled, e.date, 0)
-            }
-            Event::PlannedPaymentCleared(e) => {
-                invoice(e.invoice, ChangeKind::PlanCleared, e.date, 0)
             }
             Event::PlannedPaymentLapsed(e) => invoice(e.invoice, ChangeKind::PlanLapsed, e.date, 0),
             Event::CreditLimitExceeded(e) => {
