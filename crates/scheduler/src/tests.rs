@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use encours_domain::calendar::Calendar;
 use encours_domain::commands::{
-    AdvanceClock, CreateCustomer, CreateLedger, CustomerDetails, IssueInvoice, Time,
+    AdvanceClock, CreateCustomer, CreateLedger, CustomerDetails, IssueInvoice, MarkSent, Time,
 };
 use encours_domain::dunning::Policy;
+use encours_domain::terms::Due;
 use encours_domain::{Currency, Day, Event, Id, Micros};
 use encours_engine::{Engine, EngineOptions};
 use encours_log::{Clock, FrameNumber, LogId, LogReader, MemoryLog, OsDisk};
@@ -184,6 +185,95 @@ async fn three_days_of_downtime_over_a_month_end_are_made_up_once() {
         finished(&engine, "2026-02-02").await;
         assert_eq!(count(&*engine.reader(), "DayOpened"), 3);
         assert_eq!(count(&*engine.reader(), "DayFinished"), 3);
+        scheduler.stop().await;
+        engine.stop().await.unwrap();
+    }
+}
+
+/// What was told of reminders, due and overdue: name and day; of reminders also the step's day.
+fn told(reader: &dyn LogReader) -> Vec<(String, Day, Day)> {
+    let mut found = Vec::new();
+    let mut number = FrameNumber(1);
+    while let Some(frame) = reader.read(number).unwrap() {
+        for (_, event) in frame.events() {
+            let event = encours_schema::decode(event.kind, event.version, event.payload).unwrap();
+            match event {
+                Event::InvoiceDue(e) => found.push(("is due".into(), e.date, e.date)),
+                Event::InvoiceOverdue(e) => found.push(("is overdue".into(), e.date, e.date)),
+                Event::ReminderEmitted(e) => {
+                    found.push((e.template.to_string(), e.planned, e.date));
+                }
+                _ => {}
+            }
+        }
+        number = number.next();
+    }
+    found
+}
+
+/// Days that were slept through tell what fell due on them; of the reminders only the latest goes
+/// out, on the first day that is opened in time, and the next ones keep their distance from it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_downtime_only_the_latest_reminder_goes_out_on_the_day_it_is() {
+    let world = World::new();
+    let running = world.open();
+    let engine = running.handle();
+    execute(&engine, ledger(Time::System)).await;
+    execute(&engine, customer()).await;
+    let due = Some(Due::Date(day("2026-02-09")));
+    execute(&engine, IssueInvoice { invoice_id: Some(id("i1")), due, ..invoice() }).await;
+    let sent = MarkSent { ledger_id: id("acme"), invoice_id: id("i1"), date: None };
+    execute(&engine, sent).await;
+    engine.stop().await.unwrap();
+    drop(running);
+    // Asleep over the midpoint, the due date and the first two reminders after it; then over the
+    // weekend and the days up to the last one.
+    for morning in ["2026-02-25", "2026-03-04"] {
+        world.clock.set(morning, 9);
+        let running = world.open();
+        let engine = running.handle();
+        let scheduler = Scheduler::spawn(engine.clone());
+        finished(&engine, morning).await;
+        scheduler.stop().await;
+        engine.stop().await.unwrap();
+    }
+    let running = world.open();
+    let engine = running.handle();
+    let expected = [
+        ("issue-notice", "2026-01-30", "2026-01-30"),
+        ("is due", "2026-02-09", "2026-02-09"),
+        ("is overdue", "2026-02-10", "2026-02-10"),
+        ("overdue-2", "2026-02-23", "2026-02-25"),
+        ("overdue-3", "2026-03-04", "2026-03-04"),
+    ];
+    let expected = expected.map(|(what, of, on)| (what.to_owned(), day(of), day(on)));
+    assert_eq!(told(&*engine.reader()), expected);
+    engine.stop().await.unwrap();
+}
+
+/// A test clock plays that; without an outage every step goes out on its day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_clock_plays_an_outage() {
+    let late = vec!["issue-notice", "is due", "is overdue", "overdue-1"];
+    let daily = vec!["issue-notice", "before-due", "is due", "due", "is overdue", "overdue-1"];
+    for (outage, expected, date) in [(true, late, "2026-02-17"), (false, daily, "2026-02-16")] {
+        let world = World::new();
+        let running = world.open();
+        let engine = running.handle();
+        let scheduler = Scheduler::spawn(engine.clone());
+        let start = Some(day("2026-01-30"));
+        execute(&engine, ledger(Time::Test { clock_id: None, start })).await;
+        execute(&engine, customer()).await;
+        let due = Some(Due::Date(day("2026-02-09")));
+        execute(&engine, IssueInvoice { invoice_id: Some(id("i1")), due, ..invoice() }).await;
+        let sent = MarkSent { ledger_id: id("acme"), invoice_id: id("i1"), date: None };
+        execute(&engine, sent).await;
+        let to = day("2026-02-17");
+        execute(&engine, AdvanceClock { ledger_id: id("acme"), to, outage }).await;
+        finished(&engine, "2026-02-17").await;
+        let told = told(&*engine.reader());
+        assert_eq!(told.iter().map(|(what, ..)| what.as_str()).collect::<Vec<_>>(), expected);
+        assert_eq!(told.last().unwrap().2, day(date), "outage: {outage}");
         scheduler.stop().await;
         engine.stop().await.unwrap();
     }
