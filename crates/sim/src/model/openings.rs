@@ -91,7 +91,8 @@ impl Book {
             let below = self
                 .days_of(invoice)
                 .into_iter()
-                .filter(|day| *day >= date)
+                .filter(|day| *day > date)
+                .chain([date])
                 .any(|day| self.left(invoice, View::as_of(day)) + i128::from(more) < 0);
             plan.refuse_if(below, Reason::DatedBeforeFact);
         }
