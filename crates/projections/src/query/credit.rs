@@ -1,6 +1,7 @@
 //! How far a customer is from its credit limit.
 
 use encours_domain::Currency;
+use encours_domain::balance::Balance;
 use encours_domain::event::CreditPolicy;
 use encours_domain::number::LedgerNo;
 
@@ -77,7 +78,7 @@ impl ReadModel {
             let row = tables.customers.get(no)?;
             let balance = tables.balances(row.balance).find(|b| b.currency == currency);
             let ahead = found.index.ahead.get(&(no, currency)).copied().unwrap_or_default();
-            let exposure = balance.map_or(0, |balance| balance.net()).saturating_add(ahead);
+            let exposure = balance.map_or(0, Balance::net).saturating_add(ahead);
             let mut limits = tables.limits(row.limit).map(|(_, row)| row);
             let limit = limits.find(|row| row.currency == currency);
             let limit = limit.and_then(|row| Some((row.limit?, row.policy)));

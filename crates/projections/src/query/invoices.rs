@@ -95,8 +95,9 @@ impl InvoiceFilter {
         let has = |flag| row.flags.has(flag);
         let amount =
             |range: &AmountRange| range.currency == row.currency && range.holds(row.open());
-        !has(InvoiceFlags::DELETED)
-            && !(self.hide_drafts && has(InvoiceFlags::DRAFT))
+        // A draft that was given up is one, too.
+        let hidden = if self.hide_drafts { InvoiceFlags::DRAFT } else { InvoiceFlags::DELETED };
+        !has(hidden)
             && self.customer.is_none_or(|customer| customer.0 == row.customer)
             && (self.kinds.is_empty() || self.kinds.contains(&row.kind()))
             && self.open.is_none_or(|open| open == (row.open() > 0))

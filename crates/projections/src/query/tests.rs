@@ -1,5 +1,6 @@
 //! Queries against books by hand, and against an oracle that adds up the events themselves.
 
+mod lists;
 mod writer;
 
 use std::collections::BTreeMap;

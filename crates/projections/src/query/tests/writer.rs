@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use encours_domain::balance::Balance;
 use encours_domain::commands::{
     AddOpeningItem, AdvanceClock, Allocate, CancelInvoice, CancelPlannedPayment, Command, Context,
     CorrectOpeningItem, CreateCustomer, CreateDraft, CreditUse, CustomerDetails, Deallocate,
@@ -24,9 +25,9 @@ use crate::testing::{Book, LEDGER, Random, currency, id, seeds};
 use crate::{AsOf, CreditVerdict, CustomerFilter, InvoiceFilter, Page};
 
 /// A writer and the book of its events.
-struct Writer {
+pub(super) struct Writer {
     state: State,
-    book: Book,
+    pub(super) book: Book,
     random: Random,
     commands: u64,
     /// Whether facts may be dated after today.
@@ -52,7 +53,7 @@ fn open(_: CustomerNo, sealed: &[u8]) -> Option<String> {
 }
 
 impl Writer {
-    fn new(seed: u64, ahead: bool) -> Self {
+    pub(super) fn new(seed: u64, ahead: bool) -> Self {
         let (mut state, book) = (State::default(), Book::new());
         for (position, event) in (1..).zip(&book.events) {
             state.apply(Position(position), [0; 16], event);
@@ -159,7 +160,8 @@ impl Writer {
         }
     }
 
-    fn step(&mut self) {
+    #[expect(clippy::too_many_lines, reason = "a table of commands")]
+    pub(super) fn step(&mut self) {
         let ledger_id = id("acme");
         let ledger = self.state.rows().ledger(LEDGER).unwrap();
         let (invoices, payments) = (ledger.invoices.len(), ledger.payments.len());
@@ -414,7 +416,7 @@ impl Writer {
                 let code = currency(code);
                 let check = read.check_credit(LEDGER, row.id.as_str(), code, 100).value.unwrap();
                 let balance = row.balances.iter().find(|balance| balance.currency == code);
-                let exposure = balance.map_or(0, |balance| balance.net());
+                let exposure = balance.map_or(0, Balance::net);
                 let limit = row.credit_limits.iter().find(|limit| limit.currency == code);
                 assert_eq!(check.exposure, exposure, "{repeat}");
                 assert_eq!(check.exposure_after, exposure + 100, "{repeat}");
