@@ -8,7 +8,9 @@
 )]
 
 use std::io::Read as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use encours_tests::{Ran, Server, data_folder, run};
@@ -46,16 +48,25 @@ fn a_server_that_says_nothing_is_not_waited_for() {
 #[test]
 fn a_connection_that_breaks_is_told() {
     let rude = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", rude.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
-        for _ in 0..2 {
-            let (mut stream, _) = rude.accept().unwrap();
-            let _ = stream.read(&mut [0; 64]);
+    let address = rude.local_addr().unwrap();
+    let url = format!("http://{address}");
+    let done = Arc::new(AtomicBool::new(false));
+    let server = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            while !done.load(Ordering::SeqCst) {
+                let (mut stream, _) = rude.accept().unwrap();
+                let _ = stream.read(&mut [0; 64]);
+            }
         }
     });
-    one_line(&ask(READ, &url).fails(UNAVAILABLE), "the connection broke");
-    one_line(&ask(WRITE, &url).fails(UNAVAILABLE), UNKNOWN);
+    let [read, write] = [READ, WRITE].map(|line| ask(line, &url));
+    done.store(true, Ordering::SeqCst);
+    // The one that it waits for.
+    drop(TcpStream::connect(address).unwrap());
     server.join().unwrap();
+    one_line(&read.fails(UNAVAILABLE), "the connection broke");
+    one_line(&write.fails(UNAVAILABLE), UNKNOWN);
 }
 
 #[test]

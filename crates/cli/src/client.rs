@@ -21,7 +21,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Request, Response, Status, TimeoutExpired};
 
 use crate::failure::{Exit, Failure, Outcome};
 
@@ -51,7 +51,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "ENCOURS_ACTOR", default_value = "encours-cli", value_name = "NAME")]
     pub(crate) actor: String,
 
-    /// How long a call may take; `events watch` and `log verify` take as long as they need
+    /// How long a call may take; `events watch`, `export` and `log verify` take as long as they need
     #[arg(long, env = "ENCOURS_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
@@ -106,6 +106,7 @@ services! {
     ledgers: LedgerServiceClient on road;
     payments: PaymentServiceClient on road;
     reports: ReportServiceClient on road;
+    report_streams: ReportServiceClient on stream;
 }
 
 impl Client {
@@ -153,13 +154,10 @@ impl Client {
 
     /// What a write has failed with.
     fn unsettled(&self, status: &Status) -> Failure {
-        if !is_own(status) {
-            return Failure::from_status(status);
-        }
-        let seconds = self.timeout.as_secs();
-        let why = match status.code() {
-            Code::Cancelled | Code::DeadlineExceeded => format!("no answer within {seconds} s"),
-            _ => format!("the connection broke: {}", innermost(status)),
+        let why = match Silence::of(status) {
+            None => return Failure::from_status(status),
+            Some(Silence::Late) => format!("no answer within {} s", self.timeout.as_secs()),
+            Some(Silence::Broken(why)) => format!("the connection broke: {why}"),
         };
         let message = format!("{why}; the command may have been carried out or not");
         Failure::new(Exit::Unavailable, message).hint(
@@ -174,17 +172,62 @@ impl Client {
     }
 }
 
-/// Whether a status was made on this side, because the server gave none.
-pub(crate) fn is_own(status: &Status) -> bool {
-    let cut_off = matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded);
-    std::error::Error::source(status).is_some() || (cut_off && status.details().is_empty())
+/// How a call ended that the server gave no answer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Its time was up.
+    Late,
+    /// The connection broke, and what the system said.
+    Broken(String),
+}
+
+impl Silence {
+    /// Tells it from an answer: a status that was made on this side has a cause, and one that the
+    /// server cuts a call off with has no details.
+    pub(crate) fn of(status: &Status) -> Option<Self> {
+        let mut cause = std::error::Error::source(status);
+        if cause.is_none() {
+            let cut_off = matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded);
+            return (cut_off && status.details().is_empty()).then_some(Self::Late);
+        }
+        while let Some(error) = cause {
+            if error.is::<TimeoutExpired>() {
+                return Some(Self::Late);
+            }
+            cause = error.source();
+        }
+        Some(Self::Broken(innermost(status)))
+    }
 }
 
 /// The last cause of an error: what the system said.
-pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_from_silence() {
+        let late = Some(Silence::Late);
+        assert_eq!(Silence::of(&Status::cancelled("Timeout expired")), late);
+        assert_eq!(Silence::of(&Status::from_error(Box::new(TimeoutExpired(())))), late);
+        let broken = Status::from_error(Box::new(io::Error::other("reset by peer")));
+        assert_eq!(Silence::of(&broken), Some(Silence::Broken("reset by peer".to_owned())));
+        for answer in [
+            Status::unavailable("the service is stopping"),
+            Status::with_details(Code::DeadlineExceeded, "not yet", vec![1].into()),
+            Status::not_found("there is no customer x"),
+        ] {
+            assert_eq!(Silence::of(&answer), None, "{answer}");
+        }
+    }
 }

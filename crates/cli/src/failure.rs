@@ -6,7 +6,7 @@ use std::io;
 use encours_log::LogError;
 use tonic::{Code, Status};
 
-use crate::client::{innermost, is_own};
+use crate::client::Silence;
 
 /// How a process ends. The numbers are stable: scripts match on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,17 +89,15 @@ impl Failure {
 
     /// What a server answered.
     pub(crate) fn from_status(status: &Status) -> Self {
-        if is_own(status) {
-            return match status.code() {
-                Code::Cancelled | Code::DeadlineExceeded => {
-                    Self::new(Exit::Unavailable, "no answer in time")
-                        .hint("--timeout SECONDS allows more")
-                }
-                _ => {
-                    let why = format!("the connection broke: {}", innermost(status));
-                    Self::new(Exit::Unavailable, why)
-                }
-            };
+        match Silence::of(status) {
+            None => {}
+            Some(Silence::Late) => {
+                return Self::new(Exit::Unavailable, "no answer in time")
+                    .hint("--timeout SECONDS allows more");
+            }
+            Some(Silence::Broken(why)) => {
+                return Self::new(Exit::Unavailable, format!("the connection broke: {why}"));
+            }
         }
         let told = crate::status::Told::of(status);
         let exit = match status.code() {
