@@ -68,6 +68,8 @@ pub(crate) fn words_of<'a>(
 #[derive(Clone, Debug)]
 pub(crate) struct Search {
     words: Vec<String>,
+    /// All words as one: a reference is often typed in groups.
+    joined: String,
 }
 
 /// Which words of a search were found, one bit each.
@@ -78,7 +80,9 @@ impl Search {
     pub(crate) fn of(text: &str) -> Self {
         let folded = fold(text);
         let words = folded.split(' ').filter(|word| !word.is_empty());
-        Self { words: words.take(MAX_WORDS).map(str::to_owned).collect() }
+        let words: Vec<String> = words.take(MAX_WORDS).map(str::to_owned).collect();
+        let joined = words.concat();
+        Self { words, joined }
     }
 
     /// Whether everything meets it.
@@ -95,6 +99,11 @@ impl Search {
                 found.0 |= bit;
             }
         }
+    }
+
+    /// Whether a reference, folded, begins like all that is searched for.
+    pub(crate) fn begins(&self, reference: &str) -> bool {
+        reference.starts_with(&self.joined)
     }
 
     /// Whether every word was found.

@@ -235,9 +235,14 @@ fn meets(search: &Search, tables: &Tables, no: u32, names: &mut Names<'_>) -> Op
     let row = tables.invoices.get(no)?;
     let mut found = Found::default();
     search.look(&tables.heap.text(row.texts, 3)?, &mut found);
-    for index in 0..3 {
+    for index in 0..2 {
         search.look(&fold(&tables.heap.text(row.texts, index)?), &mut found);
     }
+    let reference = fold(&tables.heap.text(row.texts, 2)?);
+    if search.begins(&reference) {
+        return Some(true);
+    }
+    search.look(&reference, &mut found);
     if !search.is_met(found) {
         search.look(names.of(row.customer), &mut found);
     }

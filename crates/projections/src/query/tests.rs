@@ -6,14 +6,18 @@ mod writer;
 use std::collections::BTreeMap;
 
 use encours_domain::balance::Balance;
-use encours_domain::event::{Direction, InvoiceDisputed, InvoiceSent};
+use encours_domain::event::{
+    Direction, InvoiceDisputed, InvoiceSent, OpeningItemAdded, OpeningItemCorrected,
+};
 use encours_domain::number::{CustomerNo, InvoiceNo, PaymentNo, Source};
+use encours_domain::resource::ItemKind;
 use encours_domain::status::{CustomerStatus, Headline, Settlement, Timing};
+use encours_domain::terms::DueTerms;
 use encours_domain::{Currency, Day, Event, LedgerNo, Micros, Position};
 
 use super::{AsOf, CustomerFilter, InvoiceFilter, Key, MAX_PAGE, NameOf, Page, PaymentFilter};
 use crate::read_model::ReadModel;
-use crate::testing::{Book, LEDGER, Random, caught_up, currency, day, random_book, seeds};
+use crate::testing::{Book, LEDGER, Random, caught_up, currency, day, id, random_book, seeds};
 use crate::{AgeingFigures, CreditNoteFilter};
 
 const NOW: AsOf = AsOf { date: None, known: None };
@@ -163,6 +167,62 @@ fn ageing_has_the_bounds_of_the_books() {
     assert_eq!(ageing.rows[0].figures, wanted);
     assert_eq!(ageing.totals, [(currency("EUR"), wanted)]);
     assert_eq!((ageing.open_items, ageing.customers.overdue), (11, 1));
+    read.stop();
+}
+
+#[test]
+fn an_opening_item_ages_by_what_was_said_of_it_then() {
+    let mut book = Book::new();
+    book.customer();
+    let mut opening = |no: u32, direction, amount, paid, due: i32| {
+        book.push(OpeningItemAdded {
+            ledger: LEDGER,
+            invoice: InvoiceNo(no),
+            id: id(&format!("O{no}")),
+            customer: CustomerNo(0),
+            number: format!("OLD-{no}").into(),
+            direction,
+            currency: currency("EUR"),
+            amount,
+            paid,
+            date: day(0),
+            due: DueTerms { date: day(due), grace_days: 0 },
+            reference: "".into(),
+            sent_on: None,
+        });
+    };
+    opening(0, Direction::Owed, 120, 20, -5);
+    opening(1, Direction::Owing, 50, 10, 0);
+    book.allocate(Source::Opening(InvoiceNo(1)), 0, 15, 0);
+    book.open_day(40);
+    let added = Position(book.events.len() as u64);
+    book.commit();
+    book.push(OpeningItemCorrected {
+        ledger: LEDGER,
+        invoice: InvoiceNo(0),
+        amount: 200,
+        paid: 20,
+        due: DueTerms { date: day(60), grace_days: 0 },
+        date: day(40),
+        left_after: 165,
+        not_overdue: true,
+    });
+    let read = book.read();
+    let row = |as_of| read.ageing(LEDGER, as_of, false).value.unwrap().rows[0].figures;
+    let known = AsOf { date: None, known: Some(added) };
+    let (then, now) = (row(known), row(NOW));
+    assert_eq!((then.d31_60, then.not_due, then.unapplied, then.balance), (85, 0, 25, 60));
+    assert_eq!((now.d31_60, now.not_due, now.unapplied, now.balance), (0, 165, 25, 140));
+    assert_eq!(row(as_of(39)), AgeingFigures { d31_60: 85, ..then });
+    let balance = |as_of| read.customer(LEDGER, "C0", as_of).value.unwrap().balances[0];
+    assert_eq!((balance(NOW).opening, balance(NOW).overdue), (140, 0));
+    assert_eq!((balance(known).opening, balance(known).overdue), (60, 85));
+    assert_eq!((balance(NOW).invoiced, balance(NOW).credited), (0, 0));
+    let owed = read.invoice(LEDGER, "O0").value.unwrap();
+    assert_eq!((owed.total, owed.paid_before, owed.open, owed.credited), (200, 20, 165, 15));
+    let owing = read.invoice_by_number(LEDGER, "OLD-1").value.unwrap();
+    assert_eq!((owing.open, owing.unapplied, owing.kind), (0, 25, ItemKind::OpeningOwing));
+    assert_eq!(read.totals(LEDGER).value.open_items, 1);
     read.stop();
 }
 

@@ -20,6 +20,7 @@ use encours_domain::terms::{Due, Terms};
 use encours_domain::{Day, Event, Id, Position, State};
 
 use super::NOW;
+use crate::checkpoint::Checkpoint;
 use crate::read_model::ReadModel;
 use crate::testing::{Book, LEDGER, Random, currency, id, seeds};
 use crate::{AsOf, CreditVerdict, CustomerFilter, InvoiceFilter, Page};
@@ -512,8 +513,12 @@ fn a_search_finds_words_of_every_field() {
     assert_eq!(named("e"), [0, 2, 3]);
     let past = AsOf { date: None, known: Some(read.position()) };
     let filter = CustomerFilter { text: "rhone".into(), ..CustomerFilter::default() };
-    let found = read.customers(LEDGER, &filter, past, Page::first(5), &open).value;
-    assert_eq!(found.items[0].no.0, 3);
+    let then = read.customers(LEDGER, &filter, past, Page::first(5), &open).value;
+    assert_eq!(then.items[0].no.0, 3);
+    // References are typed in groups.
+    let reference = read.invoice(LEDGER, "inv:1").value.unwrap().reference;
+    let grouped = format!("{} {}", &reference[..4], &reference[4..]);
+    assert_eq!(found(&grouped), [1], "{grouped}");
     // Each name is opened once a call.
     let opened = std::cell::Cell::new(0);
     let count = |no, sealed: &[u8]| {
@@ -553,6 +558,27 @@ fn the_read_model_shows_what_the_writer_does() {
     }
     for name in EVENTS {
         assert!(one || seen.contains(name), "no {name} in any book");
+    }
+}
+
+#[test]
+fn a_start_from_a_checkpoint_shows_the_same() {
+    for seed in seeds(4) {
+        let repeat = repeat(seed, "a_start_from_a_checkpoint");
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::new(seed, true);
+        (0..150).for_each(|_| writer.step());
+        writer.book.read_from(Some(Checkpoint::load(dir.path()))).stop();
+        (0..50).for_each(|_| writer.step());
+        (0..2).for_each(|_| writer.advance(40));
+        let checkpoint = Checkpoint::load(dir.path());
+        assert!(checkpoint.known().is_some(), "{repeat}");
+        let read = writer.book.read_from(Some(checkpoint));
+        assert_eq!(read.health().rebuilt, None, "{repeat}");
+        assert_eq!(read.digest().value, writer.book.model().digest(), "{repeat}");
+        writer.compare(&read, &repeat);
+        writer.compare_reminders(&read, &repeat);
+        read.stop();
     }
 }
 
