@@ -314,6 +314,28 @@ mod tests {
         assert_eq!(connections.http1_places.available_permits(), 1);
     }
 
+    #[tokio::test]
+    async fn one_more_than_there_are_places_waits_for_a_place() {
+        let connections = Arc::new(Connections::new(2, 2));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut accepted = Box::pin(accept(listener, Arc::clone(&connections)));
+        let mut callers = Vec::new();
+        for _ in 0..3 {
+            callers.push(TcpStream::connect(address).await.unwrap());
+        }
+        let first = accepted.next().await.unwrap().unwrap();
+        let second = accepted.next().await.unwrap().unwrap();
+        let early = timeout(Duration::from_millis(100), accepted.next()).await;
+        assert!(early.is_err(), "a third connection was accepted");
+        assert_eq!(counts(connections.open()), [2, 0, 0]);
+        // The third one is not lost: it waited in the system's queue.
+        drop(first);
+        let third = timeout(Duration::from_secs(10), accepted.next()).await.unwrap();
+        assert!(third.unwrap().is_ok());
+        drop(second);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_or_stops_is_closed() {
         let connections = Arc::new(Connections::new(8, 8));

@@ -11,6 +11,7 @@ use encours_projections::ReadModel;
 use encours_proto::Message as _;
 use encours_proto::command::optional_id;
 use encours_proto::events::{EVENT_NAMES, Envelope, entity_of, event_name, public_event};
+use encours_proto::money::unknown_word;
 use encours_proto::v1;
 
 use crate::api::{Api, unknown};
@@ -83,16 +84,17 @@ impl Api {
     }
 }
 
-/// Refuses names that no event has.
+/// Refuses names that no event has, and tells those that there are: of the same entity, where it
+/// has some.
 fn known(field: &str, asked: &[String], part: impl Fn(&str) -> &str) -> Result<(), Failure> {
     let wrong = |name: &&String| EVENT_NAMES.iter().all(|known| part(known) != name.as_str());
-    match asked.iter().find(wrong) {
-        None => Ok(()),
-        Some(name) => {
-            let message = format!("{field} names {name:?}, which no event has");
-            Err(Refusal::new(Reason::UnknownValue, field, message).with("value", name).into())
-        }
+    let Some(name) = asked.iter().find(wrong) else { return Ok(()) };
+    let mut known: Vec<&str> = EVENT_NAMES.iter().map(|known| part(known)).collect();
+    known.dedup();
+    if known.iter().any(|known| entity_of(known) == entity_of(name)) {
+        known.retain(|known| entity_of(known) == entity_of(name));
     }
+    Err(unknown_word(field, name, &known).into())
 }
 
 impl Filter {

@@ -205,6 +205,15 @@ async fn what_this_version_does_not_know_is_refused() {
     };
     let status = client.log.read_events(read).await.unwrap_err();
     assert_eq!((reason(&status), field(&status)), ("UNKNOWN_VALUE".into(), "filter.events".into()));
+    assert!(status.message().contains("invoice.disputed, invoice.due, "), "{status:?}");
+    assert!(!status.message().contains("payment.recorded"), "{status:?}");
+
+    let read = v1::ReadEventsRequest {
+        filter: Some(v1::EventFilter { entities: vec!["bill".into()], ..Default::default() }),
+        ..Default::default()
+    };
+    let status = client.log.read_events(read).await.unwrap_err();
+    assert!(status.message().contains("invoice, ledger, log, opening_item"), "{status:?}");
 }
 
 /// The page of errors.

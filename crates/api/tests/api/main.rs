@@ -2,12 +2,18 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod batch;
+mod drafts;
 mod errors;
 mod every_rpc;
+mod exports;
+mod keepalive;
+mod lists;
 mod log;
 mod main_path;
 mod metrics;
+mod openings;
 mod reads;
+mod reminders;
 mod server;
 mod small_frames;
 mod support;
