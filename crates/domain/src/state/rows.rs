@@ -203,8 +203,8 @@ pub struct Invoice {
     pub overdue_emitted: bool,
     /// Whether its open amount is in the customer's overdue one.
     pub overdue: bool,
-    /// No earlier day says that it is due or overdue: the day on which it was reopened after it had
-    /// been said to be overdue, or on which its due date was corrected.
+    /// No earlier day says that it is due or overdue: the day on which it came to be known that it
+    /// reopens after it had been said to be overdue, or that it has another due date.
     pub told_from: Option<Day>,
     pub cancelled: bool,
     pub planned: Option<PlannedPayment>,

@@ -188,6 +188,31 @@ fn a_reversal_reopens_what_the_payment_had_settled_and_keeps_the_due_date() {
     assert_eq!(s.reason(reverse("p")), Reason::WrongState);
 }
 
+/// More comes off than reopened the invoice, and earlier: it is overdue from then.
+#[test]
+fn what_opens_before_the_day_of_a_reopening_is_told_on_its_own() {
+    let mut s = Scenario::new();
+    s.accept(invoice("a", 1_000));
+    s.advance("2026-02-05");
+    s.accept(payment("p", 900, Put::Invoice(id("a"))));
+    s.accept(payment("q", 100, Put::Invoice(id("a"))));
+    let mut later = deallocate_payment("a", "p", None);
+    later.date = Some(day("2026-02-12"));
+    assert_eq!(names(&s.accept(later)), ["Deallocated", "InvoiceReopened"]);
+    let mut sooner = deallocate_payment("a", "q", None);
+    sooner.date = Some(day("2026-02-08"));
+    assert_eq!(names(&s.accept(sooner)), ["Deallocated"]);
+    let overdue: Vec<(String, i64)> = s
+        .advance("2026-02-20")
+        .iter()
+        .filter_map(|event| match event {
+            encours_domain::Event::InvoiceOverdue(e) => Some((e.date.to_string(), e.open)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(overdue, [("2026-02-08".to_owned(), 100)]);
+}
+
 #[test]
 fn what_undoes_a_fact_is_never_dated_before_it() {
     let mut s = Scenario::new();

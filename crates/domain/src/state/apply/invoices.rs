@@ -116,6 +116,16 @@ impl Ledger {
         self.balance(customer, currency, at, |balance| balance.overdue += open);
     }
 
+    /// What is open again is told from the day it is now: part of it may be open before the day
+    /// that the event names, where more comes off then.
+    pub(super) fn reopen(&mut self, no: InvoiceNo, today: Day, at: At) {
+        let invoice = self.invoice(no, at);
+        invoice.cancelled = false;
+        if std::mem::take(&mut invoice.overdue_emitted) {
+            invoice.told_from = Some(today);
+        }
+    }
+
     pub(super) fn settled(&mut self, no: InvoiceNo, cancelled: bool, at: At) {
         let invoice = self.invoice(no, at);
         assert_eq!(invoice.open, 0, "a settled invoice has nothing open");

@@ -12,7 +12,7 @@ use crate::currency::Currency;
 use crate::event::{Event, LedgerCreated};
 use crate::limits::MAX_VOLUME;
 use crate::number::{CustomerNo, InvoiceNo, LedgerNo};
-use crate::position::Position;
+use crate::position::{Day, Position};
 use crate::state::rows::{Clock, Dispute, Invoice, Ledger, Rows, Series};
 
 /// Where an event stands: its position and the digest of its command.
@@ -73,15 +73,24 @@ impl Rows {
             }
             Event::LedgerCreated(e) => self.create_ledger(e, at),
             Event::OpeningItemCorrected(e) => {
-                let ledger = must(self.ledgers.get_mut(e.ledger.0), "ledger", at);
-                let today = must(self.clocks.get(ledger.clock.0), "clock", at).today;
+                let (ledger, today) = self.ledger_today(e.ledger, at);
                 ledger.correct_opening_item(e, today, at);
+            }
+            Event::InvoiceReopened(e) => {
+                let (ledger, today) = self.ledger_today(e.ledger, at);
+                ledger.reopen(e.invoice, today, at);
             }
             _ => {
                 let ledger = event.ledger().and_then(|no| self.ledgers.get_mut(no.0));
                 must(ledger, "ledger", at).apply(event, at);
             }
         }
+    }
+
+    fn ledger_today(&mut self, no: LedgerNo, at: At) -> (&mut Ledger, Day) {
+        let ledger = must(self.ledgers.get_mut(no.0), "ledger", at);
+        let today = must(self.clocks.get(ledger.clock.0), "clock", at).today;
+        (ledger, today)
     }
 
     fn clock(&mut self, no: u32, at: At) -> &mut Clock {
@@ -154,13 +163,6 @@ impl Ledger {
             Event::InvoiceOverdue(e) => self.overdue(e.invoice, at),
             Event::InvoicePaid(e) => self.settled(e.invoice, false, at),
             Event::InvoiceCancelled(e) => self.settled(e.invoice, true, at),
-            Event::InvoiceReopened(e) => {
-                let invoice = self.invoice(e.invoice, at);
-                invoice.cancelled = false;
-                if std::mem::take(&mut invoice.overdue_emitted) {
-                    invoice.told_from = Some(e.date);
-                }
-            }
             Event::PaymentRecorded(e) => self.record_payment(e, at),
             Event::PaymentReversed(e) => self.reverse_payment(e, at),
             Event::PaymentRefunded(e) => self.refund_payment(e, at),
@@ -174,6 +176,7 @@ impl Ledger {
             | Event::DayOpened(_)
             | Event::DayFinished(_)
             | Event::LedgerCreated(_)
+            | Event::InvoiceReopened(_)
             | Event::OpeningItemCorrected(_) => {}
         }
     }
