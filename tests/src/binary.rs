@@ -20,7 +20,7 @@ pub fn encours() -> &'static Path {
             assert!(path.is_file(), "ENCOURS_BIN: {} is no file", path.display());
             path
         }
-        None => build_where_stale("encours", &["-p", "encours-cli", "--bin", "encours"]),
+        None => build_where_stale("encours", &["-p", "encours-cli", "--bin", "encours"], "crates"),
     })
 }
 
@@ -30,7 +30,8 @@ pub fn encours() -> &'static Path {
 /// Where it cannot be built.
 #[must_use]
 pub fn example(name: &str) -> PathBuf {
-    build_where_stale(&format!("examples/{name}"), &["-p", "encours-proto", "--example", name])
+    let what = ["-p", "encours-proto", "--example", name];
+    build_where_stale(&format!("examples/{name}"), &what, "crates/proto")
 }
 
 /// The folder of the workspace.
@@ -54,9 +55,9 @@ fn profile_folder() -> PathBuf {
     exe.ancestors().nth(2).expect("tests lie in <target>/<profile>/deps").to_owned()
 }
 
-/// What lies at a path below the profile's folder, built where it is missing or older than the
-/// sources.
-fn build_where_stale(path: &str, what: &[&str]) -> PathBuf {
+/// What lies at a path below the profile's folder, built where it is missing or older than its
+/// sources: those in a folder, and the contract.
+fn build_where_stale(path: &str, what: &[&str], sources: &str) -> PathBuf {
     let folder = profile_folder();
     let binary = folder.join(path);
     // WHY the lock: test processes run side by side, and one of them is to build. WHY the stamp in it:
@@ -69,7 +70,7 @@ fn build_where_stale(path: &str, what: &[&str]) -> PathBuf {
     stamp.lock().expect("the stamp can be locked");
     let checked = stamp.metadata().ok().filter(|metadata| metadata.len() > 0);
     let checked = checked.and_then(|metadata| metadata.modified().ok());
-    if binary.is_file() && checked.max(modified(&binary)) >= newest_source() {
+    if binary.is_file() && checked.max(modified(&binary)) >= newest_source(sources) {
         return binary;
     }
     let before = SystemTime::now();
@@ -101,8 +102,8 @@ fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
-fn newest_source() -> Option<SystemTime> {
-    let tops = ["crates", "proto", "Cargo.toml", "Cargo.lock"];
+fn newest_source(sources: &str) -> Option<SystemTime> {
+    let tops = [sources, "proto", "Cargo.toml", "Cargo.lock"];
     tops.iter().filter_map(|top| newest_in(&root().join(top))).max()
 }
 
