@@ -151,6 +151,8 @@ impl InvoiceFlags {
     pub(crate) const OWING: u16 = 128;
     /// It is not reminded of any more.
     pub(crate) const STOPPED: u16 = 256;
+    /// A dispute holds its reminders: from when it is known to the day on which it ends.
+    pub(crate) const HELD: u16 = 512;
 
     /// Whether it has one of these.
     pub(crate) const fn has(self, flags: u16) -> bool {
@@ -216,7 +218,7 @@ impl InvoiceRow {
 
     /// Whether its reminder plan runs.
     pub(crate) const fn is_reminded(&self) -> bool {
-        self.open() > 0 && !self.flags.has(InvoiceFlags::STOPPED | InvoiceFlags::DISPUTED)
+        self.open() > 0 && !self.flags.has(InvoiceFlags::STOPPED | InvoiceFlags::HELD)
     }
 }
 

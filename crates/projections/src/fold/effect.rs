@@ -142,8 +142,12 @@ impl Ledger {
         self.change_invoice(change.item, |row| match change.kind {
             ChangeKind::LimitExceeded => row.over_limit = change.amount,
             ChangeKind::InvoiceSent => row.sent_on = row.sent_on.or(Some(change.date)),
-            ChangeKind::InvoiceDisputed => row.flags.set(InvoiceFlags::DISPUTED, true),
-            ChangeKind::DisputeResolved => row.flags.set(InvoiceFlags::DISPUTED, false),
+            ChangeKind::InvoiceDisputed => {
+                row.flags.set(InvoiceFlags::DISPUTED | InvoiceFlags::HELD, true);
+            }
+            ChangeKind::DisputeResolved => {
+                row.flags.set(InvoiceFlags::DISPUTED | InvoiceFlags::HELD, false);
+            }
             ChangeKind::InvoiceOverdue => row.flags.set(InvoiceFlags::EVER_OVERDUE, true),
             // WHY: a de-allocation recorded later may take effect before the cancellation does.
             ChangeKind::InvoiceCancelled => {

@@ -19,7 +19,8 @@ use crate::error::FoldError;
 use crate::index::Index;
 use crate::model::{Ledger, Model};
 use crate::rows::{
-    Change, ChangeKind, ClockRow, DayRow, LedgerRow, NONE, Plans, ReminderRow, reversal_code,
+    Change, ChangeKind, ClockRow, DayRow, InvoiceFlags, LedgerRow, NONE, Plans, ReminderRow,
+    reversal_code,
 };
 use crate::tables::Tables;
 use encours_domain::event::{Allocated, ClockCreated, Deallocated, LedgerCreated};
@@ -131,15 +132,11 @@ impl Ledger {
                 let reminder = ReminderRow { step: None, level, channel, planned };
                 self.remind(position, e.invoice, reminder, e.date, 0)
             }
-            Event::PlannedPaymentCleared(e) => {
-                let (item, kind) = (e.invoice.0, ChangeKind::PlanCleared);
-                let (amount, other, date) = (0, NONE, e.date);
-                self.record(Change { position: position.0, amount, item, other, date, kind })?;
-                // At once, as what it was cleared by: see `pay_planned`.
-                self.change_invoice(item, |row| row.planned = None)
-            }
             _ => match self.plain(event) {
-                Some(change) => self.record(Change { position: position.0, ..change }),
+                Some(change) => {
+                    self.record(Change { position: position.0, ..change })?;
+                    self.at_once(&change)
+                }
                 None => Ok(()),
             },
         }
@@ -166,6 +163,9 @@ impl Ledger {
             }
             Event::PlannedPaymentCancelled(e) => {
                 invoice(e.invoice, ChangeKind::PlanCancelled, e.date, 0)
+            }
+            Event::PlannedPaymentCleared(e) => {
+                invoice(e.invoice, ChangeKind::PlanCleared, e.date, 0)
             }
             Event::PlannedPaymentLapsed(e) => invoice(e.invoice, ChangeKind::PlanLapsed, e.date, 0),
             Event::CreditLimitExceeded(e) => {
@@ -218,10 +218,21 @@ impl Ledger {
         self.pay_planned(item, e.source, -e.amount)
     }
 
+    /// What a fact changes whatever its date, as it does for the writer: a plan of payment is
+    /// cleared, and a plan of reminders held, by what is known.
+    fn at_once(&mut self, change: &Change) -> Result<(), FoldError> {
+        match change.kind {
+            ChangeKind::PlanCleared => self.change_invoice(change.item, |row| row.planned = None),
+            ChangeKind::InvoiceDisputed => {
+                self.change_invoice(change.item, |row| row.flags.set(InvoiceFlags::HELD, true))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Part of what was planned came (or went, where negative).
     ///
-    /// WHY at once, whatever the date: a plan is kept or not by what is known, and the writer
-    /// clears it so.
+    /// WHY whatever the date: see [`at_once`](Self::at_once).
     fn pay_planned(&mut self, no: u32, source: Source, amount: i64) -> Result<(), FoldError> {
         let row = known(self.tables.invoices.get(no), "invoice", no)?;
         if row.planned.is_none() || !matches!(source, Source::Payment(_)) {

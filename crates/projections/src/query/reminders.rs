@@ -20,7 +20,7 @@ pub enum PlanState {
     None,
     /// It waits until the invoice is sent.
     NotSent,
-    /// A dispute is open; after it the latest missed step goes out.
+    /// A dispute holds it, also one dated later; after it the latest missed step goes out.
     Paused,
     /// Reminders were stopped for good.
     Stopped,
@@ -83,7 +83,7 @@ impl PlanState {
             () if has(InvoiceFlags::DRAFT | InvoiceFlags::OWING) => Self::None,
             () if has(InvoiceFlags::STOPPED) => Self::Stopped,
             () if row.open() == 0 => Self::Ended,
-            () if has(InvoiceFlags::DISPUTED) => Self::Paused,
+            () if has(InvoiceFlags::HELD) => Self::Paused,
             () if row.sent_on.is_none() => Self::NotSent,
             () if plans.is_exhausted(row) => Self::Exhausted,
             () => Self::Running,

@@ -20,10 +20,10 @@ use encours_domain::terms::{Due, Terms};
 use encours_domain::{Day, Event, Id, Position, State};
 
 use super::NOW;
+use crate::CreditVerdict;
 use crate::checkpoint::Checkpoint;
 use crate::read_model::ReadModel;
 use crate::testing::{Book, LEDGER, Random, currency, id, seeds};
-use crate::{AsOf, CreditVerdict, CustomerFilter, InvoiceFilter, Page};
 
 /// A writer and the book of its events.
 pub(super) struct Writer {
@@ -49,7 +49,7 @@ fn seal(event: &mut Event) {
 }
 
 /// Opens what [`seal`] sealed.
-fn open(_: CustomerNo, sealed: &[u8]) -> Option<String> {
+pub(super) fn open(_: CustomerNo, sealed: &[u8]) -> Option<String> {
     String::from_utf8(sealed.iter().map(|byte| byte ^ 0x5A).collect()).ok()
 }
 
@@ -74,7 +74,7 @@ impl Writer {
         writer
     }
 
-    fn submit(&mut self, command: impl Into<Command>) -> bool {
+    pub(super) fn submit(&mut self, command: impl Into<Command>) -> bool {
         let command = command.into();
         self.commands += 1;
         let digest = u128::from(self.commands).to_le_bytes();
@@ -138,7 +138,7 @@ impl Writer {
         date.filter(|_| self.random.below(2) == 0)
     }
 
-    fn invoice(&mut self, invoice_id: Id) -> IssueInvoice {
+    pub(super) fn invoice(&mut self, invoice_id: Id) -> IssueInvoice {
         let words = ["Pose de câble", "maintenance n° 12", "", "Œuvre complète"];
         let text = words[usize::try_from(self.random.below(4)).unwrap()];
         let due = self.clock().0.plus(self.random.within(0, 25)).map(Due::Date);
@@ -452,85 +452,6 @@ impl Writer {
     }
 }
 
-#[test]
-fn a_search_finds_words_of_every_field() {
-    let mut writer = Writer::new(3, false);
-    let ledger_id = id("acme");
-    let mut issue = |no: u32, customer: &str, text: &str, drafted: bool| {
-        let invoice = IssueInvoice {
-            invoice_id: Some(id(&format!("inv:{no}"))),
-            customer_id: id(customer),
-            currency: None,
-            purchase_order: format!("PO-{no}"),
-            text: text.into(),
-            metadata: BTreeMap::from([("site".into(), format!("Dépôt {}", no + 40))]),
-            number: (!drafted).then(|| format!("X/{no}/Z")),
-            ..writer.invoice(id("unused"))
-        };
-        if drafted {
-            assert!(writer.submit(CreateDraft { invoice }));
-        } else {
-            assert!(writer.submit(invoice));
-        }
-    };
-    issue(0, "C0", "Pose de câble", false);
-    issue(1, "C1", "Maintenance annuelle", false);
-    issue(2, "C2", "Œuvre", true);
-    issue(3, "C0", "câblage", true);
-    assert!(writer.submit(DeleteDraft { ledger_id, invoice_id: id("inv:3") }));
-    let read = writer.book.read();
-    let found = |text: &str| -> Vec<u32> {
-        let filter = InvoiceFilter { text: text.into(), ..InvoiceFilter::default() };
-        let list = |page| read.invoices(LEDGER, &filter, page, &open).value;
-        super::all(1, list).iter().map(|invoice| invoice.no.0).collect()
-    };
-    for (text, wanted) in [
-        ("", &[0, 1, 2][..]),
-        ("CABL", &[0]),
-        ("cable elodie", &[0]),
-        ("elodie durand", &[]),
-        ("sarl maint", &[1]),
-        ("x/1/z", &[1]),
-        ("inv:2", &[2]),
-        ("inv", &[0, 1, 2]),
-        ("oeuvre lodz", &[2]),
-        ("po-2", &[2]),
-        ("depot 41", &[1]),
-        ("rf", &[0, 1]),
-        ("draft", &[2]),
-        ("cablage", &[]),
-        ("able", &[]),
-    ] {
-        assert_eq!(found(text), wanted, "{text}");
-    }
-    let named = |text: &str| -> Vec<u32> {
-        let filter = CustomerFilter { text: text.into(), ..CustomerFilter::default() };
-        let list = |page| read.customers(LEDGER, &filter, NOW, page, &open).value;
-        super::all(1, list).iter().map(|customer| customer.no.0).collect()
-    };
-    assert_eq!(named("editions"), [3]);
-    assert_eq!(named("c0"), [0]);
-    assert_eq!(named("e"), [0, 2, 3]);
-    let past = AsOf { date: None, known: Some(read.position()) };
-    let filter = CustomerFilter { text: "rhone".into(), ..CustomerFilter::default() };
-    let then = read.customers(LEDGER, &filter, past, Page::first(5), &open).value;
-    assert_eq!(then.items[0].no.0, 3);
-    // References are typed in groups.
-    let reference = read.invoice(LEDGER, "inv:1").value.unwrap().reference;
-    let grouped = format!("{} {}", &reference[..4], &reference[4..]);
-    assert_eq!(found(&grouped), [1], "{grouped}");
-    // Each name is opened once a call.
-    let opened = std::cell::Cell::new(0);
-    let count = |no, sealed: &[u8]| {
-        opened.set(opened.get() + 1);
-        open(no, sealed)
-    };
-    let filter = InvoiceFilter { text: "nothing like it".into(), ..InvoiceFilter::default() };
-    assert!(read.invoices(LEDGER, &filter, Page::first(5), &count).value.items.is_empty());
-    assert_eq!(opened.get(), 3);
-    read.stop();
-}
-
 fn repeat(seed: u64, test: &str) -> String {
     format!("ENCOURS_SEED={seed} cargo test -p encours-projections {test}")
 }
@@ -552,7 +473,7 @@ fn the_read_model_shows_what_the_writer_does() {
             read.stop();
         }
         let read = writer.book.read();
-        super::compare_pasts(&read, &writer.book, &mut writer.random, &repeat);
+        super::past::compare_pasts(&read, &writer.book, &mut writer.random, &repeat);
         read.stop();
         seen.extend(writer.book.events.iter().map(Event::name));
     }
@@ -626,7 +547,7 @@ fn facts_dated_ahead_count_for_credit_at_once_and_for_the_rest_on_their_day() {
         (0..150).for_each(|_| writer.step());
         let read = writer.book.read();
         writer.compare_credit(&read, &repeat);
-        super::compare_pasts(&read, &writer.book, &mut writer.random, &repeat);
+        super::past::compare_pasts(&read, &writer.book, &mut writer.random, &repeat);
         read.stop();
         // Every fact has its day behind it.
         (0..2).for_each(|_| writer.advance(40));
