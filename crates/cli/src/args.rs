@@ -13,11 +13,15 @@ use crate::verbs::ageing::AgeingArgs;
 use crate::verbs::clock::ClockVerb;
 use crate::verbs::credit_note::CreditNoteVerb;
 use crate::verbs::customer::CustomerVerb;
+use crate::verbs::draft::DraftVerb;
 use crate::verbs::events::EventsVerb;
+use crate::verbs::export::ExportVerb;
 use crate::verbs::invoice::InvoiceVerb;
 use crate::verbs::ledger::LedgerVerb;
 use crate::verbs::log::LogVerb;
+use crate::verbs::opening_item::OpeningItemVerb;
 use crate::verbs::payment::PaymentVerb;
+use crate::verbs::reminder::ReminderVerb;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +31,9 @@ Examples:
   encours customer create --ledger acme --customer dupont --name \"Dupont SARL\"
   encours invoice issue --ledger acme --customer dupont --total 1200.00
   encours payment record --ledger acme --customer dupont --amount 450.00 --auto
+  encours reminder list --ledger acme
   encours ageing --ledger acme --as-of 2026-06-30 --output csv
+  encours export invoices --ledger acme --out invoices.csv
   encours log verify --data ./encours-data";
 
 const IMPORT_EXAMPLE: &str = "\
@@ -69,13 +75,20 @@ pub(crate) enum Command {
     /// Test clocks: advance
     #[command(subcommand)]
     Clock(ClockVerb),
-    /// Customers: list, show, create, update
+    /// Customers: list, show, create, update, set-credit-limit, check-credit, record-reminder
     #[command(subcommand)]
     Customer(CustomerVerb),
-    /// Invoices: list, show, activity, issue, send, cancel, dispute, resolve
+    /// Drafts of invoices: list, show, create, update, issue, delete
+    #[command(subcommand)]
+    Draft(DraftVerb),
+    /// Invoices: list, show, activity, issue, send, cancel, dispute, resolve, plan-payment,
+    /// cancel-planned-payment, reminders, record-reminder, stop-reminders
     #[command(subcommand)]
     Invoice(InvoiceVerb),
-    /// Payments: list, show, record, allocate, deallocate, reverse
+    /// What was owed before the ledger: add, correct, show
+    #[command(subcommand)]
+    OpeningItem(OpeningItemVerb),
+    /// Payments: list, show, record, allocate, deallocate, reverse, refund
     #[command(subcommand)]
     Payment(PaymentVerb),
     /// Credit notes: list, show, issue
@@ -84,6 +97,12 @@ pub(crate) enum Command {
     /// What is open, by how long it is past its due date
     #[command(after_help = "Examples:\n  encours ageing --ledger acme --as-of 2026-06-30")]
     Ageing(AgeingArgs),
+    /// The reminders to come: list
+    #[command(subcommand)]
+    Reminder(ReminderVerb),
+    /// CSV files: invoices, customers, payments
+    #[command(subcommand)]
+    Export(ExportVerb),
     /// Public events: read, watch
     #[command(subcommand)]
     Events(EventsVerb),

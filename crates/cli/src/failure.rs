@@ -112,6 +112,9 @@ impl Failure {
             "UNKNOWN_LEDGER" => {
                 failure.hint("`encours ledger list` shows the ledgers that there are")
             }
+            "CREDIT_LIMIT_EXCEEDED" => {
+                failure.hint("--override-credit-limit issues it all the same; the log says so")
+            }
             "MONEY_ALLOCATED" => {
                 failure.hint("--keep-unapplied takes them off and leaves them to the customer")
             }

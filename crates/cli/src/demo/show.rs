@@ -135,15 +135,20 @@ async fn customers(api: &Api, lang: Language) -> Outcome<String> {
     for customer in shown {
         let balance = customer.balances.first().cloned().unwrap_or_default();
         let status = output::word(customer.status().as_str_name(), "CUSTOMER_STATUS_");
-        rows.push(row(&customer.name, &balance, Cell::Labelled(lang.status(&status), status))?);
+        rows.push(row(
+            &customer.name,
+            &balance,
+            Cell::Labelled(lang.status(&status).to_owned(), status),
+        )?);
     }
     let balance = totals.balances.first().cloned().unwrap_or_default();
     let total = row("TOTAL", &balance, Cell::Empty)?;
     let listing = Listing {
         columns: match lang {
-            Language::En => &EN,
-            Language::Fr => &FR,
-        },
+            Language::En => EN.as_slice(),
+            Language::Fr => FR.as_slice(),
+        }
+        .into(),
         name: "customers",
         rows,
         totals: vec![total],
@@ -302,7 +307,7 @@ async fn invoice(api: &Api, lang: Language, id: &str) -> Outcome<String> {
         Column::left("detail"),
     ];
     let listing = Listing {
-        columns: &COLUMNS,
+        columns: COLUMNS.as_slice().into(),
         name: "activity",
         rows,
         totals: Vec::new(),

@@ -1,5 +1,6 @@
 //! A listing: columns, rows, totals; printed as a table, as CSV or as JSON.
 
+use std::borrow::Cow;
 use std::io::{self, StdoutLock, Write};
 
 use encours_domain::Money;
@@ -30,7 +31,7 @@ pub(crate) enum Cell {
     /// A phrase of the dictionary, `{}` standing for the values.
     Phrase(&'static str, Vec<Self>),
     /// A status under a label of its own.
-    Labelled(&'static str, String),
+    Labelled(String, String),
 }
 
 impl Cell {
@@ -50,8 +51,9 @@ impl Cell {
     pub(crate) fn plain(&self) -> String {
         match self {
             Self::Empty => String::new(),
-            Self::Text(text) | Self::Word(text) | Self::Status(text) => text.clone(),
-            Self::Labelled(label, _) => (*label).to_owned(),
+            Self::Text(text) | Self::Word(text) | Self::Status(text) | Self::Labelled(text, _) => {
+                text.clone()
+            }
             Self::Count(count) => count.to_string(),
             Self::Money(money) => money.number(),
             Self::Date(date) => Language::En.day(*date),
@@ -71,22 +73,25 @@ impl Cell {
             Self::Money(money) => lang.number(&money.number()),
             Self::Count(count) => lang.number(&count.to_string()),
             Self::Date(date) => lang.day(*date),
-            Self::Word(word) | Self::Status(word) => visible(lang.word(word)),
+            Self::Word(word) | Self::Status(word) | Self::Labelled(word, _) => {
+                visible(&lang.word(word))
+            }
             Self::Phrase(phrase, values) => {
                 let values: Vec<_> = values.iter().map(|value| value.shown(lang)).collect();
                 lang.phrase(phrase, &values)
             }
-            Self::Text(_) | Self::Labelled(..) | Self::Empty => visible(&self.plain()),
+            Self::Text(_) | Self::Empty => visible(&self.plain()),
         }
     }
 
     pub(super) fn paint(&self) -> Paint {
         match self {
             Self::Status(status) | Self::Labelled(_, status) => match status.as_str() {
-                "OVERDUE" => Paint::Bad,
-                "AWAITING_PAYMENT" | "PARTIALLY_PAID" => Paint::Warn,
-                "PAID" | "UP_TO_DATE" | "OK" => Paint::Good,
-                "IN_CREDIT" => Paint::Note,
+                "OVERDUE" | "REFUSED" => Paint::Bad,
+                "AWAITING_PAYMENT" | "PARTIALLY_PAID" | "WARNED" => Paint::Warn,
+                "PAID" | "UP_TO_DATE" | "OK" | "DONE" | "ALLOWED" => Paint::Good,
+                "IN_CREDIT" | "PAYMENT_PLANNED" => Paint::Note,
+                "DRAFT" | "CANCELLED" => Paint::Dim,
                 _ => Paint::Plain,
             },
             Self::Money(money) if money.minor == 0 => Paint::Dim,
@@ -99,10 +104,9 @@ impl Serialize for Cell {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Empty => serializer.serialize_none(),
-            Self::Text(text) | Self::Word(text) | Self::Status(text) => {
+            Self::Text(text) | Self::Word(text) | Self::Status(text) | Self::Labelled(text, _) => {
                 serializer.serialize_str(text)
             }
-            Self::Labelled(label, _) => serializer.serialize_str(label),
             Self::Date(_) | Self::Phrase(..) => serializer.serialize_str(&self.plain()),
             Self::Count(count) => serializer.serialize_u64(*count),
             Self::Money(money) => {
@@ -122,15 +126,22 @@ pub(crate) struct Column {
     pub(crate) name: &'static str,
     /// Whether values stand at the right: numbers do.
     pub(crate) right: bool,
+    /// Whether a table does without it where it would be too wide.
+    pub(crate) is_spare: bool,
 }
 
 impl Column {
     pub(crate) const fn left(name: &'static str) -> Self {
-        Self { name, right: false }
+        Self { name, right: false, is_spare: false }
     }
 
     pub(crate) const fn right(name: &'static str) -> Self {
-        Self { name, right: true }
+        Self { name, right: true, is_spare: false }
+    }
+
+    /// The same, left out of a table that would be too wide with it.
+    pub(crate) const fn spare(self) -> Self {
+        Self { is_spare: true, ..self }
     }
 }
 
@@ -138,7 +149,7 @@ impl Column {
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
     /// The columns.
-    pub(crate) columns: &'static [Column],
+    pub(crate) columns: Cow<'static, [Column]>,
     /// What the JSON document calls the rows.
     pub(crate) name: &'static str,
     /// One value per column each.
@@ -166,7 +177,7 @@ impl Printer {
         columns: &'static [Column],
     ) -> Outcome<Self> {
         let listing = Listing {
-            columns,
+            columns: Cow::Borrowed(columns),
             name,
             rows: Vec::new(),
             totals: Vec::new(),
@@ -290,7 +301,7 @@ mod tests {
         for (cell, plain, en, fr) in [
             (money(14_770_318), "147703.18", "147,703.18", "147\u{202f}703,18"),
             (Cell::Count(1_000), "1000", "1,000", "1\u{202f}000"),
-            (Cell::Status("NOT_DUE".to_owned()), "NOT_DUE", "NOT_DUE", "non échue"),
+            (Cell::Status("NOT_DUE".to_owned()), "NOT_DUE", "not due", "non échue"),
             (Cell::word("yes"), "yes", "yes", "oui"),
             (due, "due 2026-01-31", "due 2026-01-31", "échéance 31/01/2026"),
         ] {
@@ -304,7 +315,7 @@ mod tests {
     #[test]
     fn a_document_holds_facts_then_rows_with_amounts_as_texts() {
         let listing = Listing {
-            columns: const { &[Column::left("id"), Column::right("open")] },
+            columns: vec![Column::left("id"), Column::right("open")].into(),
             name: "invoices",
             rows: vec![vec![Cell::text("F1"), money(1_230)]],
             totals: vec![],

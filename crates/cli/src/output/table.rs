@@ -59,15 +59,43 @@ pub(crate) fn line_width() -> Option<usize> {
     said.filter(|width| *width > 0).or_else(|| measured().map(|(width, _)| usize::from(width.0)))
 }
 
-/// A listing as it fits into lines of this width: a table, or where that is too wide one value a
-/// line.
+/// A listing as it fits into lines of this width: a table, where that is too wide one without its
+/// spare columns, else one value a line.
 pub(crate) fn render_within(listing: &Listing, width: Option<usize>, lang: Language) -> String {
+    let Some(most) = width else { return render(listing, None, lang) };
     let widths = widths(listing, lang);
-    let gaps = GAP.len() * widths.len().saturating_sub(1);
-    let needed = widths.iter().sum::<usize>() + gaps;
-    match width {
-        Some(width) if needed > width => records(listing, width, lang),
-        width => render(listing, width, lang),
+    let mut kept: Vec<usize> = (0..widths.len()).collect();
+    let is_spare = |at: &usize| listing.columns.get(*at).is_some_and(|column| column.is_spare);
+    let needed = |kept: &[usize]| {
+        let widths = kept.iter().filter_map(|at| widths.get(*at)).sum::<usize>();
+        widths + GAP.len() * kept.len().saturating_sub(1)
+    };
+    while needed(&kept) > most {
+        let Some(last) = kept.iter().rposition(is_spare) else {
+            return records(listing, most, lang);
+        };
+        kept.remove(last);
+    }
+    if kept.len() == widths.len() {
+        return render(listing, width, lang);
+    }
+    let mut table = render(&without(listing, &kept), width, lang);
+    let left_out = (0..widths.len()).filter(|at| !kept.contains(at));
+    let left_out = left_out.filter_map(|at| listing.columns.get(at));
+    let names: Vec<_> = left_out.map(|column| lang.heading(column.name)).collect();
+    let note = lang.phrase("without {}: the terminal is too narrow", &[names.join(", ")]);
+    let _ = writeln!(table, "{}", Paint::Dim.on(&note));
+    table
+}
+
+/// A listing with these of its columns.
+fn without(listing: &Listing, kept: &[usize]) -> Listing {
+    let pick = |row: &Vec<Cell>| kept.iter().filter_map(|at| row.get(*at)).cloned().collect();
+    Listing {
+        columns: kept.iter().filter_map(|at| listing.columns.get(*at)).copied().collect(),
+        rows: listing.rows.iter().map(pick).collect(),
+        totals: listing.totals.iter().map(pick).collect(),
+        ..listing.clone()
     }
 }
 
@@ -162,22 +190,24 @@ pub(crate) fn fields(facts: &[(&'static str, Cell)], lang: Language) -> String {
     fields_within(facts, line_width(), lang)
 }
 
-/// Single values, the names aligned; one that is too long to stand beside its name stands under it.
+/// Single values, the names aligned; one that is too long to stand beside its name stands under it,
+/// empty ones are left out.
 fn fields_within(facts: &[(&'static str, Cell)], most: Option<usize>, lang: Language) -> String {
-    let names: Vec<_> = facts.iter().map(|(name, _)| lang.heading(name)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let shown = facts.iter().map(|(name, cell)| match cell {
+        Cell::Money(money) => (*name, format!("{} {}", cell.shown(lang), money.currency), cell),
+        _ => (*name, cell.shown(lang), cell),
+    });
+    let shown = shown.filter(|(_, text, _)| !text.is_empty());
+    let shown: Vec<_> = shown.map(|(name, text, cell)| (lang.heading(name), text, cell)).collect();
+    let width = shown.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
     let mut out = String::new();
-    for (name, (_, cell)) in names.iter().zip(facts) {
-        let shown = match cell {
-            Cell::Money(money) => format!("{} {}", cell.shown(lang), money.currency),
-            _ => cell.shown(lang),
-        };
+    for (name, shown, cell) in &shown {
         let needed = width + GAP.len() + shown.chars().count();
         let gap = match most {
             Some(most) if needed > most => format!("\n{GAP}"),
             _ => " ".repeat(width - name.chars().count()) + GAP,
         };
-        let _ = writeln!(out, "{}{gap}{}", Paint::Dim.on(name), cell.paint().on(&shown));
+        let _ = writeln!(out, "{}{gap}{}", Paint::Dim.on(name), cell.paint().on(shown));
     }
     out
 }
@@ -195,7 +225,7 @@ mod tests {
 
     fn customers() -> Listing {
         Listing {
-            columns: const { &[Column::left("customer_id"), Column::right("open")] },
+            columns: vec![Column::left("customer_id"), Column::right("open")].into(),
             name: "customers",
             rows: vec![
                 vec![Cell::text("Léa"), Cell::Count(7)],
@@ -228,6 +258,29 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_is_too_wide_does_without_its_spare_columns() {
+        let columns =
+            [Column::left("customer_id"), Column::left("name").spare(), Column::right("open")];
+        let row = vec![Cell::text("c1"), Cell::text("A long name"), Cell::Count(7)];
+        let listing = Listing {
+            columns: columns.to_vec().into(),
+            rows: vec![row],
+            totals: vec![],
+            ..customers()
+        };
+        assert!(!plain(&render_within(&listing, Some(30), EN)).contains("without"));
+        assert_eq!(
+            plain(&render_within(&listing, Some(29), EN)),
+            "customer id  open\n\
+             c1              7\n\
+             \n\
+             open items  2\n\
+             without name: the terminal is too narrow\n"
+        );
+        assert!(plain(&render_within(&listing, Some(16), EN)).contains("A long name"));
+    }
+
+    #[test]
     fn columns_are_aligned_and_numbers_stand_at_the_right() {
         let plain = plain(&render(&customers(), None, EN));
         assert_eq!(
@@ -245,7 +298,7 @@ mod tests {
     #[test]
     fn headings_of_any_language_are_aligned() {
         let listing = Listing {
-            columns: const { &[Column::left("customer_id"), Column::right("d1_30")] },
+            columns: vec![Column::left("customer_id"), Column::right("d1_30")].into(),
             rows: vec![vec![Cell::text("Léa"), Cell::Count(1)]],
             totals: Vec::new(),
             facts: vec![("as_of", Cell::Count(1)), ("due_date", Cell::Count(2))],

@@ -3,6 +3,8 @@
 //! English is what programs read too: names of columns, words of the protocol, phrases. French is
 //! looked up by it. CSV and JSON are the same in every language.
 
+use std::borrow::Cow;
+
 use clap::ValueEnum;
 use encours_proto::v1;
 
@@ -24,12 +26,16 @@ const HEADINGS: &[(&str, &str)] = &[
     ("amount", "montant"),
     ("as_known", "connu à la position"),
     ("as_of", "situation au"),
+    ("available", "disponible"),
     ("balance", "solde"),
     ("bytes", "octets"),
+    ("calendar", "calendrier"),
+    ("channel", "moyen"),
     ("clock", "horloge"),
     ("collected", "encaissé"),
     ("contacts", "contacts"),
     ("count", "nombre"),
+    ("credit_limit", "plafond d'encours"),
     ("credit_note_id", "avoir"),
     ("credit_notes", "avoirs"),
     ("credited", "crédité"),
@@ -40,33 +46,44 @@ const HEADINGS: &[(&str, &str)] = &[
     ("customers_in_credit", "clients créditeurs"),
     ("customers_overdue", "clients en retard"),
     ("customers_up_to_date", "clients à jour"),
+    ("d121_plus", "plus de 120 jours"),
     ("d1_30", "1-30 jours"),
     ("d31_60", "31-60 jours"),
     ("d61_90", "61-90 jours"),
     ("d91_120", "91-120 jours"),
-    ("d121_plus", "plus de 120 jours"),
     ("date", "date"),
+    ("deleted", "supprimé"),
     ("detail", "détail"),
     ("digest", "empreinte"),
     ("disputed", "contestée"),
     ("done", "fait"),
+    ("drafts", "brouillons"),
     ("due_date", "échéance"),
+    ("dunning", "relances"),
     ("event", "événement"),
     ("events", "événements"),
     ("ever_overdue", "déjà en retard"),
     ("ever_overdue_invoices", "factures déjà en retard"),
+    ("exposure", "encours net"),
+    ("exposure_after", "encours net après"),
     ("frames", "trames"),
     ("invoice_id", "facture"),
     ("invoiced", "facturé"),
     ("invoices", "factures"),
     ("invoices_cancelled", "factures annulées"),
+    ("invoices_draft", "factures en brouillon"),
     ("invoices_not_due", "factures non échues"),
     ("invoices_overdue", "factures en retard"),
     ("invoices_paid", "factures payées"),
     ("invoices_partially_paid", "factures payées en partie"),
+    ("invoices_payment_planned", "factures planifiées"),
     ("issue_date", "émise le"),
-    ("ledger_id", "grand livre"),
     ("keys", "clés"),
+    ("kind", "nature"),
+    ("last_step", "dernière étape"),
+    ("last_step_date", "date de la dernière étape"),
+    ("ledger_id", "grand livre"),
+    ("level", "niveau"),
     ("lines", "lignes"),
     ("log_id", "journal"),
     ("metadata", "métadonnées"),
@@ -78,18 +95,31 @@ const HEADINGS: &[(&str, &str)] = &[
     ("not_due", "non échu"),
     ("note", "note"),
     ("number", "numéro"),
+    ("number_wanted", "numéro prévu"),
     ("open", "reste dû"),
     ("open_invoices", "factures ouvertes"),
+    ("opening", "reprise"),
     ("outstanding", "encours"),
+    ("over_limit", "au-delà du plafond"),
     ("overdue", "échu"),
+    ("paid_before", "réglé avant"),
     ("payment_id", "paiement"),
     ("payments", "paiements"),
+    ("plan", "plan"),
+    ("planned_amount", "montant planifié"),
+    ("planned_date", "date prévue"),
+    ("planned_remaining", "reste planifié"),
+    ("policy", "règle"),
     ("position", "position"),
     ("purchase_order", "bon de commande"),
     ("received_on", "reçu le"),
     ("recorded_at", "enregistré le"),
     ("reference", "référence"),
+    ("refunded", "remboursé"),
+    ("refused", "refusés"),
+    ("reminded_on", "relancé le"),
     ("reminder_level", "niveau de relance"),
+    ("reminders", "relances"),
     ("result", "résultat"),
     ("reversal", "motif du retour"),
     ("reversed", "repris"),
@@ -97,15 +127,18 @@ const HEADINGS: &[(&str, &str)] = &[
     ("seconds", "secondes"),
     ("sent_on", "envoyée le"),
     ("settlement", "règlement"),
+    ("state", "état"),
     ("status", "statut"),
     ("subject", "objet"),
     ("tail_hash", "hachage final"),
+    ("template", "modèle"),
     ("text", "texte"),
     ("time_zone", "fuseau horaire"),
     ("timing", "terme"),
     ("today", "aujourd'hui"),
     ("total", "total"),
     ("unapplied", "reste à utiliser"),
+    ("verdict", "verdict"),
     ("version", "version"),
 ];
 
@@ -211,6 +244,20 @@ const WORDS: &[(&str, &str)] = &[
     ("reminder.emitted", "relance émise"),
     ("reminder.recorded", "relance notée"),
     ("reminder.stopped", "relances arrêtées"),
+    // Plans of reminders, their texts, calendars.
+    ("issue-notice", "avis d'émission"),
+    ("before-due", "rappel avant échéance"),
+    ("overdue-1", "relance 1"),
+    ("overdue-2", "relance 2"),
+    ("overdue-3", "relance 3"),
+    ("overdue-4", "relance 4"),
+    ("france", "France"),
+    ("weekdays", "jours ouvrés"),
+    ("three-cases", "trois cas"),
+    // What became of a draft.
+    ("DONE", "fait"),
+    ("DONE_BEFORE", "déjà fait"),
+    ("WOULD_BE_DONE", "serait fait"),
     // Small ones.
     ("NO", "non"),
     ("NOT CHECKED", "non vérifié"),
@@ -221,8 +268,15 @@ const WORDS: &[(&str, &str)] = &[
     ("YES", "oui"),
 ];
 
+/// Words that stay in capitals in English.
+const AS_THEY_ARE: [&str; 3] = ["NOT CHECKED", "OK", "TOTAL"];
+
 /// Phrases; `{}` stands for a value.
 const PHRASES: &[(&str, &str)] = &[
+    ("no limit any more", "plus de plafond"),
+    ("limit {}, overridden", "plafond {}, dépassement accepté"),
+    ("{} by {}", "{} par {}"),
+    ("without {}: the terminal is too narrow", "sans {}\u{a0}: le terminal est trop étroit"),
     ("{}", "{}"),
     ("{} {}", "{} {}"),
     ("{}, {}", "{}, {}"),
@@ -272,11 +326,13 @@ impl Language {
         french.map_or_else(|| english(name), str::to_owned)
     }
 
-    /// A word of the protocol, as people read it.
-    pub(crate) fn word(self, word: &str) -> &str {
+    /// A word of the protocol, as people read it: `NOT_DUE` is `not due`.
+    pub(crate) fn word(self, word: &str) -> Cow<'_, str> {
+        let as_it_is = word.contains(char::is_lowercase) || AS_THEY_ARE.contains(&word);
         match self {
-            Self::En => word,
-            Self::Fr => find(WORDS, word).or_else(|| find(HEADINGS, word)).unwrap_or(word),
+            Self::Fr => find(WORDS, word).or_else(|| find(HEADINGS, word)).unwrap_or(word).into(),
+            Self::En if as_it_is => word.into(),
+            Self::En => word.to_lowercase().replace('_', " ").into(),
         }
     }
 

@@ -171,8 +171,9 @@ fn told_of_following_up(body: Body) -> (Option<v1::Date>, Option<v1::Money>, Cel
         Body::DraftUpdated(e) => (e.issue_date, e.total, due(e.due_date)),
         Body::InvoiceCreditLimitExceeded(e) => {
             let limit = e.limit.and_then(|limit| output::amount(&limit).ok());
+            let phrase = if e.overridden { "limit {}, overridden" } else { "limit {}" };
             let limit =
-                limit.map_or(Cell::Empty, |limit| Cell::phrase("limit {}", [Cell::Money(limit)]));
+                limit.map_or(Cell::Empty, |limit| Cell::phrase(phrase, [Cell::Money(limit)]));
             (None, e.exposure, limit)
         }
         Body::OpeningItemAdded(e) => (e.date, e.amount, due(e.due_date)),
@@ -185,8 +186,9 @@ fn told_of_following_up(body: Body) -> (Option<v1::Date>, Option<v1::Money>, Cel
         Body::PaymentPlanCleared(e) => (e.date, None, Cell::Empty),
         Body::PaymentPlanLapsed(e) => (e.date, None, Cell::Empty),
         Body::ReminderEmitted(e) => {
-            let detail = level(e.level, e.channel().as_str_name());
-            (e.date, e.open, detail)
+            let channel = output::word(e.channel().as_str_name(), "REMINDER_CHANNEL_");
+            let way = [Cell::Word(e.template), Cell::word(channel.to_lowercase())];
+            (e.date, e.open, Cell::phrase("{} by {}", way))
         }
         Body::ReminderRecorded(e) => {
             let detail = level(e.level, e.channel().as_str_name());

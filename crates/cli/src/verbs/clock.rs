@@ -13,9 +13,14 @@ use crate::output;
 #[derive(Subcommand, Debug)]
 pub(crate) enum ClockVerb {
     /// Moves the test clock of a ledger: every day on the way opens, and what falls due on it is told
-    #[command(after_help = "Examples:\n  encours clock advance --ledger trial --to 2026-02-28")]
+    #[command(after_help = ADVANCE_EXAMPLES)]
     Advance(AdvanceArgs),
 }
+
+const ADVANCE_EXAMPLES: &str = "\
+Examples:
+  encours clock advance --ledger trial --to 2026-02-28
+  encours clock advance --ledger trial --to 2026-03-09 --outage";
 
 #[derive(Args, Debug)]
 pub(crate) struct AdvanceArgs {
@@ -24,6 +29,10 @@ pub(crate) struct AdvanceArgs {
     /// The day to reach: today or later, at most ten years on
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     to: Day,
+    /// Simulates an outage: the days before that one open late, and of the reminders of an invoice
+    /// only the last one due goes out
+    #[arg(long)]
+    outage: bool,
     #[command(flatten)]
     change: ChangeArgs,
 }
@@ -40,7 +49,7 @@ pub(crate) async fn run(verb: &ClockVerb) -> Outcome {
         validate_only,
         reason,
         to: Some(output::day(args.to)),
-        ..Default::default()
+        outage: args.outage,
     };
     let answer = client.write(client.ledgers().advance_clock(request)).await?;
     let ledger = answer.ledger.unwrap_or_default();

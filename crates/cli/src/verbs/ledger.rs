@@ -30,7 +30,8 @@ const CREATE_EXAMPLE: &str = "\
 Examples:
   encours ledger create --ledger acme --currency EUR --time-zone Europe/Paris
   encours ledger create --ledger trial --currency EUR --test-clock 2026-01-01 \\
-    --invoice-numbers F{year}-{seq:4} --net-days 45";
+    --invoice-numbers F{year}-{seq:4} --net-days 45
+  encours ledger create --ledger hours --currency EUR --calendar weekdays --reminders none";
 
 #[derive(Args, Debug)]
 pub(crate) struct CreateArgs {
@@ -66,6 +67,12 @@ pub(crate) struct CreateArgs {
     /// Pattern of the numbers allotted to credit notes; CN-{year}-{seq:5} where left out
     #[arg(long, value_name = "PATTERN", default_value = "", hide_default_value = true)]
     credit_note_numbers: String,
+    /// Which days are business days: france or weekdays; france where left out
+    #[arg(long, value_name = "CALENDAR", default_value = "", hide_default_value = true)]
+    calendar: String,
+    /// The plan of its reminders: three-cases or none; three-cases where left out
+    #[arg(long, value_name = "POLICY", default_value = "", hide_default_value = true)]
+    reminders: String,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -129,11 +136,15 @@ async fn show(args: &LedgerArgs) -> Outcome {
     let mut printer = Printer::start(args.common.output, "ledger", &COLUMNS)?;
     printer.row(row(&ledger))?;
     printer.fact("version", Cell::Count(ledger.version));
+    printer.fact("calendar", Cell::word(&ledger.calendar_id));
+    printer.fact("reminders", Cell::word(&ledger.reminder_policy_id));
     for balance in &totals.balances {
         for (name, amount) in [
+            ("opening", &balance.opening),
             ("invoiced", &balance.invoiced),
             ("credited", &balance.credited),
             ("collected", &balance.collected),
+            ("refunded", &balance.refunded),
             ("outstanding", &balance.outstanding),
             ("overdue", &balance.overdue),
             ("unapplied", &balance.unapplied),
@@ -146,14 +157,16 @@ async fn show(args: &LedgerArgs) -> Outcome {
     printer.finish()
 }
 
-const TOTALS: [Column; 9] = [
+const TOTALS: [Column; 11] = [
     Column::left("currency"),
+    Column::right("opening").spare(),
     Column::right("invoiced"),
-    Column::right("credited"),
+    Column::right("credited").spare(),
     Column::right("collected"),
+    Column::right("refunded").spare(),
     Column::right("outstanding"),
     Column::right("overdue"),
-    Column::right("not_due"),
+    Column::right("not_due").spare(),
     Column::right("unapplied"),
     Column::right("net"),
 ];
@@ -167,9 +180,11 @@ async fn totals(args: &LedgerArgs) -> Outcome {
     for balance in &totals.balances {
         let mut row = vec![Cell::text(&balance.currency_code)];
         for amount in [
+            &balance.opening,
             &balance.invoiced,
             &balance.credited,
             &balance.collected,
+            &balance.refunded,
             &balance.outstanding,
             &balance.overdue,
             &balance.not_due,
@@ -195,6 +210,8 @@ fn counts(printer: &mut Printer, totals: &v1::GetLedgerTotalsResponse) {
     fact("invoices_overdue", invoices.overdue);
     fact("invoices_partially_paid", invoices.partially_paid);
     fact("invoices_not_due", invoices.not_due);
+    fact("invoices_payment_planned", invoices.payment_planned);
+    fact("invoices_draft", invoices.draft);
     let customers = totals.customers.unwrap_or_default();
     fact("customers_overdue", customers.overdue);
     fact("customers_awaiting_payment", customers.awaiting_payment);
@@ -222,6 +239,8 @@ async fn create(args: &CreateArgs) -> Outcome {
         terms: args.terms.terms(),
         invoice_number_pattern: args.invoice_numbers.clone(),
         credit_note_number_pattern: args.credit_note_numbers.clone(),
+        calendar_id: args.calendar.clone(),
+        reminder_policy_id: args.reminders.clone(),
         ..Default::default()
     };
     let answer = client.write(client.ledgers().create_ledger(request)).await?;

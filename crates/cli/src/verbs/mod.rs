@@ -3,15 +3,22 @@
 pub(crate) mod activity;
 pub(crate) mod ageing;
 mod allocations;
+mod choices;
 pub(crate) mod clock;
 pub(crate) mod credit_note;
 pub(crate) mod customer;
+pub(crate) mod draft;
 pub(crate) mod events;
+pub(crate) mod export;
+mod filters;
 pub(crate) mod invoice;
 pub(crate) mod ledger;
 pub(crate) mod log;
+pub(crate) mod opening_item;
 mod pages;
 pub(crate) mod payment;
+mod ranges;
+pub(crate) mod reminder;
 
 use chrono::NaiveDate;
 use clap::Args;

@@ -33,6 +33,7 @@ pages! {
     ListInvoicesResponse: invoices of Invoice;
     ListLedgersResponse: ledgers of Ledger;
     ListPaymentsResponse: payments of Payment;
+    ListUpcomingRemindersResponse: reminders of UpcomingReminder;
 }
 
 /// Prints a list, asking for page after page: `fetch` is given the token of each. An item is one row

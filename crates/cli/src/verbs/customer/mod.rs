@@ -1,23 +1,25 @@
-//! `encours customer list|show|create|update`.
+//! `encours customer`: whom the ledger sells to, with balances, status and credit limits.
 
+mod credit;
 mod update;
 
-use clap::{Args, Subcommand, ValueEnum};
-use encours_domain::{Currency, Money};
+use clap::{Args, Subcommand};
 use encours_proto::v1;
 
+use super::filters::{self, CustomerFilterArgs, OrderArgs};
 use super::pages::{self, Written};
 use super::{LedgerArgs, PastArgs, TermsArgs, WriteArgs};
 use crate::client::{Client, PAGE};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::output::{self, Cell, Column, Printer};
+use credit::{CheckArgs, LimitArgs, RemindArgs};
 use update::UpdateArgs;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum CustomerVerb {
     /// The customers of a ledger with their balances and status
-    #[command(after_help = "Examples:\n  encours customer list --ledger acme --status overdue")]
-    List(ListArgs),
+    #[command(after_help = LIST_EXAMPLES)]
+    List(Box<ListArgs>),
     /// One customer
     #[command(after_help = "Examples:\n  encours customer show dupont --ledger acme")]
     Show(ShowArgs),
@@ -27,7 +29,34 @@ pub(crate) enum CustomerVerb {
     /// Changes what is given of a customer and leaves the rest
     #[command(after_help = UPDATE_EXAMPLE)]
     Update(UpdateArgs),
+    /// Says how far a customer may go into debt, or lifts that
+    #[command(after_help = LIMIT_EXAMPLES)]
+    SetCreditLimit(LimitArgs),
+    /// What is left of the credit limit, and what would become of an invoice
+    #[command(after_help = CHECK_EXAMPLE)]
+    CheckCredit(CheckArgs),
+    /// Notes a reminder of all that a customer owes, made by a person
+    #[command(after_help = REMIND_EXAMPLE)]
+    RecordReminder(RemindArgs),
 }
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  encours customer list --ledger acme --status overdue --order \"create_time desc\"
+  encours customer list --ledger acme --outstanding 1000.. --text dup --labels tiime";
+
+const LIMIT_EXAMPLES: &str = "\
+Examples:
+  encours customer set-credit-limit dupont --ledger acme --limit 5000 --policy refuse
+  encours customer set-credit-limit dupont --ledger acme --lift";
+
+const CHECK_EXAMPLE: &str = "\
+Examples:
+  encours customer check-credit dupont --ledger acme --amount 1200.00";
+
+const REMIND_EXAMPLE: &str = "\
+Examples:
+  encours customer record-reminder dupont --ledger acme --level 3 --channel letter";
 
 const CREATE_EXAMPLE: &str = "\
 Examples:
@@ -44,29 +73,13 @@ pub(crate) struct ListArgs {
     target: LedgerArgs,
     #[command(flatten)]
     past: PastArgs,
-    /// Only those of this status
-    #[arg(long, value_enum)]
-    status: Vec<Status>,
-}
-
-/// The status of a customer.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Status {
-    Overdue,
-    AwaitingPayment,
-    InCredit,
-    UpToDate,
-}
-
-impl From<Status> for v1::CustomerStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Overdue => Self::Overdue,
-            Status::AwaitingPayment => Self::AwaitingPayment,
-            Status::InCredit => Self::InCredit,
-            Status::UpToDate => Self::UpToDate,
-        }
-    }
+    #[command(flatten)]
+    filter: CustomerFilterArgs,
+    #[command(flatten)]
+    order: OrderArgs,
+    /// Shows the status in the words of this label set: tiime
+    #[arg(long, value_name = "SET", value_parser = filters::customer_labels)]
+    labels: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -78,6 +91,9 @@ pub(crate) struct ShowArgs {
     target: LedgerArgs,
     #[command(flatten)]
     past: PastArgs,
+    /// Shows the status in the words of this label set: tiime
+    #[arg(long, value_name = "SET", value_parser = filters::customer_labels)]
+    labels: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -128,56 +144,142 @@ fn contact_text(contact: &v1::Contact) -> String {
 
 const COLUMNS: [Column; 11] = [
     Column::left("customer_id"),
-    Column::left("name"),
+    Column::left("name").spare(),
     Column::left("currency"),
     Column::left("status"),
-    Column::right("invoiced"),
-    Column::right("credited"),
-    Column::right("collected"),
+    Column::right("invoiced").spare(),
+    Column::right("credited").spare(),
+    Column::right("collected").spare(),
     Column::right("outstanding"),
     Column::right("overdue"),
     Column::right("unapplied"),
     Column::right("net"),
 ];
 
-/// One row per currency; a customer without any figures has one row of zeros.
-fn rows(customer: &v1::Customer, ledger_currency: &str) -> Outcome<Vec<Vec<Cell>>> {
-    let status = output::word(customer.status().as_str_name(), "CUSTOMER_STATUS_");
-    let head = |currency: &str| {
-        vec![
-            Cell::text(&customer.customer_id),
-            Cell::text(&customer.name),
-            Cell::text(currency),
-            Cell::Status(status.clone()),
-        ]
-    };
-    if customer.balances.is_empty() {
-        let own = Some(customer.currency_code.as_str()).filter(|code| !code.is_empty());
-        let currency = Currency::parse("currency", own.unwrap_or(ledger_currency))
-            .map_err(|refusal| Failure::usage(refusal.message))?;
-        let mut row = head(currency.code());
-        row.resize(COLUMNS.len(), Cell::Money(Money::new(0, currency)));
-        return Ok(vec![row]);
+/// The columns of one customer.
+const SHOWN: [Column; 14] = [
+    Column::left("customer_id"),
+    Column::left("name"),
+    Column::left("currency"),
+    Column::left("status"),
+    Column::right("opening"),
+    Column::right("invoiced"),
+    Column::right("credited"),
+    Column::right("collected"),
+    Column::right("refunded"),
+    Column::right("outstanding"),
+    Column::right("overdue"),
+    Column::right("unapplied"),
+    Column::right("net"),
+    Column::right("credit_limit"),
+];
+
+/// The balances of a customer; one of zeros where it has no figures yet.
+fn balances(customer: &v1::Customer, ledger_currency: &str) -> Vec<v1::Balance> {
+    let limits = customer.credit_limits.iter().filter_map(|limit| limit.limit.as_ref());
+    let mut balances = customer.balances.clone();
+    for limit in limits {
+        if balances.iter().all(|balance| balance.currency_code != limit.currency_code) {
+            balances.push(zeros(&limit.currency_code));
+        }
     }
-    customer
-        .balances
-        .iter()
-        .map(|balance| {
-            let mut row = head(&balance.currency_code);
-            for amount in [
-                &balance.invoiced,
-                &balance.credited,
-                &balance.collected,
-                &balance.outstanding,
-                &balance.overdue,
-                &balance.unapplied,
-                &balance.net,
-            ] {
-                row.push(output::money(amount.as_ref())?);
-            }
-            Ok(row)
-        })
-        .collect()
+    if balances.is_empty() {
+        let own = Some(customer.currency_code.as_str()).filter(|code| !code.is_empty());
+        balances.push(zeros(own.unwrap_or(ledger_currency)));
+    }
+    balances
+}
+
+fn zeros(currency_code: &str) -> v1::Balance {
+    let zero = || Some(v1::Money { currency_code: currency_code.to_owned(), ..Default::default() });
+    v1::Balance {
+        currency_code: currency_code.to_owned(),
+        invoiced: zero(),
+        credited: zero(),
+        collected: zero(),
+        outstanding: zero(),
+        overdue: zero(),
+        not_due: zero(),
+        unapplied: zero(),
+        net: zero(),
+        opening: zero(),
+        refunded: zero(),
+    }
+}
+
+/// What a row begins with.
+fn head(customer: &v1::Customer, currency: &str, labels: Option<&str>) -> Vec<Cell> {
+    let status = output::word(customer.status().as_str_name(), "CUSTOMER_STATUS_");
+    let label = labels.and_then(|set| customer.labels.get(set)).cloned();
+    vec![
+        Cell::text(&customer.customer_id),
+        Cell::text(&customer.name),
+        Cell::text(currency),
+        match label {
+            Some(label) => Cell::Labelled(label, status),
+            None => Cell::Status(status),
+        },
+    ]
+}
+
+/// One row per currency; a customer without any figures has one row of zeros.
+fn rows(
+    customer: &v1::Customer,
+    ledger_currency: &str,
+    labels: Option<&str>,
+) -> Outcome<Vec<Vec<Cell>>> {
+    let rows = balances(customer, ledger_currency).into_iter().map(|balance| {
+        let mut row = head(customer, &balance.currency_code, labels);
+        for amount in [
+            &balance.invoiced,
+            &balance.credited,
+            &balance.collected,
+            &balance.outstanding,
+            &balance.overdue,
+            &balance.unapplied,
+            &balance.net,
+        ] {
+            row.push(output::money(amount.as_ref())?);
+        }
+        Ok(row)
+    });
+    rows.collect()
+}
+
+/// The same with everything that is told of one customer.
+fn shown_rows(
+    customer: &v1::Customer,
+    ledger_currency: &str,
+    labels: Option<&str>,
+) -> Outcome<Vec<Vec<Cell>>> {
+    let rows = balances(customer, ledger_currency).into_iter().map(|balance| {
+        let mut row = head(customer, &balance.currency_code, labels);
+        for amount in [
+            &balance.opening,
+            &balance.invoiced,
+            &balance.credited,
+            &balance.collected,
+            &balance.refunded,
+            &balance.outstanding,
+            &balance.overdue,
+            &balance.unapplied,
+            &balance.net,
+        ] {
+            row.push(output::money(amount.as_ref())?);
+        }
+        let limits = customer.credit_limits.iter().filter_map(|limit| limit.limit.as_ref());
+        let mut limits = limits.filter(|limit| limit.currency_code == balance.currency_code);
+        row.push(output::money(limits.next())?);
+        Ok(row)
+    });
+    rows.collect()
+}
+
+/// The last reminder of all it owes that a person made.
+fn reminded(customer: &v1::Customer) -> Vec<(&'static str, Cell)> {
+    let Some(last) = &customer.last_reminder else { return Vec::new() };
+    let level = u64::try_from(last.level).unwrap_or_default();
+    vec![("reminder_level", Cell::Count(level)), ("reminded_on", output::date(last.date))]
 }
 
 pub(crate) async fn run(verb: &CustomerVerb) -> Outcome {
@@ -186,6 +288,9 @@ pub(crate) async fn run(verb: &CustomerVerb) -> Outcome {
         CustomerVerb::Show(args) => show(args).await,
         CustomerVerb::Create(args) => create(args).await,
         CustomerVerb::Update(args) => update::update(args).await,
+        CustomerVerb::SetCreditLimit(args) => credit::set_limit(args).await,
+        CustomerVerb::CheckCredit(args) => credit::check(args).await,
+        CustomerVerb::RecordReminder(args) => credit::record_reminder(args).await,
     }
 }
 
@@ -194,17 +299,17 @@ async fn list(args: &ListArgs) -> Outcome {
     let client = Client::connect(&common.server).await?;
     let min_position = client.head().await?.position;
     let currency = super::ledger(&client, ledger, min_position).await?.currency_code;
-    let statuses = args.status.iter().map(|status| v1::CustomerStatus::from(*status).into());
     let request = v1::ListCustomersRequest {
         ledger_id: ledger.clone(),
-        filter: Some(v1::CustomerFilter { statuses: statuses.collect(), ..Default::default() }),
+        filter: Some(args.filter.filter(&client, ledger).await?),
         page_size: PAGE,
         min_position,
         as_of_date: args.past.date(),
         as_known_at: args.past.known(),
+        order_by: args.order.order.clone(),
         ..Default::default()
     };
-    let rows = |customer: &v1::Customer| rows(customer, &currency);
+    let rows = |customer: &v1::Customer| rows(customer, &currency, args.labels.as_deref());
     pages::list(common.output, "customers", &COLUMNS, rows, async |page_token| {
         let request = v1::ListCustomersRequest { page_token, ..request.clone() };
         client.customers().list_customers(request).await
@@ -226,8 +331,8 @@ async fn show(args: &ShowArgs) -> Outcome {
     let answer = client.customers().get_customer(request).await?.into_inner();
     let customer = answer.customer.unwrap_or_default();
     let currency = super::ledger(&client, ledger, min_position).await?.currency_code;
-    let mut printer = Printer::start(common.output, "customer", &COLUMNS)?;
-    for row in rows(&customer, &currency)? {
+    let mut printer = Printer::start(common.output, "customer", &SHOWN)?;
+    for row in shown_rows(&customer, &currency, args.labels.as_deref())? {
         printer.row(row)?;
     }
     for (name, text) in [("address", &customer.address), ("note", &customer.note)] {
@@ -238,6 +343,13 @@ async fn show(args: &ShowArgs) -> Outcome {
     if !customer.contacts.is_empty() {
         let contacts: Vec<String> = customer.contacts.iter().map(contact_text).collect();
         printer.fact("contacts", Cell::text(contacts.join("; ")));
+    }
+    for limit in &customer.credit_limits {
+        let policy = output::word(limit.policy().as_str_name(), "CREDIT_POLICY_");
+        printer.fact("policy", Cell::word(policy));
+    }
+    for (name, value) in reminded(&customer) {
+        printer.fact(name, value);
     }
     printer.fact("version", Cell::Count(customer.version));
     printer.fact("position", Cell::Count(answer.position));
@@ -267,6 +379,6 @@ async fn create(args: &CreateArgs) -> Outcome {
     let currency = super::ledger(&client, ledger, 0).await?.currency_code;
     let (version, position, repeat) = (customer.version, answer.position, answer.repeat);
     let done = Written { version, position, repeat, validate_only };
-    let rows = rows(&customer, &currency)?;
+    let rows = rows(&customer, &currency, None)?;
     pages::written(common.output, "customer", &COLUMNS, rows, Vec::new(), &done)
 }

@@ -69,6 +69,6 @@ pub(crate) async fn update(args: &UpdateArgs) -> Outcome {
     let currency = ledger(&client, ledger_id, 0).await?.currency_code;
     let (version, position, repeat) = (customer.version, answer.position, answer.repeat);
     let done = Written { version, position, repeat, validate_only };
-    let rows = rows(&customer, &currency)?;
+    let rows = rows(&customer, &currency, None)?;
     pages::written(common.output, "customer", &COLUMNS, rows, Vec::new(), &done)
 }

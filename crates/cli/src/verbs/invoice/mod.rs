@@ -1,23 +1,27 @@
-//! `encours invoice list|show|activity|issue|send|cancel|dispute|resolve`.
+//! `encours invoice`: the claims of a ledger and what happens to them.
 
 mod change;
 mod issue;
+pub(super) mod said;
+mod show;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use encours_proto::v1;
 
-use super::{LedgerArgs, activity, pages};
+use super::filters::{self, InvoiceFilterArgs, OrderArgs};
+use super::{LedgerArgs, pages, reminder};
 use crate::client::{Client, PAGE};
 use crate::failure::Outcome;
-use crate::output::{self, Cell, Column, Format, Printer};
-use change::{CancelArgs, DatedArgs};
+use crate::output::{self, Cell, Column};
+use change::{CancelArgs, DatedArgs, PlainArgs, PlanArgs, RemindArgs};
 use issue::{ISSUE_EXAMPLES, IssueArgs};
+pub(super) use show::{ShowArgs, show};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum InvoiceVerb {
-    /// The invoices of a ledger
-    #[command(after_help = "Examples:\n  encours invoice list --ledger acme --status overdue")]
-    List(ListArgs),
+    /// The invoices, drafts and opening items of a ledger
+    #[command(after_help = LIST_EXAMPLES)]
+    List(Box<ListArgs>),
     /// One invoice and everything that happened to it
     #[command(
         after_help = "Examples:\n  encours invoice show INV-2026-00001 --by-number --ledger acme"
@@ -28,7 +32,7 @@ pub(crate) enum InvoiceVerb {
     Activity(ShowArgs),
     /// Issues an invoice
     #[command(after_help = ISSUE_EXAMPLES)]
-    Issue(IssueArgs),
+    Issue(Box<IssueArgs>),
     /// Notes the day on which an invoice went out
     #[command(after_help = "Examples:\n  encours invoice send F-1 --ledger acme --date 2026-01-05")]
     Send(DatedArgs),
@@ -41,7 +45,28 @@ pub(crate) enum InvoiceVerb {
     /// Ends a dispute
     #[command(after_help = "Examples:\n  encours invoice resolve F-1 --ledger acme")]
     Resolve(DatedArgs),
+    /// Notes when the customer will pay; replaces what was planned before
+    #[command(after_help = PLAN_EXAMPLE)]
+    PlanPayment(PlanArgs),
+    /// Takes a planned payment back
+    #[command(after_help = "Examples:\n  encours invoice cancel-planned-payment F-1 --ledger acme")]
+    CancelPlannedPayment(PlainArgs),
+    /// The whole plan of reminders: what went out, what a person did, what is to come
+    #[command(after_help = "Examples:\n  encours invoice reminders F-1 --ledger acme")]
+    Reminders(reminder::PlanArgs),
+    /// Notes a reminder that a person made
+    #[command(after_help = REMIND_EXAMPLE)]
+    RecordReminder(RemindArgs),
+    /// Ends the reminders of an invoice, for good
+    #[command(after_help = STOP_EXAMPLE)]
+    StopReminders(PlainArgs),
 }
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  encours invoice list --ledger acme --status overdue --order \"due_date\"
+  encours invoice list --ledger acme --due 2026-01-01..2026-01-31 --open 100..500
+  encours invoice list --ledger acme --label libeo:planifié --labels libeo --text \"dupont chairs\"";
 
 const CANCEL_EXAMPLE: &str = "\
 Examples:
@@ -51,78 +76,62 @@ const DISPUTE_EXAMPLE: &str = "\
 Examples:
   encours invoice dispute F-1 --ledger acme --reason \"two boxes missing\"";
 
+const PLAN_EXAMPLE: &str = "\
+Examples:
+  encours invoice plan-payment F-1 --ledger acme --date 2026-02-10 --amount 300.00";
+
+const REMIND_EXAMPLE: &str = "\
+Examples:
+  encours invoice record-reminder F-1 --ledger acme --level 2 --channel phone \\
+    --text \"promised for Friday\"";
+
+const STOP_EXAMPLE: &str = "\
+Examples:
+  encours invoice stop-reminders F-1 --ledger acme --reason \"handed to the lawyer\"";
+
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     target: LedgerArgs,
-    /// Only those of this customer
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    customer: String,
-    /// Only those of this status
-    #[arg(long, value_enum)]
-    status: Vec<Status>,
-    /// Only those with something open
-    #[arg(long)]
-    open: bool,
-    /// Only those that are contested
-    #[arg(long)]
-    disputed: bool,
-    /// Only those that were overdue at some time
-    #[arg(long)]
-    ever_overdue: bool,
-}
-
-/// The headline status of an invoice.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Status {
-    Cancelled,
-    Paid,
-    Overdue,
-    PartiallyPaid,
-    NotDue,
-}
-
-impl From<Status> for v1::InvoiceStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Cancelled => Self::Cancelled,
-            Status::Paid => Self::Paid,
-            Status::Overdue => Self::Overdue,
-            Status::PartiallyPaid => Self::PartiallyPaid,
-            Status::NotDue => Self::NotDue,
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ShowArgs {
-    /// The invoice: its id, or with --by-number its number
-    #[arg(value_name = "INVOICE")]
-    invoice: String,
-    /// Looks for the number of the document
-    #[arg(long)]
-    by_number: bool,
     #[command(flatten)]
-    target: LedgerArgs,
+    filter: InvoiceFilterArgs,
+    #[command(flatten)]
+    order: OrderArgs,
+    /// Shows the status in the words of this label set: libeo or clicfacture
+    #[arg(long, value_name = "SET", value_parser = filters::invoice_labels)]
+    labels: Option<String>,
+    /// Has columns for purchase order, free text, lines and metadata too
+    #[arg(long)]
+    full: bool,
 }
 
-pub(super) const COLUMNS: [Column; 12] = [
+/// The columns of invoices with what they carry along; a narrow table does without the spare ones.
+const FULL: &[Column] = &[
     Column::left("invoice_id"),
-    Column::left("number"),
+    Column::left("number").spare(),
     Column::left("customer_id"),
     Column::left("currency"),
-    Column::left("issue_date"),
+    Column::left("issue_date").spare(),
     Column::left("due_date"),
     Column::right("total"),
     Column::right("open"),
     Column::left("status"),
-    Column::right("reminder_level"),
-    Column::left("next_step"),
-    Column::left("next_step_date"),
+    Column::right("reminder_level").spare(),
+    Column::left("next_step").spare(),
+    Column::left("next_step_date").spare(),
+    Column::left("purchase_order"),
+    Column::left("text"),
+    Column::left("lines"),
+    Column::left("metadata"),
 ];
+
+/// The columns of invoices.
+pub(super) const COLUMNS: &[Column] = FULL.split_at(12).0;
 
 pub(super) fn row(invoice: &v1::Invoice) -> Outcome<Vec<Cell>> {
     let currency = invoice.total.as_ref().map(|total| total.currency_code.as_str());
+    let level = invoice.facets.unwrap_or_default().reminder_level;
+    let next = invoice.next_reminder.as_ref();
     Ok(vec![
         Cell::text(&invoice.invoice_id),
         Cell::text(&invoice.number),
@@ -132,146 +141,98 @@ pub(super) fn row(invoice: &v1::Invoice) -> Outcome<Vec<Cell>> {
         output::date(invoice.due_date),
         output::money(invoice.total.as_ref())?,
         output::money(invoice.open.as_ref())?,
-        Cell::Status(output::word(invoice.status().as_str_name(), "INVOICE_STATUS_")),
-        // Nothing has been reminded of: no invoice has a level or a next step.
-        Cell::Count(0),
-        Cell::Empty,
-        Cell::Empty,
+        Cell::Status(status(invoice)),
+        Cell::Count(u64::try_from(level).unwrap_or_default()),
+        next.map_or(Cell::Empty, |next| Cell::word(&next.template)),
+        output::date(next.and_then(|next| next.date)),
     ])
+}
+
+fn status(invoice: &v1::Invoice) -> String {
+    output::word(invoice.status().as_str_name(), "INVOICE_STATUS_")
+}
+
+/// A row whose status is in the words of a label set, where one is asked for.
+fn labelled(mut row: Vec<Cell>, invoice: &v1::Invoice, set: Option<&str>) -> Vec<Cell> {
+    let label = set.and_then(|set| invoice.labels.get(set)).cloned();
+    for cell in &mut row {
+        if let (Cell::Status(status), Some(label)) = (&*cell, &label) {
+            *cell = Cell::Labelled(label.clone(), status.clone());
+        }
+    }
+    row
+}
+
+/// What an invoice carries along, as the columns of the full view.
+fn carried(invoice: &v1::Invoice) -> [Cell; 4] {
+    let content = invoice.content.clone().unwrap_or_default();
+    let lines: Vec<String> = content.lines.iter().map(said::line_text).collect();
+    let mut pairs: Vec<String> =
+        content.metadata.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.sort();
+    [content.purchase_order, content.text, lines.join("; "), pairs.join("; ")].map(Cell::Text)
+}
+
+/// How far an invoice took its customer past the credit limit, where it did.
+pub(super) fn over_limit(invoice: &v1::Invoice) -> Outcome<Vec<(&'static str, Cell)>> {
+    let passed = |money: &&v1::Money| (money.units, money.nanos) > (0, 0);
+    let Some(over) = invoice.over_limit.as_ref().filter(passed) else { return Ok(Vec::new()) };
+    Ok(vec![("over_limit", output::money(Some(over))?)])
+}
+
+/// What is planned to be paid on an invoice, where something is.
+fn planned(invoice: &v1::Invoice) -> Outcome<Vec<(&'static str, Cell)>> {
+    let Some(plan) = &invoice.planned_payment else { return Ok(Vec::new()) };
+    let amount = output::money(plan.amount.as_ref())?;
+    let remaining = output::money(plan.remaining.as_ref())?;
+    let mut facts = vec![("planned_date", output::date(plan.date)), ("planned_amount", amount)];
+    if plan.remaining != plan.amount {
+        facts.push(("planned_remaining", remaining));
+    }
+    Ok(facts)
 }
 
 pub(crate) async fn run(verb: &InvoiceVerb) -> Outcome {
     match verb {
         InvoiceVerb::List(args) => list(args).await,
         InvoiceVerb::Show(args) => show(args).await,
-        InvoiceVerb::Activity(args) => activity_of(args).await,
+        InvoiceVerb::Activity(args) => show::activity_of(args).await,
         InvoiceVerb::Issue(args) => issue::issue(args).await,
         InvoiceVerb::Send(args) => change::send(args).await,
         InvoiceVerb::Cancel(args) => change::cancel(args).await,
         InvoiceVerb::Dispute(args) => change::dispute(args).await,
         InvoiceVerb::Resolve(args) => change::resolve(args).await,
+        InvoiceVerb::PlanPayment(args) => change::plan(args).await,
+        InvoiceVerb::CancelPlannedPayment(args) => change::cancel_plan(args).await,
+        InvoiceVerb::Reminders(args) => reminder::plan(args).await,
+        InvoiceVerb::RecordReminder(args) => change::record_reminder(args).await,
+        InvoiceVerb::StopReminders(args) => change::stop_reminders(args).await,
     }
 }
 
 async fn list(args: &ListArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
-    let statuses = args.status.iter().map(|status| v1::InvoiceStatus::from(*status).into());
     let request = v1::ListInvoicesRequest {
         ledger_id: ledger.clone(),
-        filter: Some(v1::InvoiceFilter {
-            customer_id: args.customer.clone(),
-            statuses: statuses.collect(),
-            open: args.open.then_some(true),
-            disputed: args.disputed.then_some(true),
-            ever_overdue: args.ever_overdue.then_some(true),
-            ..Default::default()
-        }),
+        filter: Some(args.filter.filter(&client, ledger).await?),
         page_size: PAGE,
         min_position: client.head().await?.position,
+        order_by: args.order.order.clone(),
+        view: if args.full { v1::InvoiceView::Full } else { v1::InvoiceView::Basic }.into(),
         ..Default::default()
     };
-    let rows = |invoice: &v1::Invoice| Ok(vec![row(invoice)?]);
-    pages::list(common.output, "invoices", &COLUMNS, rows, async |page_token| {
+    let columns = if args.full { FULL } else { COLUMNS };
+    let rows = |invoice: &v1::Invoice| {
+        let mut row = labelled(row(invoice)?, invoice, args.labels.as_deref());
+        if args.full {
+            row.extend(carried(invoice));
+        }
+        Ok(vec![row])
+    };
+    pages::list(common.output, "invoices", columns, rows, async |page_token| {
         let request = v1::ListInvoicesRequest { page_token, ..request.clone() };
         client.invoices().list_invoices(request).await
     })
     .await
-}
-
-/// The invoice that a command names, with all it carries.
-async fn get(client: &Client, args: &ShowArgs, min_position: u64) -> Outcome<v1::Invoice> {
-    use v1::get_invoice_request::Invoice;
-    let name = args.invoice.clone();
-    let request = v1::GetInvoiceRequest {
-        ledger_id: args.target.ledger.clone(),
-        invoice: Some(if args.by_number {
-            Invoice::Number(name)
-        } else {
-            Invoice::InvoiceId(name)
-        }),
-        view: v1::InvoiceView::Full.into(),
-        min_position,
-    };
-    Ok(client.invoices().get_invoice(request).await?.into_inner().invoice.unwrap_or_default())
-}
-
-async fn show(args: &ShowArgs) -> Outcome {
-    let common = &args.target.common;
-    let client = Client::connect(&common.server).await?;
-    let min_position = client.head().await?.position;
-    let invoice = get(&client, args, min_position).await?;
-    if common.output.format == Format::Csv {
-        let mut printer = Printer::start(common.output, "invoice", &COLUMNS)?;
-        printer.row(row(&invoice)?)?;
-        return printer.finish();
-    }
-    let mut printer = Printer::start(common.output, "activity", &activity::COLUMNS)?;
-    printer.facts_first();
-    printer.facts(&COLUMNS, row(&invoice)?);
-    let facets = invoice.facets.unwrap_or_default();
-    printer.fact("settlement", word(facets.settlement().as_str_name(), "SETTLEMENT_STATE_"));
-    printer.fact("timing", word(facets.timing().as_str_name(), "TIMING_STATE_"));
-    printer.fact("disputed", Cell::word(if facets.disputed { "yes" } else { "no" }));
-    printer.fact("sent_on", output::date(invoice.sent_on));
-    printer.fact("credited", output::money(invoice.credited.as_ref())?);
-    printer.fact("reference", Cell::text(&invoice.reference));
-    if let Some(content) = &invoice.content {
-        for (name, text) in [("purchase_order", &content.purchase_order), ("text", &content.text)] {
-            if !text.is_empty() {
-                printer.fact(name, Cell::text(text));
-            }
-        }
-        if !content.lines.is_empty() {
-            let lines: Vec<String> = content.lines.iter().map(issue::line_text).collect();
-            printer.fact("lines", Cell::text(lines.join("; ")));
-        }
-        if !content.metadata.is_empty() {
-            let pairs = content.metadata.iter().map(|(key, value)| format!("{key}={value}"));
-            printer.fact("metadata", Cell::text(pairs.collect::<Vec<_>>().join("; ")));
-        }
-    }
-    printer.fact("version", Cell::Count(invoice.version));
-    add_activity(&mut printer, &client, &invoice, min_position).await?;
-    printer.finish()
-}
-
-async fn activity_of(args: &ShowArgs) -> Outcome {
-    let common = &args.target.common;
-    let client = Client::connect(&common.server).await?;
-    let min_position = client.head().await?.position;
-    let invoice = get(&client, args, min_position).await?;
-    let mut printer = Printer::start(common.output, "activity", &activity::COLUMNS)?;
-    add_activity(&mut printer, &client, &invoice, min_position).await?;
-    printer.finish()
-}
-
-/// Prints every event about an invoice.
-async fn add_activity(
-    printer: &mut Printer,
-    client: &Client,
-    invoice: &v1::Invoice,
-    min_position: u64,
-) -> Outcome {
-    let mut request = v1::ListInvoiceActivityRequest {
-        ledger_id: invoice.ledger_id.clone(),
-        invoice_id: invoice.invoice_id.clone(),
-        page_size: PAGE,
-        page_token: String::new(),
-        min_position,
-    };
-    loop {
-        let page = client.invoices().list_invoice_activity(request.clone()).await?.into_inner();
-        for event in &page.events {
-            printer.row(activity::row(event)?)?;
-        }
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            return Ok(());
-        }
-    }
-}
-
-fn word(name: &str, prefix: &str) -> Cell {
-    Cell::word(output::word(name, prefix))
 }

@@ -1,9 +1,10 @@
-//! `encours payment allocate|deallocate|reverse`: what becomes of money that was recorded.
+//! `encours payment allocate|deallocate|reverse|refund`: what becomes of money that was recorded.
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 use encours_domain::Day;
 use encours_proto::v1;
 
+use super::super::choices::{Method, Reversal, Sources};
 use super::super::pages::{self, Written};
 use super::super::{ChangeArgs, LedgerArgs, WriteArgs, amount_on, day, invoice};
 use super::{COLUMNS, reversal, row};
@@ -12,7 +13,7 @@ use crate::failure::Outcome;
 use crate::output;
 
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("source").args(["payment", "credit_note", "from"])))]
+#[command(group(ArgGroup::new("source").args(["payment", "credit_note", "opening_item", "from"])))]
 pub(crate) struct AllocateArgs {
     #[command(flatten)]
     target: LedgerArgs,
@@ -25,6 +26,9 @@ pub(crate) struct AllocateArgs {
     /// Takes it from this credit note
     #[arg(long, value_name = "ID")]
     credit_note: Option<String>,
+    /// Takes it from this opening item owing to the customer
+    #[arg(long, value_name = "ID")]
+    opening_item: Option<String>,
     /// Takes it from whatever of these is unapplied, oldest first; credit notes, then payments where
     /// left out
     #[arg(long, value_enum)]
@@ -39,24 +43,8 @@ pub(crate) struct AllocateArgs {
     change: ChangeArgs,
 }
 
-/// What unapplied money an allocation may use.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Sources {
-    CreditNotes,
-    Payments,
-}
-
-impl From<Sources> for v1::AllocationSources {
-    fn from(sources: Sources) -> Self {
-        match sources {
-            Sources::CreditNotes => Self::CreditNotes,
-            Sources::Payments => Self::Payments,
-        }
-    }
-}
-
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("source").args(["payment", "credit_note"]).required(true)))]
+#[command(group(ArgGroup::new("source").args(["payment", "credit_note", "opening_item"]).required(true)))]
 pub(crate) struct DeallocateArgs {
     #[command(flatten)]
     target: LedgerArgs,
@@ -69,6 +57,9 @@ pub(crate) struct DeallocateArgs {
     /// Takes this credit note off it
     #[arg(long, value_name = "ID")]
     credit_note: Option<String>,
+    /// Takes this opening item owing to the customer off it
+    #[arg(long, value_name = "ID")]
+    opening_item: Option<String>,
     /// How much; all of it where left out
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     amount: Option<String>,
@@ -88,7 +79,7 @@ pub(crate) struct ReverseArgs {
     target: LedgerArgs,
     /// Why it is taken back
     #[arg(long, value_enum)]
-    kind: Kind,
+    kind: Reversal,
     /// The day, not before the payment or its allocations; the ledger's today where left out
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     date: Option<Day>,
@@ -96,28 +87,31 @@ pub(crate) struct ReverseArgs {
     change: ChangeArgs,
 }
 
-/// Why a payment is taken back.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
-    /// It was typed in wrongly
-    EntryError,
-    /// It was recorded twice
-    Duplicate,
-    /// The cheque or direct debit bounced
-    Bounced,
-    /// The card holder took it back
-    Chargeback,
-}
-
-impl From<Kind> for v1::ReversalKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::EntryError => Self::EntryError,
-            Kind::Duplicate => Self::Duplicate,
-            Kind::Bounced => Self::Bounced,
-            Kind::Chargeback => Self::Chargeback,
-        }
-    }
+#[derive(Args, Debug)]
+pub(crate) struct RefundArgs {
+    /// The payment
+    #[arg(value_name = "PAYMENT")]
+    payment: String,
+    #[command(flatten)]
+    target: LedgerArgs,
+    /// Pays back what the payment has on this invoice, which reopens; what is unapplied where left
+    /// out
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    invoice: String,
+    /// How much; all of that where left out
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+    amount: Option<String>,
+    /// How; as the payment came where left out
+    #[arg(long, value_enum)]
+    method: Option<Method>,
+    /// The day; the ledger's today where left out
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    date: Option<Day>,
+    /// The reference of the refund
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    reference: String,
+    #[command(flatten)]
+    change: ChangeArgs,
 }
 
 pub(crate) async fn allocate(args: &AllocateArgs) -> Outcome {
@@ -127,6 +121,7 @@ pub(crate) async fn allocate(args: &AllocateArgs) -> Outcome {
     let amount = amount_on(&client, target, invoice, "--amount", args.amount.as_ref()).await?;
     let payment = args.payment.clone().map(Source::PaymentId);
     let credit_note = args.credit_note.clone().map(Source::CreditNoteId);
+    let opening = args.opening_item.clone().map(Source::OpeningItemId);
     let from = args.from.map(|from| Source::Sources(v1::AllocationSources::from(from).into()));
     let WriteArgs { request_id, validate_only, reason } = args.change.write.clone();
     let request = v1::AllocateRequest {
@@ -136,7 +131,7 @@ pub(crate) async fn allocate(args: &AllocateArgs) -> Outcome {
         validate_only,
         reason,
         invoice_id: invoice.clone(),
-        source: payment.or(credit_note).or(from),
+        source: payment.or(credit_note).or(opening).or(from),
         amount,
         date: args.date.map(output::day),
     };
@@ -153,6 +148,7 @@ pub(crate) async fn deallocate(args: &DeallocateArgs) -> Outcome {
     let amount = amount_on(&client, target, invoice, "--amount", args.amount.as_ref()).await?;
     let payment = args.payment.clone().map(Source::PaymentId);
     let credit_note = args.credit_note.clone().map(Source::CreditNoteId);
+    let opening = args.opening_item.clone().map(Source::OpeningItemId);
     let WriteArgs { request_id, validate_only, reason } = args.change.write.clone();
     let request = v1::DeallocateRequest {
         ledger_id: target.ledger.clone(),
@@ -161,7 +157,7 @@ pub(crate) async fn deallocate(args: &DeallocateArgs) -> Outcome {
         validate_only,
         reason,
         invoice_id: invoice.clone(),
-        source: payment.or(credit_note),
+        source: payment.or(credit_note).or(opening),
         amount,
         date: args.date.map(output::day),
     };
@@ -174,7 +170,7 @@ pub(crate) async fn deallocate(args: &DeallocateArgs) -> Outcome {
 fn print_invoice(target: &LedgerArgs, changed: &v1::Invoice, done: &Written) -> Outcome {
     let rows = vec![invoice::row(changed)?];
     let how = target.common.output;
-    pages::written(how, "invoice", &invoice::COLUMNS, rows, Vec::new(), done)
+    pages::written(how, "invoice", invoice::COLUMNS, rows, Vec::new(), done)
 }
 
 pub(crate) async fn reverse(args: &ReverseArgs) -> Outcome {
@@ -197,4 +193,42 @@ pub(crate) async fn reverse(args: &ReverseArgs) -> Outcome {
     let done = Written { version, position, repeat, validate_only };
     let more = vec![("reversal", reversal(&payment))];
     pages::written(common.output, "payment", &COLUMNS, vec![row(&payment)?], more, &done)
+}
+
+pub(crate) async fn refund(args: &RefundArgs) -> Outcome {
+    let LedgerArgs { ledger, common } = &args.target;
+    let client = Client::connect(&common.server).await?;
+    let amount = match &args.amount {
+        None => None,
+        Some(text) => {
+            let request = v1::GetPaymentRequest {
+                ledger_id: ledger.clone(),
+                payment_id: args.payment.clone(),
+                min_position: client.head().await?.position,
+            };
+            let answer = client.payments().get_payment(request).await?.into_inner();
+            let received = answer.payment.unwrap_or_default().amount.unwrap_or_default();
+            Some(super::super::amount("--amount", text, &received.currency_code)?)
+        }
+    };
+    let WriteArgs { request_id, validate_only, reason } = args.change.write.clone();
+    let request = v1::RefundPaymentRequest {
+        ledger_id: ledger.clone(),
+        request_id,
+        expected_version: args.change.expected_version,
+        validate_only,
+        reason,
+        payment_id: args.payment.clone(),
+        invoice_id: args.invoice.clone(),
+        amount,
+        method: args.method.map(v1::PaymentMethod::from).unwrap_or_default().into(),
+        date: args.date.map(output::day),
+        reference: args.reference.clone(),
+    };
+    let answer = client.write(client.payments().refund_payment(request)).await?;
+    let payment = answer.payment.unwrap_or_default();
+    let (version, position, repeat) = (payment.version, answer.position, answer.repeat);
+    let done = Written { version, position, repeat, validate_only };
+    let rows = vec![row(&payment)?];
+    pages::written(common.output, "payment", &COLUMNS, rows, Vec::new(), &done)
 }

@@ -1,18 +1,20 @@
-//! `encours payment list|show|record|allocate|deallocate|reverse`.
+//! `encours payment list|show|record|allocate|deallocate|reverse|refund`.
 
 mod change;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use encours_domain::Day;
 use encours_proto::v1;
 
 use super::allocations::{self, Source};
+use super::choices::Method;
+use super::filters::{OrderArgs, PaymentFilterArgs};
 use super::pages::{self, Written};
 use super::{LedgerArgs, WriteArgs, amount, currency, day};
 use crate::client::{Client, PAGE};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Cell, Column};
-use change::{AllocateArgs, DeallocateArgs, ReverseArgs};
+use change::{AllocateArgs, DeallocateArgs, RefundArgs, ReverseArgs};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum PaymentVerb {
@@ -34,6 +36,9 @@ pub(crate) enum PaymentVerb {
     /// Takes back what is left of a payment: its invoices reopen
     #[command(after_help = "Examples:\n  encours payment reverse P-1 --ledger acme --kind bounced")]
     Reverse(ReverseArgs),
+    /// Pays money back to the customer: what is unapplied, or what is put against an invoice
+    #[command(after_help = REFUND_EXAMPLES)]
+    Refund(RefundArgs),
 }
 
 const RECORD_EXAMPLES: &str = "\
@@ -42,6 +47,11 @@ Examples:
   encours payment record --ledger acme --invoice F-1 --method cheque
   encours payment record --ledger acme --customer dupont --amount 450.00 \\
     --allocate F-1=300.00 --allocate F-2=150.00";
+
+const REFUND_EXAMPLES: &str = "\
+Examples:
+  encours payment refund P-1 --ledger acme --reason \"paid twice\"
+  encours payment refund P-1 --ledger acme --invoice F-1 --amount 50.00 --method transfer";
 
 const ALLOCATE_EXAMPLE: &str = "\
 Examples:
@@ -64,12 +74,10 @@ pub(crate) struct ShowArgs {
 pub(crate) struct ListArgs {
     #[command(flatten)]
     target: LedgerArgs,
-    /// Only those of this customer
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    customer: String,
-    /// Only those with something unapplied
-    #[arg(long)]
-    unapplied: bool,
+    #[command(flatten)]
+    filter: PaymentFilterArgs,
+    #[command(flatten)]
+    order: OrderArgs,
 }
 
 #[derive(Args, Debug)]
@@ -114,38 +122,13 @@ pub(crate) struct RecordArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     date: Option<Day>,
     /// How it came
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value = "other")]
     method: Method,
     #[command(flatten)]
     write: WriteArgs,
 }
 
-/// How money came.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Method {
-    Transfer,
-    Card,
-    DirectDebit,
-    Cheque,
-    Cash,
-    #[default]
-    Other,
-}
-
-impl From<Method> for v1::PaymentMethod {
-    fn from(method: Method) -> Self {
-        match method {
-            Method::Transfer => Self::Transfer,
-            Method::Card => Self::Card,
-            Method::DirectDebit => Self::DirectDebit,
-            Method::Cheque => Self::Cheque,
-            Method::Cash => Self::Cash,
-            Method::Other => Self::Other,
-        }
-    }
-}
-
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column::left("payment_id"),
     Column::left("customer_id"),
     Column::left("received_on"),
@@ -153,8 +136,9 @@ const COLUMNS: [Column; 10] = [
     Column::left("currency"),
     Column::right("amount"),
     Column::right("unapplied"),
-    Column::right("reversed"),
-    Column::left("reference"),
+    Column::right("refunded").spare(),
+    Column::right("reversed").spare(),
+    Column::left("reference").spare(),
     Column::left("invoices"),
 ];
 
@@ -170,6 +154,7 @@ fn row(payment: &v1::Payment) -> Outcome<Vec<Cell>> {
         Cell::text(currency.unwrap_or_default()),
         output::money(payment.amount.as_ref())?,
         output::money(payment.unapplied.as_ref())?,
+        output::money(payment.refunded.as_ref())?,
         output::money(payment.reversed.as_ref())?,
         Cell::text(&payment.reference),
         Cell::text(invoices.join(" ")),
@@ -184,6 +169,7 @@ pub(crate) async fn run(verb: &PaymentVerb) -> Outcome {
         PaymentVerb::Allocate(args) => change::allocate(args).await,
         PaymentVerb::Deallocate(args) => change::deallocate(args).await,
         PaymentVerb::Reverse(args) => change::reverse(args).await,
+        PaymentVerb::Refund(args) => change::refund(args).await,
     }
 }
 
@@ -192,12 +178,10 @@ async fn list(args: &ListArgs) -> Outcome {
     let client = Client::connect(&common.server).await?;
     let request = v1::ListPaymentsRequest {
         ledger_id: ledger.clone(),
-        filter: Some(v1::PaymentFilter {
-            customer_id: args.customer.clone(),
-            has_unapplied: args.unapplied.then_some(true),
-        }),
+        filter: Some(args.filter.filter()),
         page_size: PAGE,
         min_position: client.head().await?.position,
+        order_by: args.order.order.clone(),
         ..Default::default()
     };
     let rows = |payment: &v1::Payment| Ok(vec![row(payment)?]);
