@@ -17,4 +17,5 @@ mod reminders;
 mod server;
 mod small_frames;
 mod support;
+mod valid;
 mod web;

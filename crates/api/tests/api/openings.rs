@@ -4,7 +4,7 @@ use encours_proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::support::{Client, acme, date, eur, invoice, payment, reason};
+use crate::support::{Client, Server, acme, date, eur, invoice, payment, reason};
 
 fn item(id: &str, direction: v1::OpeningItemDirection, cents: i64) -> v1::AddOpeningItemRequest {
     v1::AddOpeningItemRequest {
@@ -130,28 +130,44 @@ async fn money_is_paid_back_from_what_is_free_and_from_an_invoice() {
     assert_eq!(figures.net, Some(eur(3_400)));
 }
 
-#[tokio::test]
-async fn a_credit_limit_refuses_until_it_is_overridden() {
-    let (_server, mut client) = acme().await;
-    client.customer("ada").await;
-    let limit = |cents: Option<i64>, policy: v1::CreditPolicy| v1::SetCreditLimitRequest {
+fn limit(cents: Option<i64>, policy: v1::CreditPolicy) -> v1::SetCreditLimitRequest {
+    v1::SetCreditLimitRequest {
         ledger_id: "acme".into(),
         customer_id: "ada".into(),
         currency_code: "EUR".into(),
         limit: cents.map(eur),
         policy: policy.into(),
         ..Default::default()
-    };
-    let refuse = limit(Some(5_000), v1::CreditPolicy::Refuse);
-    let set = client.customers.set_credit_limit(refuse.clone()).await.unwrap().into_inner();
-    let limits = set.customer.unwrap().credit_limits;
-    assert_eq!(
-        (limits[0].limit.clone(), limits[0].policy()),
-        (Some(eur(5_000)), v1::CreditPolicy::Refuse)
-    );
-    assert!(client.customers.set_credit_limit(refuse).await.unwrap().into_inner().repeat);
-    client.invoice("F1", "ada", 3_000).await;
+    }
+}
 
+/// `ada` may owe 50 EUR and owes 30.
+async fn limited() -> (Server, Client) {
+    let (server, mut client) = acme().await;
+    client.customer("ada").await;
+    let refuse = limit(Some(5_000), v1::CreditPolicy::Refuse);
+    client.customers.set_credit_limit(refuse).await.unwrap();
+    client.invoice("F1", "ada", 3_000).await;
+    (server, client)
+}
+
+#[tokio::test]
+async fn a_credit_limit_is_set_once_and_lifted() {
+    let (_server, mut client) = limited().await;
+    let refuse = limit(Some(5_000), v1::CreditPolicy::Refuse);
+    let again = client.customers.set_credit_limit(refuse).await.unwrap().into_inner();
+    assert!(again.repeat);
+    let limits = again.customer.unwrap().credit_limits;
+    assert_eq!(limits[0].limit, Some(eur(5_000)));
+    assert_eq!(limits[0].policy(), v1::CreditPolicy::Refuse);
+    let lifted = limit(None, v1::CreditPolicy::Unspecified);
+    let lifted = client.customers.set_credit_limit(lifted).await.unwrap().into_inner();
+    assert!(lifted.customer.unwrap().credit_limits.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_limit_is_told_before_it_is_passed() {
+    let (_server, mut client) = limited().await;
     let check = |cents: i64, position| v1::CheckCreditRequest {
         ledger_id: "acme".into(),
         customer_id: "ada".into(),
@@ -181,7 +197,11 @@ async fn a_credit_limit_refuses_until_it_is_overridden() {
     let nobody = v1::CheckCreditRequest { customer_id: "eve".into(), ..check(1, 0) };
     let nobody = client.customers.check_credit(nobody).await.unwrap_err();
     assert_eq!((nobody.code(), reason(&nobody).as_str()), (Code::NotFound, "UNKNOWN_CUSTOMER"));
+}
 
+#[tokio::test]
+async fn a_credit_limit_refuses_until_it_is_overridden() {
+    let (_server, mut client) = limited().await;
     let refused = client.invoices.issue_invoice(invoice("F2", "ada", 2_001)).await.unwrap_err();
     assert_eq!(reason(&refused), "CREDIT_LIMIT_EXCEEDED");
     let figures = refused.get_error_details().error_info().unwrap().metadata.clone();
@@ -215,7 +235,4 @@ async fn a_credit_limit_refuses_until_it_is_overridden() {
         panic!("{events:?}")
     };
     assert!(told.overridden);
-    let lifted = limit(None, v1::CreditPolicy::Unspecified);
-    let lifted = client.customers.set_credit_limit(lifted).await.unwrap().into_inner();
-    assert!(lifted.customer.unwrap().credit_limits.is_empty());
 }

@@ -93,13 +93,6 @@ async fn a_plan_goes_from_the_notice_to_its_last_step() {
     assert_eq!(entries(&plan), wanted);
 
     client.sent("F2").await;
-    let days = |found: &[(String, v1::Date)]| -> Vec<(String, i32)> {
-        found.iter().map(|(id, date)| (id.clone(), date.day)).collect()
-    };
-    let both = client.upcoming(None).await;
-    assert_eq!(days(&both), [("F1".into(), 20), ("F2".into(), 20)]);
-    assert!(client.upcoming(Some(date(2026, 1, 19))).await.is_empty());
-
     client.advance(2026, 2, 18).await;
     let record = v1::RecordReminderRequest {
         ledger_id: "acme".into(),
@@ -135,6 +128,21 @@ async fn a_plan_goes_from_the_notice_to_its_last_step() {
     client.advance(2026, 2, 25).await;
     assert_eq!(client.plan("F1").await.state(), v1::ReminderPlanState::Exhausted);
     assert_eq!(client.plan("F2").await.entries.len(), plan.entries.len());
+}
+
+#[tokio::test]
+async fn what_is_to_be_reminded_of_next_is_listed_by_day() {
+    let (_server, mut client) = acme().await;
+    client.customer("ada").await;
+    client.sent("F1").await;
+    client.sent("F2").await;
+    let days = |found: &[(String, v1::Date)]| -> Vec<(String, i32)> {
+        found.iter().map(|(id, date)| (id.clone(), date.day)).collect()
+    };
+    let both = client.upcoming(None).await;
+    assert_eq!(days(&both), [("F1".into(), 20), ("F2".into(), 20)]);
+    assert!(client.upcoming(Some(date(2026, 1, 19))).await.is_empty());
+    assert_eq!(client.upcoming(Some(date(2026, 1, 20))).await.len(), 2);
 }
 
 #[tokio::test]
