@@ -36,6 +36,30 @@ fn a_new_due_date_counts_though_the_item_reopens_on_a_day_to_come() {
     assert_eq!(books(&s), (440, 0, 440, 440, 0));
 }
 
+/// Money that comes on a day to come silences nothing before it: the new due date is told today, not
+/// tomorrow of today.
+#[test]
+fn a_due_date_corrected_to_a_day_that_is_over_is_told_at_once_though_money_is_to_come() {
+    for (due, told) in [("2026-01-10", "InvoiceDue"), ("2026-01-09", "InvoiceOverdue")] {
+        let mut s = Scenario::new();
+        let mut item = owed("old", 1_000);
+        item.due_date = Some(day("2026-02-01"));
+        s.accept(item);
+        s.advance("2026-01-10");
+        let mut to_come = payment("p", 1_000, Put::Auto);
+        to_come.received_on = Some(day("2026-01-20"));
+        s.accept(to_come);
+        let mut command = correct("old", None);
+        command.due_date = Some(day(due));
+        let events = s.accept(command);
+        assert_eq!(names(&events), ["OpeningItemCorrected", told]);
+        assert_eq!(dates(&events), ["2026-01-10"; 2]);
+        assert_eq!(books(&s), (1_000, 0, 0, 0, 0), "all facts counted nothing is open");
+        let later = dates(&s.advance("2026-01-25"));
+        assert_eq!(later, if told == "InvoiceDue" { vec!["2026-01-11"] } else { vec![] });
+    }
+}
+
 #[test]
 fn a_correction_never_goes_below_what_is_allocated() {
     let mut s = Scenario::new();

@@ -9,7 +9,7 @@ use encours_domain::status::Dunning;
 use encours_domain::terms::Due;
 
 use crate::almanac::{Almanac, to_day, ymd};
-use crate::scenario::{cancel, id, names, payment, reverse};
+use crate::scenario::{cancel, deallocate_payment, id, names, payment, reverse};
 use crate::world::World;
 
 /// The steps of an invoice sent on 2026-09-01 and due on 2026-10-01, a Thursday: no public holiday
@@ -175,6 +175,21 @@ fn money_that_counts_for_a_time_silences_only_that_time() {
     check(&world, &[MIDPOINT, DUE]);
     world.run_to(in_2026(12, 31));
     check(&world, &[MIDPOINT, DUE, (Step::Overdue(2), (10, 20)), (Step::Overdue(3), (10, 27))]);
+}
+
+/// Something was open all the while, on a day to come; what comes off today makes it open today.
+#[test]
+fn what_opens_today_is_reminded_of_at_once_though_more_opens_later() {
+    let mut world = sent();
+    pay(&mut world, "p", 5_000);
+    pay(&mut world, "q", 5_000);
+    world.run_to(in_2026(10, 9));
+    world.accept(ReversePayment { date: Some(to_day(in_2026(10, 20))), ..reverse("p") });
+    world.run_to(in_2026(10, 10));
+    let told = names(&world.accept(deallocate_payment("a", "q", None)));
+    assert_eq!(told, ["Deallocated", "InvoiceOverdue", "ReminderEmitted"]);
+    check(&world, &[(Step::Overdue(1), (10, 10))]);
+    assert_eq!(world.sent.values().next().unwrap()[1].open, 5_000);
 }
 
 #[test]

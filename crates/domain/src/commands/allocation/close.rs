@@ -44,15 +44,15 @@ impl Book<'_> {
             } else if account.open_before != Some(0) || row.cancelled {
                 self.push(InvoicePaid { ledger, invoice, date });
             }
-            return;
         }
-        let reopened = account.open_before == Some(0);
+        let reopened = account.open_before == Some(0) && row.open > 0;
         if reopened {
             let date = account.changed;
             self.push(InvoiceReopened { ledger, invoice, date, open: row.open });
         }
         let grown = account.open_before.is_none_or(|before| row.open > before);
-        // What is open again today is told at once; what will be on a day to come, then.
+        // What is open again today is told at once; what will be on a day to come, then. Money that
+        // comes on a day to come does not silence today.
         let open = row.open_on(self.clock.today);
         let unsaid = reopened || !row.overdue_emitted;
         if open > 0 && unsaid && (grown || account.retimed) {
@@ -61,10 +61,11 @@ impl Book<'_> {
         }
     }
 
-    /// A plan that starts, goes on after the item was settled, or follows another due date, tells
+    /// A plan that starts, goes on after nothing was open today, or follows another due date, tells
     /// the latest step whose day has come. One that ran all the while has told it.
     fn resume_reminders(&mut self, invoice: InvoiceNo, account: &Account) {
-        if account.retimed || account.open_before.is_none_or(|before| before == 0) {
+        let silent = |row: &Invoice| row.open == 0 || row.open_on(self.clock.today) == 0;
+        if account.retimed || self.ledger.invoices.get(invoice.0).is_none_or(silent) {
             let reminder = reminder::at_once(self.clock, self.ledger, invoice, &account.row);
             self.events.extend(reminder);
         }
