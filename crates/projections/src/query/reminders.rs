@@ -4,7 +4,7 @@ use encours_domain::dunning::{Channel, Planned, Policy, Step};
 use encours_domain::number::LedgerNo;
 use encours_domain::{Day, Position, resource};
 
-use super::page::page;
+use super::page::{MAX_SCAN, page};
 use super::resources::Scope;
 use super::{Items, Key, Page, View};
 use crate::model::Ledger;
@@ -56,7 +56,7 @@ pub struct ReminderPlan {
     pub invoice: resource::Invoice,
     /// How the plan stands.
     pub state: PlanState,
-    /// What went out, oldest first; the first 1,000.
+    /// What went out, oldest first: the first 1,000, among the first [`MAX_SCAN`] events about it.
     pub sent: Vec<SentReminder>,
     /// The steps to come, in order; also while the plan is paused, as if it were not. Empty where it
     /// is over.
@@ -145,7 +145,7 @@ impl Ledger {
     /// The reminders of an invoice that went out.
     fn sent(&self, no: u32, row: &InvoiceRow) -> Vec<SentReminder> {
         let chain = self.tables.chain(&self.index.links, row.first, Item::Invoice(no));
-        let sent = chain.filter_map(|(_, change)| {
+        let sent = chain.take(MAX_SCAN).filter_map(|(_, change)| {
             let (ChangeKind::ReminderEmitted | ChangeKind::ReminderRecorded) = change.kind else {
                 return None;
             };
