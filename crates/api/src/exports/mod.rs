@@ -146,9 +146,6 @@ impl Api {
 }
 
 fn not_finished(patience: Duration) -> Failure {
-    let seconds = patience.as_secs();
-    Failure::new(
-        EXPORT_NOT_FINISHED,
-        format!("the export was not finished within the {seconds} seconds that the call gave it"),
-    )
+    let message = format!("the export was not finished within {patience:?} of the call's time");
+    Failure::new(EXPORT_NOT_FINISHED, message)
 }

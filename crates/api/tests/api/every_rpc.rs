@@ -1,4 +1,5 @@
-//! Every method of the contract, called with nothing and with bytes that are no message.
+//! Every method of the contract, called with nothing, with bytes that are no message, and with
+//! something valid: once, twice, as a dry run, and with a version that is not current.
 
 use std::time::Duration;
 
@@ -116,18 +117,56 @@ async fn nothing_and_nonsense_are_answered_by_every_method() {
     assert_eq!(client.head().await, head, "something was appended");
 }
 
+/// Fields that every write has at the same place: `request_id`, `expected_version` and
+/// `validate_only`, as they are written behind a message.
+fn with_request_id(message: &[u8], id: &str) -> Vec<u8> {
+    let length = u8::try_from(id.len()).unwrap();
+    [message, &[0x12, length], id.as_bytes()].concat()
+}
+
+fn with_version(message: &[u8]) -> Vec<u8> {
+    [message, &[0x18, 0xff, 0xff, 0x7f]].concat()
+}
+
+fn validated_only(message: &[u8]) -> Vec<u8> {
+    [message, &[0x20, 0x01]].concat()
+}
+
+fn is_write(path: &str) -> bool {
+    let method = path.rsplit('/').next().unwrap();
+    let others = ["Get", "List", "Read", "Watch", "Verify", "Export", "Check", "Execute"];
+    others.iter().all(|name| !method.starts_with(name))
+}
+
 #[tokio::test]
 async fn something_valid_is_done_by_every_method() {
-    let (server, client) = acme().await;
-    let calls = valid();
+    let (server, mut client) = acme().await;
     let mut called: Vec<String> = Vec::new();
-    for (method, message) in &calls {
+    for (method, message) in &valid() {
         let path = format!("/encours.v1.{}", method.replacen('/', "Service/", 1));
+        let head = client.head().await;
         // What was written is to be read.
-        let head = client.clone().head().await;
         server.model.wait_for(encours_domain::Position(head)).await.unwrap();
-        let ended = outcome(&client.channel, &path, message).await;
-        assert!(ended.is_ok(), "{path}: {ended:?}");
+        if is_write(&path) {
+            let stale = outcome(&client.channel, &path, &with_version(message)).await.unwrap_err();
+            // What is new has no version yet.
+            let refused = (stale.code(), reason(&stale));
+            let new = (Code::InvalidArgument, "CONFLICTING_FIELDS".to_owned());
+            let changed = (Code::Aborted, "VERSION_MISMATCH".to_owned());
+            assert!(refused == new || refused == changed, "{path}: {stale:?}");
+            outcome(&client.channel, &path, &validated_only(message)).await.unwrap();
+            assert_eq!(client.head().await, head, "{path}: a dry run was done");
+            let once = with_request_id(message, &format!("r{}", called.len()));
+            let ended = outcome(&client.channel, &path, &once).await;
+            assert!(ended.is_ok(), "{path}: {ended:?}");
+            let done = client.head().await;
+            assert!(done > head, "{path}: nothing was done");
+            outcome(&client.channel, &path, &once).await.unwrap();
+            assert_eq!(client.head().await, done, "{path}: it was done twice");
+        } else {
+            let ended = outcome(&client.channel, &path, message).await;
+            assert!(ended.is_ok(), "{path}: {ended:?}");
+        }
         called.push(path);
     }
     let mut paths = method_paths();

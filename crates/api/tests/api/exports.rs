@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use encours_proto::v1;
 use encours_proto::v1::export_csv_request::Export;
+use encours_proto::v1::report_service_client::ReportServiceClient;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-use crate::support::{Client, acme, customer, date, eur, invoice, payment, reason, soon};
+use crate::support::{Client, Server, acme, customer, date, eur, invoice, payment, reason, soon};
 
 fn export(export: Export) -> v1::ExportCsvRequest {
     v1::ExportCsvRequest { ledger_id: "acme".into(), export: Some(export), ..Default::default() }
@@ -102,28 +104,95 @@ async fn a_long_export_comes_in_parts_and_in_order() {
     assert_eq!(ids.len(), 3_000);
     assert!(ids.is_sorted());
 
-    // A caller that leaves after the first part, and one that never reads, cost nothing.
+    // A caller that leaves after the first part leaves nothing behind: the next export is whole.
     let mut stream = client.reports.export_csv(what.clone()).await.unwrap().into_inner();
     soon("the first part", stream.message()).await.unwrap().unwrap();
     drop(stream);
+    assert_eq!(client.parts(what).await.unwrap().concat(), text);
+}
+
+/// A server where the lines of an export of invoices have 4 KB, so that a page of 500 is far more than
+/// may wait on the way; and a client that takes 64 KB before it reads.
+async fn wide() -> (Server, Client, ReportServiceClient<Channel>) {
+    let (server, mut client) = acme().await;
+    let wide = v1::CreateCustomerRequest { name: "n".repeat(4_000), ..customer("ada") };
+    client.customers.create_customer(wide).await.unwrap();
+    let commands = (0..1_000).map(|no| {
+        let issue = v1::command::Command::IssueInvoice(invoice(&format!("F{no:03}"), "ada", 100));
+        v1::Command { command: Some(issue) }
+    });
+    client.batch.execute(v1::ExecuteRequest { commands: commands.collect() }).await.unwrap();
+    let narrow = Endpoint::from_shared(server.address.clone()).unwrap();
+    let narrow = narrow.initial_stream_window_size(65_535).connect().await.unwrap();
+    (server, client, ReportServiceClient::new(narrow))
+}
+
+#[tokio::test]
+async fn an_export_that_is_not_read_in_time_ends_with_a_word() {
+    let (_server, mut client, mut narrow) = wide().await;
+    let mut what = export(Export::Invoices(v1::InvoicesExport::default()));
+    what.min_position = client.head().await;
     let mut request = Request::new(what);
     request.set_timeout(Duration::from_millis(700));
-    let mut late = client.reports.export_csv(request).await.unwrap().into_inner();
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    let mut stream = narrow.export_csv(request).await.unwrap().into_inner();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let ended = soon("the end of the export", async {
         loop {
-            match late.message().await {
-                Ok(Some(_)) => {}
-                Ok(None) => return None,
-                Err(status) => return Some(status),
+            match stream.message().await {
+                Ok(part) => assert!(part.is_some(), "it ended as if it were whole"),
+                Err(status) => return status,
             }
         }
     });
-    // It was short enough to be under way at once, or the deadline has ended it: never a stall.
-    if let Some(status) = ended.await {
-        let codes = [Code::DeadlineExceeded, Code::Cancelled];
-        assert!(codes.contains(&status.code()), "{status:?}");
+    let ended = ended.await;
+    assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended:?}");
+    assert_eq!(reason(&ended), "EXPORT_NOT_FINISHED");
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_pauses_the_reading() {
+    let (server, mut client, mut narrow) = wide().await;
+    let mut request = export(Export::Invoices(v1::InvoicesExport::default()));
+    request.min_position = client.head().await;
+    let mut stream = narrow.export_csv(request).await.unwrap().into_inner();
+    let first = soon("the first part", stream.message()).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // The pages behind were not read ahead: the last one knows of what is issued only now.
+    client.invoice("LATE", "ada", 100).await;
+    let head = client.head().await;
+    server.model.wait_for(encours_domain::Position(head)).await.unwrap();
+    let (mut text, mut position) = (first.csv, first.position);
+    assert!(position < head);
+    while let Some(part) = soon("the next part", stream.message()).await.unwrap() {
+        assert!(part.position >= position);
+        position = part.position;
+        text.push_str(&part.csv);
     }
+    assert_eq!(position, head);
+    let ids: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!((ids.len(), ids.last()), (1_001, Some(&"LATE")));
+}
+
+#[tokio::test]
+async fn another_reader_of_csv_gets_back_what_was_written() {
+    let (_server, mut client) = acme().await;
+    let names = ["a, b", "say \"x\"", "two\r\nlines", " spaces ", "é€", "'", "=1", "-", "\ttab"];
+    for (at, name) in names.iter().enumerate() {
+        let request =
+            v1::CreateCustomerRequest { name: (*name).to_owned(), ..customer(&format!("c{at}")) };
+        client.customers.create_customer(request).await.unwrap();
+    }
+    let what = export(Export::Customers(v1::CustomersExport::default()));
+    let text = client.parts(what).await.unwrap().concat();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let column = reader.headers().unwrap().iter().position(|name| name == "name").unwrap();
+    let read: Vec<String> =
+        reader.records().map(|record| record.unwrap()[column].to_owned()).collect();
+    let written = names.map(|name| match name.chars().next() {
+        Some('=' | '-' | '\t') => format!("'{name}"),
+        _ => name.to_owned(),
+    });
+    assert_eq!(read, written);
 }
 
 #[tokio::test]
