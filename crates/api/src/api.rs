@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 
 use crate::call::patience;
 use crate::connections::Connections;
+use crate::exports::MAX_EXPORTS;
 use crate::failure::{Failure, POSITION_NOT_REACHED};
 use crate::metrics::Calls;
 use crate::web::WebOrigin;
@@ -29,6 +30,8 @@ pub struct Api {
     pub(crate) stopping: watch::Sender<bool>,
     /// One verification of the log at a time.
     pub(crate) verifying: Arc<Semaphore>,
+    /// A bounded number of exports at a time.
+    pub(crate) exporting: Arc<Semaphore>,
     /// The pages that browsers may call for.
     pub(crate) web_origins: Arc<[WebOrigin]>,
     pub(crate) calls: Arc<Calls>,
@@ -55,6 +58,7 @@ impl Api {
             reader,
             stopping: watch::Sender::new(false),
             verifying: Arc::new(Semaphore::new(1)),
+            exporting: Arc::new(Semaphore::new(MAX_EXPORTS)),
             web_origins: Arc::new([]),
             calls: Arc::new(Calls::new()),
             connections: Arc::default(),

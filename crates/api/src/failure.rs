@@ -64,7 +64,12 @@ pub const REASONS: &[(&str, Code, &str)] = &[
     (
         EXPORT_NOT_FINISHED,
         Code::DeadlineExceeded,
-        "An export was not finished within the time that the call gave it.",
+        "An export was not finished within the time that the call gave it, or was not read for 60 seconds.",
+    ),
+    (
+        EXPORTS_RUNNING,
+        Code::ResourceExhausted,
+        "As many exports as there may be at a time are under way already.",
     ),
     (OVERLOADED, Code::ResourceExhausted, "Too many commands are waiting; nothing was changed."),
     (LOG_FULL, Code::ResourceExhausted, "The log finds no room; nothing was changed."),
@@ -99,6 +104,7 @@ pub(crate) const INVALID_PAGE_SIZE: &str = "INVALID_PAGE_SIZE";
 pub(crate) const INVALID_ACTOR: &str = "INVALID_ACTOR";
 pub(crate) const POSITION_NOT_REACHED: &str = "POSITION_NOT_REACHED";
 pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
+pub(crate) const EXPORTS_RUNNING: &str = "EXPORTS_RUNNING";
 pub(crate) const EXPORT_NOT_FINISHED: &str = "EXPORT_NOT_FINISHED";
 const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";

@@ -33,6 +33,7 @@ mod writes;
 pub use api::Api;
 pub use batch::MAX_BATCH_COMMANDS;
 pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, MAX_WAIT};
+pub use exports::MAX_EXPORTS;
 pub use failure::{ERROR_DOMAIN, REASONS};
 pub use paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES};
 pub use server::{

@@ -174,6 +174,55 @@ async fn a_caller_that_does_not_read_pauses_the_reading() {
 }
 
 #[tokio::test]
+async fn a_caller_that_reads_nothing_for_a_minute_is_left() {
+    let (_server, mut client, mut narrow) = wide().await;
+    let mut what = export(Export::Invoices(v1::InvoicesExport::default()));
+    what.min_position = client.head().await;
+    let mut stream = narrow.export_csv(what).await.unwrap().into_inner();
+    // Until everything on the way is full.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let ended = soon("the end of the export", async {
+        loop {
+            match stream.message().await {
+                Ok(part) => assert!(part.is_some(), "it ended as if it were whole"),
+                Err(status) => return status,
+            }
+        }
+    });
+    let ended = ended.await;
+    assert_eq!(reason(&ended), "EXPORT_NOT_FINISHED");
+    assert!(ended.message().contains("60s without anything read"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn so_many_exports_at_a_time_and_a_place_is_free_again() {
+    let (_server, mut client, mut narrow) = wide().await;
+    let mut what = export(Export::Invoices(v1::InvoicesExport::default()));
+    what.min_position = client.head().await;
+    let mut under_way = Vec::new();
+    for _ in 0..encours_api::MAX_EXPORTS {
+        under_way.push(narrow.export_csv(what.clone()).await.unwrap().into_inner());
+    }
+    let one_more = client.reports.export_csv(what.clone()).await.unwrap_err();
+    assert_eq!(one_more.code(), Code::ResourceExhausted);
+    assert_eq!(reason(&one_more), "EXPORTS_RUNNING");
+    under_way.pop();
+    let again = soon("a free place", async {
+        loop {
+            match client.reports.export_csv(what.clone()).await {
+                Ok(stream) => return stream.into_inner(),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    });
+    let mut again = again.await;
+    assert!(soon("a part", again.message()).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn another_reader_of_csv_gets_back_what_was_written() {
     let (_server, mut client) = acme().await;
     let names = ["a, b", "say \"x\"", "two\r\nlines", " spaces ", "é€", "'", "=1", "-", "\ttab"];
