@@ -12,16 +12,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use encours_domain::balance::Balance;
-use encours_domain::status::CustomerStatus;
+use encours_domain::event::CreditPolicy;
+use encours_domain::resource;
+use encours_domain::status::{CustomerStatus, Headline};
 use encours_domain::{Currency, Day, Event, Id, LedgerNo, Micros, PaymentNo, Position, Source};
 use encours_log::{
     CommandRecord, Epoch, EventLog, EventRecord, FrameDraft, LogId, MemoryLog, SealWith,
     SystemClock,
 };
-use encours_projections::{AgeingFigures, AsOf, ReadModel, ReadModelOptions};
+use encours_projections::{
+    AgeingFigures, AsOf, CreditVerdict, Order, Page, ReadModel, ReadModelOptions,
+};
 use encours_schema::encode;
 use encours_sim::Rng;
-use encours_sim::model::{Book, Figures, View};
+use encours_sim::model::{Book, Figures, Stage, View};
 use encours_sim::workload::Workload;
 use support::{Bench, LOG_ID};
 
@@ -94,9 +98,11 @@ fn of_balances(balances: &[Balance]) -> Vec<Figures> {
         .iter()
         .map(|b| Figures {
             currency: b.currency,
+            opening: b.opening.into(),
             invoiced: b.invoiced.into(),
             credited: b.credited.into(),
             collected: b.collected.into(),
+            refunded: b.refunded.into(),
             outstanding: b.outstanding.into(),
             overdue: b.overdue.into(),
             unapplied: b.unapplied.into(),
@@ -107,7 +113,8 @@ fn of_balances(balances: &[Balance]) -> Vec<Figures> {
 
 /// Whether there is anything to show: a currency whose facts all lie ahead has no figures yet.
 fn in_use(f: &Figures) -> bool {
-    [f.invoiced, f.credited, f.collected, f.outstanding, f.unapplied] != [0; 5]
+    let facts = [f.opening, f.invoiced, f.credited, f.collected, f.refunded];
+    facts != [0; 5] || (f.outstanding, f.unapplied) != (0, 0)
 }
 
 /// One ledger today.
@@ -122,12 +129,21 @@ fn compare_today(read: &ReadModel, bench: &Bench, at: usize) -> Result<(), Strin
         differ(&format!("balances of {}", row.id), &of_balances(&shown.balances), &model)?;
         let status = book.customer_status(no, view, today);
         differ(&format!("status of {}", row.id), &shown.status, &status)?;
+        compare_credit(read, (book, ledger), (no, &shown))?;
     }
+    let mut upcoming = vec![];
     for (no, row) in book.invoices.iter().enumerate() {
         let shown = read.invoice(ledger, row.id.as_str()).value;
         let shown = shown.ok_or_else(|| format!("there is no invoice {}", row.id))?;
         let what = |field: &str| format!("{field} of {} in ledger {at} on {today}", row.id);
         differ(&what("number"), &&*shown.number, &row.number.as_str())?;
+        if matches!(row.stage, Stage::Draft(_) | Stage::Deleted) {
+            differ(&what("deletion"), &shown.deleted, &(row.stage == Stage::Deleted))?;
+            differ(&what("headline"), &shown.facets.headline(), &Headline::Draft)?;
+            differ(&what("total"), &shown.total, &row.total)?;
+            differ(&what("customer"), &shown.customer_id, &book.customers[row.customer].id)?;
+            continue;
+        }
         if !book.sees_invoice(no, view) {
             // Issued later than today: how its figures show until then is left open.
             continue;
@@ -138,14 +154,97 @@ fn compare_today(read: &ReadModel, bench: &Bench, at: usize) -> Result<(), Strin
         let headline = book.headline(no, view, today);
         differ(&what("headline"), &shown.facets.headline(), &headline)?;
         differ(&what("dispute"), &shown.facets.disputed, &book.disputed(no, view))?;
+        let timing = book.timing(no, view, today);
+        differ(&what("timing"), &shown.facets.timing, &timing)?;
+        differ(&what("settlement"), &shown.facets.settlement, &book.settlement(no, view))?;
+        compare_follow_up(&shown, book, no, today)?;
+        let plan = read.reminder_plan(ledger, row.id.as_str()).value;
+        let plan = plan.ok_or_else(|| what("no plan"))?;
+        let sent = plan.sent.iter().filter_map(|out| Some((out.step?, out.planned, out.date)));
+        let steps = book.steps.iter().filter(|out| out.invoice == no);
+        let steps: Vec<_> = steps.map(|out| (out.step, out.planned, out.date)).collect();
+        differ(&what("steps"), &sent.collect(), &steps)?;
+        upcoming.extend(shown.next_reminder.map(|next| (next.date, no, next.step)));
     }
+    upcoming.retain(|(date, ..)| today.plus(20).is_some_and(|until| *date <= until));
+    upcoming.sort_by_key(|(date, no, _)| (*date, *no));
+    let page = Page { after: None, limit: 1_000, order: Order::default() };
+    let listed = read.upcoming_reminders(ledger, today.plus(20).unwrap(), page).value;
+    let listed = listed
+        .items
+        .iter()
+        .map(|item| (item.next.date, item.invoice.no.0 as usize, item.next.step));
+    differ("upcoming reminders", &listed.collect(), &upcoming)?;
     for (no, row) in (0..).zip(&book.payments) {
         let shown = read.payment(ledger, row.id.as_str()).value;
         let shown = shown.ok_or_else(|| format!("there is no payment {}", row.id))?;
         if row.date <= today {
             let left = book.unapplied(Source::Payment(PaymentNo(no)), view);
             differ(&format!("unapplied of {}", row.id), &i128::from(shown.unapplied), &left)?;
+            let refunded = book.refunded(no as usize, view);
+            differ(&format!("refunded of {}", row.id), &i128::from(shown.refunded), &refunded)?;
         }
+    }
+    Ok(())
+}
+
+/// Plans and reminders of an invoice.
+fn compare_follow_up(
+    shown: &resource::Invoice,
+    book: &Book,
+    no: usize,
+    today: Day,
+) -> Result<(), String> {
+    let row = &book.invoices[no];
+    let what = |field: &str| format!("{field} of {} on {today}", row.id);
+    let planned = row.planned.map(|p| (p.amount, p.remaining, p.date));
+    differ(&what("plan"), &shown.planned.map(|p| (p.amount, p.remaining, p.date)), &planned)?;
+    differ(&what("passing of the limit"), &shown.over_limit, &row.over_limit)?;
+    differ(&what("level"), &shown.facets.level, &row.level)?;
+    let last = book.steps.iter().rfind(|out| out.invoice == no);
+    let last = last.map(|out| (out.step, out.planned, out.date));
+    let shown_last = shown.last_reminder.map(|out| (out.step, out.planned, out.date));
+    differ(&what("last step"), &shown_last, &last)?;
+    let dated = book.sent.iter().chain(&book.disputes).chain(&book.resolutions);
+    let ahead = dated.into_iter().any(|fact| fact.invoice == no && fact.date > today);
+    let settled_later = (book.open(no, View::ALL) == 0) != (book.open(no, View::as_of(today)) == 0);
+    if ahead || settled_later {
+        // What is dated ahead binds the writer at once; how a read shows it until then is left open.
+        return Ok(());
+    }
+    let next = shown.next_reminder.map(|next| (next.step, next.date));
+    differ(&what("next step"), &next, &book.next_step(no))?;
+    differ(&what("dunning"), &shown.facets.dunning, &book.dunning(no))
+}
+
+/// Credit limits, and what they say to invoices of any size.
+fn compare_credit(
+    read: &ReadModel,
+    (book, ledger): (&Book, LedgerNo),
+    (no, shown): (usize, &resource::Customer),
+) -> Result<(), String> {
+    let row = &book.customers[no];
+    let mut limits: Vec<_> = book.limits.iter().filter(|l| l.customer == no).collect();
+    limits.sort_by_key(|limit| limit.currency);
+    let found: Vec<_> =
+        shown.credit_limits.iter().map(|l| (l.currency, l.limit, l.policy)).collect();
+    let known = limits.iter().map(|l| (l.currency, l.limit, l.policy)).collect();
+    differ(&format!("credit limits of {}", row.id), &found, &known)?;
+    let reminded = shown.reminder.map(|reminder| (reminder.level, reminder.date));
+    differ(&format!("last reminder of {}", row.id), &reminded, &row.reminded)?;
+    for (limit, amount) in limits.iter().flat_map(|l| [(l, 0), (l, 1), (l, 30_000)]) {
+        let check = read.check_credit(ledger, row.id.as_str(), limit.currency, amount).value;
+        let check = check.ok_or_else(|| format!("no credit of {}", row.id))?;
+        let figures = book.figures(no, View::ALL, Day::MIN);
+        let net = figures.iter().find(|f| f.currency == limit.currency).map_or(0, Figures::net);
+        let passed = amount > 0 && net + i128::from(amount) > i128::from(limit.limit);
+        let verdict = match limit.policy {
+            CreditPolicy::Warn if passed => CreditVerdict::Warned,
+            CreditPolicy::Refuse if passed => CreditVerdict::Refused,
+            _ => CreditVerdict::Allowed,
+        };
+        let told = (check.limit, i128::from(check.exposure), check.verdict);
+        differ(&format!("credit of {}", row.id), &told, &(Some(limit.limit), net, verdict))?;
     }
     Ok(())
 }

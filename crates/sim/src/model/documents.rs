@@ -50,6 +50,7 @@ impl Book {
         let reference = self.reference_of(c.reference.as_deref(), &number, &mut plan);
         let (owner, overridden) = ((customer, currency), c.override_credit_limit);
         let told = self.weigh(owner, total, overridden, &mut plan);
+        let overdue_from = due.plus(grace + 1).unwrap_or(Day::MAX);
         let issued = Invoice {
             id,
             number,
@@ -63,7 +64,8 @@ impl Book {
             volume: total,
             date,
             due,
-            overdue_from: due.plus(grace + 1).unwrap_or(Day::MAX),
+            overdue_from,
+            first_due: (due, overdue_from),
             reference,
             planned: None,
             over_limit: told.map_or(0, |(limit, exposure, _)| exposure - limit),

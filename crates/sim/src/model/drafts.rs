@@ -100,6 +100,7 @@ impl Book {
             date: Day::MIN,
             due: Day::MIN,
             overdue_from: Day::MIN,
+            first_due: (Day::MIN, Day::MIN),
             reference: String::new(),
             planned: None,
             over_limit: 0,

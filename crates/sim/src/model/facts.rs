@@ -132,6 +132,8 @@ pub struct Invoice {
     pub due: Day,
     /// The first day overdue.
     pub overdue_from: Day,
+    /// Both, before any correction.
+    pub first_due: (Day, Day),
     /// Its creditor reference.
     pub reference: String,
     /// When the customer said it will pay.
@@ -164,6 +166,8 @@ pub struct Correction {
     pub invoice: usize,
     /// What it adds.
     pub more: i64,
+    /// The due date and the first day overdue from then on.
+    pub due: (Day, Day),
     /// The day from which it counts.
     pub date: Day,
     /// Last position of the command that recorded it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use encours_domain::{Currency, Day, Position, Source};
 
-use super::facts::{Book, Stage};
+use super::facts::{Book, Correction, Stage};
 use super::status::opening;
 
 /// Which facts count.
@@ -91,6 +91,14 @@ impl Book {
         let corrections = self.corrections.iter().filter(|c| c.invoice == invoice);
         let seen = corrections.filter(|c| view.sees(c.date, c.known));
         seen.fold(i128::from(self.invoices[invoice].claim), |sum, c| sum + i128::from(c.more))
+    }
+
+    /// The due date of an invoice or opening item, and the first day on which it is overdue.
+    #[must_use]
+    pub fn due_in(&self, invoice: usize, view: View) -> (Day, Day) {
+        let seen = |c: &&Correction| c.invoice == invoice && view.sees(c.date, c.known);
+        let last = self.corrections.iter().rfind(seen);
+        last.map_or(self.invoices[invoice].first_due, |c| c.due)
     }
 
     /// What is owed on an invoice; 0 where it is not there.
@@ -249,7 +257,7 @@ impl Book {
             figures.outstanding += open;
             // What is settled today, and reopens on a day to come, is not overdue yet.
             let today_open = self.open(no, View { as_of: Some(today), ..view }) > 0;
-            let overdue = today >= invoice.overdue_from && today_open;
+            let overdue = today >= self.due_in(no, view).1 && today_open;
             figures.overdue += if overdue { open } else { 0 };
         }
         let own = |source: &Source| self.owner(*source) == (customer, currency);
@@ -283,7 +291,7 @@ impl Book {
         let mut buckets = [0; 6];
         for (no, invoice) in self.invoices.iter().enumerate() {
             if (invoice.customer, invoice.currency) == (customer, currency) {
-                let bucket = match day.since(invoice.due) {
+                let bucket = match day.since(self.due_in(no, view).0) {
                     ..=0 => 0,
                     1..=30 => 1,
                     31..=60 => 2,

@@ -32,6 +32,7 @@ impl Book {
         if let Some(sent) = c.sent_on {
             plan.facts.push(Fact::Sent(self.invoices.len(), sent));
         }
+        let overdue_from = due.plus(1).unwrap_or(Day::MAX);
         let claim = c.amount - c.paid;
         plan.facts.push(Fact::Invoice(Invoice {
             id,
@@ -46,7 +47,8 @@ impl Book {
             volume: c.amount,
             date,
             due,
-            overdue_from: due.plus(1).unwrap_or(Day::MAX),
+            overdue_from,
+            first_due: (due, overdue_from),
             reference,
             planned: None,
             over_limit: 0,

@@ -97,7 +97,6 @@ impl Book {
                 return Ok(Some((invoice, date)));
             }
             Fact::Corrected { invoice, amount, paid, due, more, date } => {
-                self.corrections.push(Correction { invoice, more, date, known });
                 let row = &mut self.invoices[invoice];
                 row.volume += (amount - row.total).max(0);
                 (row.total, row.paid) = (amount, paid);
@@ -105,6 +104,8 @@ impl Book {
                     row.overdue_from = due.plus(1).unwrap_or(Day::MAX);
                 }
                 row.due = due;
+                let due = (due, row.overdue_from);
+                self.corrections.push(Correction { invoice, more, due, date, known });
                 return Ok(Some((invoice, date)));
             }
             Fact::Exceeded(invoice, expected) => check_exceeded(invoice, expected, events)?,

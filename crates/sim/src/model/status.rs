@@ -70,12 +70,12 @@ impl Book {
 
     /// Where a day lies against the due date.
     #[must_use]
-    pub fn timing(&self, invoice: usize, today: Day) -> Timing {
-        let row = &self.invoices[invoice];
-        match row.stage {
+    pub fn timing(&self, invoice: usize, view: View, today: Day) -> Timing {
+        let (due, overdue_from) = self.due_in(invoice, view);
+        match self.invoices[invoice].stage {
             Stage::Draft(_) | Stage::Deleted | Stage::Owing => Timing::NotDue,
-            _ if today >= row.overdue_from => Timing::Overdue,
-            _ if today >= row.due => Timing::Due,
+            _ if today >= overdue_from => Timing::Overdue,
+            _ if today >= due => Timing::Due,
             _ => Timing::NotDue,
         }
     }
@@ -111,7 +111,7 @@ impl Book {
             Headline::Cancelled
         } else if self.settlement(invoice, view) == Settlement::Paid {
             Headline::Paid
-        } else if self.timing(invoice, today) == Timing::Overdue {
+        } else if self.timing(invoice, view, today) == Timing::Overdue {
             Headline::Overdue
         } else if self.settlement(invoice, view) == Settlement::PartiallyPaid {
             Headline::PartiallyPaid
