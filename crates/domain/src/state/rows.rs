@@ -48,6 +48,12 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// The first day that is not over: no earlier one tells anything any more.
+    #[must_use]
+    pub fn first_unfinished(&self) -> Day {
+        self.finished.plus(1).unwrap_or(Day::MAX)
+    }
+
     /// Whether reminders go out on a day: it was opened on time, and so was every day after it.
     #[must_use]
     pub fn is_on_time(&self, day: Day) -> bool {
@@ -203,8 +209,8 @@ pub struct Invoice {
     pub overdue_emitted: bool,
     /// Whether its open amount is in the customer's overdue one.
     pub overdue: bool,
-    /// No earlier day says that it is due or overdue: the day on which it came to be known that it
-    /// reopens after it had been said to be overdue, or that it has another due date.
+    /// No earlier day says that it is due or overdue: the first day that was not over when it came
+    /// to be known that more of it is open, or that it has another due date.
     pub told_from: Option<Day>,
     pub cancelled: bool,
     pub planned: Option<PlannedPayment>,

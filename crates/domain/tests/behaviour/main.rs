@@ -23,5 +23,6 @@ mod reminders;
 mod reminders_at_random;
 mod reminders_of_openings;
 mod scenario;
+mod telling;
 mod values;
 mod world;

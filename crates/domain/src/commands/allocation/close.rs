@@ -50,22 +50,27 @@ impl Book<'_> {
             let date = account.changed;
             self.push(InvoiceReopened { ledger, invoice, date, open: row.open });
         }
-        let grown = account.open_before.is_none_or(|before| row.open > before);
         // What is open again today is told at once; what will be on a day to come, then. Money that
         // comes on a day to come does not silence today.
-        let open = row.open_on(self.clock.today);
-        let unsaid = reopened || !row.overdue_emitted;
-        if open > 0 && unsaid && (grown || account.retimed) {
-            let (due, told) = (row.due, row.due_emitted);
-            self.events.extend(timing(ledger, invoice, open, due, told, self.clock.today));
+        let (due, today) = (row.due, self.clock.today);
+        let open = row.open_on(today);
+        let untold = !row.overdue_emitted && (account.retimed || open > self.open_today(invoice));
+        if open > 0 && (reopened || untold) {
+            self.events.extend(timing(ledger, invoice, open, due, row.due_emitted, today));
         }
+    }
+
+    /// What was open today on an invoice before the decision.
+    fn open_today(&self, invoice: InvoiceNo) -> i64 {
+        let before = self.ledger.invoices.get(invoice.0);
+        before.map_or(0, |row| row.open_on(self.clock.today))
     }
 
     /// A plan that starts, goes on after nothing was open today, or follows another due date, tells
     /// the latest step whose day has come. One that ran all the while has told it.
     fn resume_reminders(&mut self, invoice: InvoiceNo, account: &Account) {
-        let silent = |row: &Invoice| row.open == 0 || row.open_on(self.clock.today) == 0;
-        if account.retimed || self.ledger.invoices.get(invoice.0).is_none_or(silent) {
+        let silent = account.open_before.is_none_or(|open| open == 0);
+        if account.retimed || silent || self.open_today(invoice) == 0 {
             let reminder = reminder::at_once(self.clock, self.ledger, invoice, &account.row);
             self.events.extend(reminder);
         }

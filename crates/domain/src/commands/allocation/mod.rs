@@ -81,11 +81,11 @@ impl<'a> Book<'a> {
 
     /// Enters the correction of an opening item that is owed.
     pub(super) fn correct(&mut self, event: OpeningItemCorrected) -> Result<(), Refusal> {
-        let today = self.clock.today;
+        let told_from = self.clock.first_unfinished();
         let account = self.account(event.invoice)?;
         account.retimed = event.due != account.row.due;
         account.changed = account.changed.max(event.date);
-        account.row.correct(&event, today);
+        account.row.correct(&event, told_from);
         self.push(event);
         Ok(())
     }

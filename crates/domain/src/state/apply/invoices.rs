@@ -116,13 +116,13 @@ impl Ledger {
         self.balance(customer, currency, at, |balance| balance.overdue += open);
     }
 
-    /// What is open again is told from the day it is now: part of it may be open before the day
-    /// that the event names, where more comes off then.
-    pub(super) fn reopen(&mut self, no: InvoiceNo, today: Day, at: At) {
+    /// What is open again is told from the first day that is not over: part of it may be open before
+    /// the day that the event names, where more comes off then.
+    pub(super) fn reopen(&mut self, no: InvoiceNo, told_from: Day, at: At) {
         let invoice = self.invoice(no, at);
         invoice.cancelled = false;
         if std::mem::take(&mut invoice.overdue_emitted) {
-            invoice.told_from = Some(today);
+            invoice.told_from = Some(told_from);
         }
     }
 

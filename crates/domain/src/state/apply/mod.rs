@@ -73,12 +73,16 @@ impl Rows {
             }
             Event::LedgerCreated(e) => self.create_ledger(e, at),
             Event::OpeningItemCorrected(e) => {
-                let (ledger, today) = self.ledger_today(e.ledger, at);
-                ledger.correct_opening_item(e, today, at);
+                let (ledger, from) = self.ledger_from(e.ledger, at);
+                ledger.correct_opening_item(e, from, at);
             }
             Event::InvoiceReopened(e) => {
-                let (ledger, today) = self.ledger_today(e.ledger, at);
-                ledger.reopen(e.invoice, today, at);
+                let (ledger, from) = self.ledger_from(e.ledger, at);
+                ledger.reopen(e.invoice, from, at);
+            }
+            Event::Deallocated(e) => {
+                let (ledger, from) = self.ledger_from(e.ledger, at);
+                ledger.deallocate(e, from, at);
             }
             _ => {
                 let ledger = event.ledger().and_then(|no| self.ledgers.get_mut(no.0));
@@ -87,10 +91,11 @@ impl Rows {
         }
     }
 
-    fn ledger_today(&mut self, no: LedgerNo, at: At) -> (&mut Ledger, Day) {
+    /// A ledger, and the first day that can still tell what is due of its invoices.
+    fn ledger_from(&mut self, no: LedgerNo, at: At) -> (&mut Ledger, Day) {
         let ledger = must(self.ledgers.get_mut(no.0), "ledger", at);
-        let today = must(self.clocks.get(ledger.clock.0), "clock", at).today;
-        (ledger, today)
+        let clock = must(self.clocks.get(ledger.clock.0), "clock", at);
+        (ledger, clock.first_unfinished())
     }
 
     fn clock(&mut self, no: u32, at: At) -> &mut Clock {
@@ -168,7 +173,6 @@ impl Ledger {
             Event::PaymentRefunded(e) => self.refund_payment(e, at),
             Event::CreditNoteIssued(e) => self.issue_credit_note(e, at),
             Event::Allocated(e) => self.allocate(e, at),
-            Event::Deallocated(e) => self.deallocate(e, at),
             Event::LogCreated(_)
             | Event::WriterOpened(_)
             | Event::ClockCreated(_)
@@ -177,6 +181,7 @@ impl Ledger {
             | Event::DayFinished(_)
             | Event::LedgerCreated(_)
             | Event::InvoiceReopened(_)
+            | Event::Deallocated(_)
             | Event::OpeningItemCorrected(_) => {}
         }
     }

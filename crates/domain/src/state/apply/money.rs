@@ -6,6 +6,7 @@ use crate::event::{
     Allocated, CreditNoteIssued, Deallocated, PaymentRecorded, PaymentRefunded, PaymentReversed,
 };
 use crate::number::{CustomerNo, InvoiceNo, Source};
+use crate::position::Day;
 use crate::state::rows::{CreditNote, Ledger, Payment, Refund, Spell};
 use crate::state::spells;
 
@@ -120,9 +121,10 @@ impl Ledger {
         });
     }
 
-    pub(super) fn deallocate(&mut self, e: &Deallocated, at: At) {
+    pub(super) fn deallocate(&mut self, e: &Deallocated, told_from: Day, at: At) {
         let row = self.invoice(e.invoice, at);
         let off = row.take_off(e.source, e.amount, e.date);
+        row.told_from = Some(told_from);
         assert_eq!(row.open, e.open_after, "the event tells what is open");
         let overdue = if row.overdue { e.amount } else { 0 };
         let (customer, currency) = (row.customer, row.currency);

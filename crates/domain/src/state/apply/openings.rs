@@ -20,11 +20,16 @@ impl Ledger {
         });
     }
 
-    pub(super) fn correct_opening_item(&mut self, e: &OpeningItemCorrected, today: Day, at: At) {
+    pub(super) fn correct_opening_item(
+        &mut self,
+        e: &OpeningItemCorrected,
+        told_from: Day,
+        at: At,
+    ) {
         assert!((0..=e.amount).contains(&e.paid), "a part is settled at most");
         let row = self.invoice(e.invoice, at);
         let (total, overdue) = (row.total, row.overdue_amount());
-        let (open, unapplied) = must(row.correct(e, today), "opening item", at);
+        let (open, unapplied) = must(row.correct(e, told_from), "opening item", at);
         let overdue = row.overdue_amount() - overdue;
         let (customer, currency) = (row.customer, row.currency);
         if e.amount > total {
@@ -65,7 +70,11 @@ impl Invoice {
 
     /// Corrects an opening item on a day; tells by how much what is open and what is unapplied of it grow.
     /// `None` where it is no opening item.
-    pub(crate) fn correct(&mut self, e: &OpeningItemCorrected, today: Day) -> Option<(i64, i64)> {
+    pub(crate) fn correct(
+        &mut self,
+        e: &OpeningItemCorrected,
+        told_from: Day,
+    ) -> Option<(i64, i64)> {
         let (from, total) = (self.issue_date, self.total);
         let opening = self.opening.as_deref_mut()?;
         let more = (e.amount - e.paid) - (total - opening.paid);
@@ -95,7 +104,7 @@ impl Invoice {
         if e.due != self.due {
             // Its new due date is told when it comes; where it has passed, it is told at once.
             self.due_emitted = self.overdue_emitted;
-            self.told_from = Some(today);
+            self.told_from = Some(told_from);
         }
         self.due = e.due;
         Some((open, unapplied))
