@@ -133,9 +133,9 @@ async fn an_export_that_is_not_read_in_time_ends_with_a_word() {
     let mut what = export(Export::Invoices(v1::InvoicesExport::default()));
     what.min_position = client.head().await;
     let mut request = Request::new(what);
-    request.set_timeout(Duration::from_millis(700));
+    request.set_timeout(Duration::from_secs(3));
     let mut stream = narrow.export_csv(request).await.unwrap().into_inner();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let ended = soon("the end of the export", async {
         loop {
             match stream.message().await {
@@ -179,8 +179,9 @@ async fn a_caller_that_reads_nothing_for_a_minute_is_left() {
     let mut what = export(Export::Invoices(v1::InvoicesExport::default()));
     what.min_position = client.head().await;
     let mut stream = narrow.export_csv(what).await.unwrap().into_inner();
-    // Until everything on the way is full.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // The first page is read then; soon everything on the way is full.
+    soon("the first part", stream.message()).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(61)).await;
     tokio::time::resume();
