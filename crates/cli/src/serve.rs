@@ -51,7 +51,7 @@ pub(crate) struct ServeArgs {
 /// Serves until SIGTERM or SIGINT; a second signal ends the process at once.
 pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let (listen, metrics) = addresses(args).await?;
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = NodeOptions {
         data: args.data.clone(),
@@ -70,10 +70,26 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
         }
     };
     let api = node.api().with_web_origins(args.web_origin.iter().cloned());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let address = listener.local_addr()?;
     let metrics =
         metrics.map(|listener| Metrics::serve(listener, api.clone(), clock)).transpose()?;
+    until_told(node, api, listener, metrics, signals).await
+}
+
+/// Serves a node that is open already, as `encours demo --serve` does.
+pub(crate) async fn run_node(node: Node, listener: TcpListener, signals: Signals) -> Outcome {
+    let api = node.api();
+    until_told(node, api, listener, None, signals).await
+}
+
+async fn until_told(
+    node: Node,
+    api: Api,
+    listener: TcpListener,
+    metrics: Option<Metrics>,
+    mut signals: Signals,
+) -> Outcome {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let address = listener.local_addr()?;
     let mut server = tokio::spawn(api.serve(listener, async move {
         let _ = stopped.await;
     }));
@@ -141,7 +157,7 @@ async fn listeners(
     Ok((listener, metrics))
 }
 
-async fn bind(option: &str, address: SocketAddr) -> Outcome<TcpListener> {
+pub(crate) async fn bind(option: &str, address: SocketAddr) -> Outcome<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::new(Exit::Failure, format!("cannot listen on {address}: {error}"))
             .hint(format!("give another address with {option}, or port 0 for a free one"))
@@ -164,7 +180,7 @@ impl Metrics {
 
 /// The address to listen on. Without encryption that is one of this machine alone, unless told
 /// otherwise.
-async fn address(option: &str, listen: &str, insecure: bool) -> Outcome<SocketAddr> {
+pub(crate) async fn address(option: &str, listen: &str, insecure: bool) -> Outcome<SocketAddr> {
     let unusable = |why: String| {
         Failure::usage(format!("{option} {listen:?}: {why}")).hint("it looks like 127.0.0.1:50051")
     };
@@ -197,19 +213,19 @@ fn ready(address: SocketAddr, metrics: Option<SocketAddr>) {
 }
 
 /// The signals that ask for an end.
-struct Signals {
+pub(crate) struct Signals {
     term: Signal,
     int: Signal,
 }
 
 impl Signals {
-    fn listen() -> Outcome<Self> {
+    pub(crate) fn listen() -> Outcome<Self> {
         let term = signal(SignalKind::terminate())?;
         let int = signal(SignalKind::interrupt())?;
         Ok(Self { term, int })
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.term.recv() => "SIGTERM",
             _ = self.int.recv() => "SIGINT",

@@ -1,7 +1,7 @@
 //! `encours demo`: two years of a made-up company, played day by day on the embedded log, then shown.
 //!
 //! No server and no set-up: commands and queries go through the same services that a server offers,
-//! within this process.
+//! within this process. With `--serve` others may call them afterwards.
 
 mod company;
 mod show;
@@ -21,11 +21,13 @@ use encours_proto::v1::batch_service_server::BatchService;
 use encours_proto::v1::command_result::Result as Done;
 use encours_proto::v1::ledger_service_server::LedgerService;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::net::TcpListener;
 use tonic::Request;
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{Node, NodeOptions};
 use crate::output;
+use crate::serve::{self, Signals};
 use crate::status::Told;
 use story::Story;
 use words::Language;
@@ -35,12 +37,23 @@ const SEGMENT_LEN: u64 = 2 << 20;
 /// Commands of one batch.
 const BATCH: usize = 1_000;
 
+/// Where `--serve` listens where nothing else is said.
+const LISTEN: &str = "127.0.0.1:50051";
+
 /// What `encours demo` takes.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// Keeps the data in this new folder, to be served afterwards
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+
+    /// Serves the data once it is shown, until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+
+    /// Where to listen with --serve; port 0 takes a free one
+    #[arg(long, default_value = LISTEN, value_name = "ADDRESS", requires = "serve")]
+    listen: String,
 
     /// The language of the labels
     #[arg(long, env = "ENCOURS_LANG", value_enum, default_value_t)]
@@ -54,8 +67,16 @@ struct Played {
     took: Duration,
 }
 
-/// Plays and shows.
+/// Plays and shows, and serves where that is asked for.
 pub(crate) async fn run(args: &DemoArgs) -> Outcome {
+    let listener = match args.serve {
+        true => {
+            let address = serve::address("--listen", &args.listen, false).await?;
+            Some(serve::bind("--listen", address).await?)
+        }
+        false => None,
+    };
+    let mut signals = Signals::listen()?;
     let folder = Folder::new(args.keep.as_deref())?;
     let clock = Arc::new(SystemClock::new());
     let options = NodeOptions {
@@ -65,6 +86,29 @@ pub(crate) async fn run(args: &DemoArgs) -> Outcome {
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
     };
     let node = tokio::task::block_in_place(|| Node::open(options))?;
+    let shown = tokio::select! {
+        shown = play_and_show(&node, &clock, args.lang) => shown,
+        _ = signals.next() => Err(Failure::new(Exit::Failure, "interrupted")),
+    };
+    if shown.is_err() {
+        node.stop().await?;
+        return shown;
+    }
+    let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let end = show::farewell(args.lang, folder.kept(), address);
+    match listener {
+        Some(listener) => {
+            let served = serve::run_node(node, listener, signals).await;
+            end.and(served)
+        }
+        None => {
+            node.stop().await?;
+            end
+        }
+    }
+}
+
+async fn play_and_show(node: &Node, clock: &SystemClock, lang: Language) -> Outcome {
     let day = |year, month, day| {
         Day::from_ymd(year, month, day)
             .ok_or_else(|| Failure::new(Exit::Failure, "no such day in the demo"))
@@ -75,10 +119,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Outcome {
     let api = node.api();
     let (commands, days) = play(&api, &story, first, last).await?;
     let played = Played { commands, days, took: clock.monotonic().saturating_sub(start) };
-    let shown = show::all(&node, &api, args.lang, &story, &played, last).await;
-    node.stop().await?;
-    shown?;
-    show::farewell(args.lang, folder.kept())
+    show::all(node, &api, lang, &story, &played, last).await
 }
 
 /// Plays the story day by day. Answers how many commands and days it had.

@@ -10,15 +10,4 @@ impl Language {
             Self::Fr => french,
         }
     }
-
-    /// The status of a customer or an invoice.
-    pub(super) fn status(self, name: &str) -> &'static str {
-        match name {
-            "OVERDUE" => self.say("overdue", "en retard"),
-            "AWAITING_PAYMENT" => self.say("awaiting payment", "en attente de règlement"),
-            "IN_CREDIT" => self.say("in credit", "créditeur"),
-            "UP_TO_DATE" => self.say("up to date", "à jour"),
-            _ => "",
-        }
-    }
 }
