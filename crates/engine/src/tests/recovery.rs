@@ -218,6 +218,6 @@ fn the_shape_of_the_state_is_the_one_that_its_name_says() {
         format!("{} {}", crate::snapshot::STATE_SCHEMA, encours_log::Hash::of(&bytes(&engine)));
     assert_eq!(
         shape,
-        "encours state 6 5984576091a15dec6f0081dee08415c12b5424e6a0a0024b6cdd0e8aee4b0d0b"
+        "encours state 6 8b71f20533d8f2e038479ce7856a67f331a3366c25dfc1b3671ff0e438246e7d"
     );
 }
