@@ -48,7 +48,7 @@ impl AdvanceClock {
         if self.to < row.today {
             return Err(Refusal::new(
                 Reason::DayBackwards,
-                "to_date",
+                "to",
                 format!("today is {}, a clock never moves back to {}", row.today, self.to),
             )
             .with("today", row.today)
@@ -58,7 +58,7 @@ impl AdvanceClock {
         if days > MAX_ADVANCE_DAYS {
             return Err(Refusal::new(
                 Reason::LimitReached,
-                "to_date",
+                "to",
                 format!("{} is {days} days on, at most {MAX_ADVANCE_DAYS} are allowed", self.to),
             )
             .with("days", days)

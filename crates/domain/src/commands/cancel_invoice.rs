@@ -78,6 +78,7 @@ impl CancelInvoice {
                 number: self.number.as_deref(),
                 amount: creditable,
                 date: self.date,
+                date_field: "date",
                 reason: &self.reason,
             };
             let (source, issued) = asked.issue(state, ledger, &mut book)?;

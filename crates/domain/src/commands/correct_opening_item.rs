@@ -77,7 +77,11 @@ impl CorrectOpeningItem {
         };
         let mut book = Book::open(state, ledger)?;
         if more < 0 {
-            check_unused((invoice, row), &mut book, (left, -more), date)?;
+            let refused = |refusal: Refusal| match (refusal.reason, self.amount) {
+                (Reason::OverAllocation, None) => Refusal { field: "paid".to_owned(), ..refusal },
+                _ => refusal,
+            };
+            check_unused((invoice, row), &mut book, (left, -more), date).map_err(refused)?;
         }
         let event = OpeningItemCorrected {
             ledger: ledger.no,

@@ -112,6 +112,7 @@ impl IssueCreditNote {
             number: self.number.as_deref(),
             amount,
             date: self.issue_date,
+            date_field: "issue_date",
             reason: &self.reason,
         };
         let mut book = Book::open(state, ledger)?;
@@ -148,6 +149,8 @@ pub(super) struct NewCreditNote<'a> {
     pub(super) number: Option<&'a str>,
     pub(super) amount: i64,
     pub(super) date: Option<Day>,
+    /// What the command calls its date.
+    pub(super) date_field: &'static str,
     pub(super) reason: &'a str,
 }
 
@@ -163,7 +166,9 @@ impl NewCreditNote<'_> {
         let amount = Money::new(self.amount, self.row.currency);
         lookup::check_fits("amount", ledger, amount)?;
         let today = lookup::today(state, ledger)?;
-        let date = lookup::not_before(self.date, today, self.row.issue_date, "the invoice")?;
+        let dated = |refusal| Refusal { field: self.date_field.to_owned(), ..refusal };
+        let date = lookup::not_before(self.date, today, self.row.issue_date, "the invoice")
+            .map_err(dated)?;
         let (number, allotted) = self.number(state, ledger, date, today)?;
         let credit_note =
             CreditNoteNo(lookup::next_number(ledger.credit_notes.len(), "credit_note_id")?);
@@ -194,7 +199,8 @@ impl NewCreditNote<'_> {
         today: Day,
     ) -> Result<(Arc<str>, bool), Refusal> {
         let Some(given) = self.number else {
-            return Ok((ledger.credit_note_series.allot(date, today)?, true));
+            let dated = |refusal| Refusal { field: self.date_field.to_owned(), ..refusal };
+            return Ok((ledger.credit_note_series.allot(date, today).map_err(dated)?, true));
         };
         let number = series::check_given(given, &ledger.credit_note_series)?;
         if state.indexes().find(Kind::CreditNoteNumber, ledger.no, given).is_some() {

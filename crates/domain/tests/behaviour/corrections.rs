@@ -73,7 +73,8 @@ fn a_correction_never_goes_below_what_is_allocated() {
     assert!(refusal.message.contains("allocated amount is 5.00 EUR, asked 4.99 EUR"), "{refusal}");
     let mut paid = correct("old", None);
     paid.paid = Some(501);
-    assert_eq!(s.reason(paid.clone()), Reason::OverAllocation);
+    let refusal = s.refuse(paid.clone());
+    assert_eq!((refusal.reason, refusal.field.as_str()), (Reason::OverAllocation, "paid"));
     let events = s.accept(correct("old", Some(700)));
     assert_eq!(names(&events), ["OpeningItemCorrected", "InvoicePaid"]);
     assert_eq!((s.invoice("old").total, s.invoice("old").open), (700, 0));

@@ -156,3 +156,26 @@ fn an_opening_item_owing_is_a_credit_not_a_claim() {
     all_refused(&mut s, about_claims("owing"), message);
     assert_eq!(s.figures("dupont"), (0, 0, 200));
 }
+
+/// The commands call their dates differently, and share the rules about them.
+#[test]
+fn a_refusal_of_a_date_names_it_as_the_command_does() {
+    let mut s = Scenario::new();
+    s.advance("2026-01-10");
+    s.accept(invoice("a", 1_000));
+    let early = Some(day("2026-01-09"));
+    let field = |s: &mut Scenario, command: encours_domain::Command| s.refuse(command).field;
+    let note = |issue_date| IssueCreditNote {
+        issue_date,
+        ..credit("c", "a", 1_000, CreditUse::OffsetThenKeep)
+    };
+    let cancelled = |date| CancelInvoice { date, ..cancel("a", false) };
+    assert_eq!(field(&mut s, note(early).into()), "issue_date");
+    assert_eq!(field(&mut s, cancelled(early).into()), "date");
+    // The series allots no number after today.
+    let late = Some(day("2026-01-11"));
+    assert_eq!(field(&mut s, note(late).into()), "issue_date");
+    assert_eq!(field(&mut s, cancelled(late).into()), "date");
+    let back = AdvanceClock { ledger_id: id("acme"), to: day("2026-01-09"), outage: false };
+    assert_eq!(field(&mut s, back.into()), "to");
+}
