@@ -24,8 +24,10 @@ fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-fn start() -> Day {
-    Day::from_ymd(2023, 12, 20).unwrap()
+/// A turn of the year before a leap day, or a spring of holidays.
+fn start(seed: u64) -> Day {
+    let (year, month, day) = if seed.is_multiple_of(2) { (2023, 12, 20) } else { (2025, 4, 10) };
+    Day::from_ymd(year, month, day).unwrap()
 }
 
 fn number(at: usize) -> u32 {
@@ -268,9 +270,9 @@ fn check_replay(bench: &Bench) -> Result<(), String> {
 }
 
 fn run(seed: u64, commands: u64) -> Result<Bench, String> {
-    let mut bench = Bench::new(seed, start());
+    let mut bench = Bench::new(seed, start(seed));
     let mut workload = Workload::new(seed);
-    for command in workload.ledgers(start()) {
+    for command in workload.ledgers(start(seed)) {
         bench.submit(&command).map_err(|e| format!("{command:?}\n{e}"))?;
     }
     for step in 0..commands {
