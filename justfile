@@ -17,6 +17,12 @@ check:
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}
 
+# The pictures of the demo in docs/, drawn from what it prints.
+picture:
+    cargo build --release -p encours-cli
+    CLICOLOR_FORCE=1 target/release/encours demo | python3 docs/picture.py "encours demo" > docs/demo.svg
+    CLICOLOR_FORCE=1 target/release/encours demo --lang fr | python3 docs/picture.py "encours demo --lang fr" > docs/demo-fr.svg
+
 # A server on loopback, data in ./encours-data.
 serve *ARGS:
     cargo run --release -- serve {{ARGS}}
