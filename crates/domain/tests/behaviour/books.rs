@@ -7,7 +7,9 @@ use crate::scenario::*;
 use encours_domain::balance::Balance;
 use encours_domain::commands::*;
 use encours_domain::event::Direction;
-use encours_domain::{Command, CustomerNo, Day, Event, InvoiceNo, LedgerNo, Reason, Source, State};
+use encours_domain::{
+    ClockNo, Command, CustomerNo, Day, Event, InvoiceNo, LedgerNo, Reason, Source, State,
+};
 use proptest::prelude::*;
 
 const ITEMS: [&str; 5] = ["a", "b", "old-1", "old-2", "owing"];
@@ -296,11 +298,13 @@ fn money() -> impl Strategy<Value = Command> {
     let bounce = (name(&PAYMENTS), date());
     let bounce = bounce.prop_map(|(name, date)| ReversePayment { date, ..reverse(name) }.into());
     let usage = prop_oneof![Just(CreditUse::OffsetThenKeep), Just(CreditUse::Keep)];
-    let note = (name(&CREDITS), name(&ITEMS), amount(), usage);
-    let note =
-        note.prop_map(|(name, invoice, amount, usage)| credit(name, invoice, amount, usage).into());
-    let void = (name(&ITEMS), any::<bool>()).prop_map(|(name, keep)| {
-        CancelInvoice { credit_note_id: Some(id("void")), ..cancel(name, keep) }.into()
+    let note = (name(&CREDITS), name(&ITEMS), amount(), usage, date());
+    let note = note.prop_map(|(name, invoice, amount, usage, issue_date)| {
+        let number = issue_date.map(|_| format!("own-{name}"));
+        IssueCreditNote { number, issue_date, ..credit(name, invoice, amount, usage) }.into()
+    });
+    let void = (name(&ITEMS), any::<bool>(), date()).prop_map(|(name, keep, date)| {
+        CancelInvoice { credit_note_id: Some(id("void")), date, ..cancel(name, keep) }.into()
     });
     prop_oneof![4 => pay, 3 => back, 1 => bounce, 2 => note, 1 => void]
 }
@@ -363,6 +367,9 @@ proptest! {
                 paper.write(event);
             }
             paper.check_told(done.iter().flatten(), before)?;
+            // Every day is run: nothing is left to be told of today or a day before.
+            let left = s.state.indexes().due(ClockNo(0), today).next();
+            prop_assert!(left.is_none(), "{:?} is left on {} after {}", left, today, told);
             let checked = paper
                 .check_days()
                 .and_then(|()| paper.check_sums(&s.state))
