@@ -72,8 +72,21 @@ impl<T: Clone, const N: usize> Table<T, N> {
     pub fn push(&mut self, row: T) -> u32 {
         let number = self.len;
         match self.pages.last_mut() {
-            Some(page) if page.len() < N => Arc::make_mut(page).push(row),
-            _ => self.pages.push(Arc::new(vec![row])),
+            Some(page) if page.len() < N => {
+                let page = Arc::make_mut(page);
+                if page.len() == page.capacity() {
+                    // A full page has no room to spare, whatever power of two comes next.
+                    page.reserve_exact(page.len().max(4).min(N - page.len()));
+                }
+                page.push(row);
+            }
+            // WHY: small tables stay small, large ones fill a page without moving its rows.
+            last => {
+                let room = if last.is_some() { N } else { 1 };
+                let mut page = Vec::with_capacity(room);
+                page.push(row);
+                self.pages.push(Arc::new(page));
+            }
         }
         self.len += 1;
         number
@@ -116,5 +129,30 @@ impl<'de, T: Deserialize<'de> + Clone, const N: usize> Deserialize<'de> for Tabl
             }
         }
         deserializer.deserialize_seq(Rows(std::marker::PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_pages_have_no_room_to_spare() {
+        let mut table: Table<u32, 46> = Table::default();
+        let mut before = table.clone();
+        for row in 0..200 {
+            assert_eq!(table.push(row), row);
+            if row % 7 == 0 {
+                before = table.clone();
+            }
+        }
+        assert!(before.iter().copied().eq(0..197), "{before:?}");
+        assert!(table.iter().copied().eq(0..200), "{table:?}");
+        for page in table.pages() {
+            assert!(page.capacity() <= 46, "{} rows in room for {}", page.len(), page.capacity());
+        }
+        let mut small: Table<u32, 46> = Table::default();
+        small.push(1);
+        assert_eq!(small.pages()[0].capacity(), 1, "a small table takes little");
     }
 }
