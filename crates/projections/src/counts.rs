@@ -1,7 +1,5 @@
 //! Totals of a ledger, kept in step with every change so that asking for them costs nothing.
 
-use std::collections::BTreeMap;
-
 use encours_domain::balance::Balance;
 use encours_domain::status::{CustomerStatus, Document, Facets, Headline, Standing};
 use encours_domain::{Currency, Day};
@@ -112,11 +110,32 @@ struct Sums {
 /// What [`Totals`] are made of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
-    sums: BTreeMap<Currency, Sums>,
+    /// By code. A list, since a ledger has few currencies and every change of a balance looks here.
+    sums: Vec<(Currency, Sums)>,
     customers: CustomerCounts,
     invoices: InvoiceCounts,
     open_items: u32,
     ever_overdue: u32,
+}
+
+/// What is counted of an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    headline: Headline,
+    is_open: bool,
+    was_overdue: bool,
+}
+
+impl Counted {
+    /// What is counted of an invoice on a day. `None` of what does not count yet, and of drafts that
+    /// were given up.
+    pub(crate) fn of(row: &InvoiceRow, today: Day) -> Option<Self> {
+        counts(row).then(|| Self {
+            headline: headline(row, today),
+            is_open: row.open() > 0,
+            was_overdue: row.flags.has(InvoiceFlags::EVER_OVERDUE),
+        })
+    }
 }
 
 /// The status of a customer with these balances.
@@ -171,7 +190,12 @@ const fn counts(row: &InvoiceRow) -> bool {
 impl Counts {
     /// Adds the change of a balance.
     pub(crate) fn add(&mut self, change: &Balance) {
-        let sums = self.sums.entry(change.currency).or_default();
+        let at = self.sums.binary_search_by_key(&change.currency, |(currency, _)| *currency);
+        let at = at.unwrap_or_else(|at| {
+            self.sums.insert(at, (change.currency, Sums::default()));
+            at
+        });
+        let sums = &mut self.sums[at].1;
         sums.opening += i128::from(change.opening);
         sums.invoiced += i128::from(change.invoiced);
         sums.credited += i128::from(change.credited);
@@ -195,28 +219,26 @@ impl Counts {
         }
     }
 
-    /// An invoice was this on one day and is that on another. What does not count yet, and drafts
-    /// that were given up, are left out.
-    pub(crate) fn invoice(
-        &mut self,
-        before: Option<(&InvoiceRow, Day)>,
-        after: Option<(&InvoiceRow, Day)>,
-    ) {
-        if let Some((row, today)) = before.filter(|(row, _)| counts(row)) {
-            *self.invoices.of(headline(row, today)) -= 1;
-            self.open_items -= u32::from(row.open() > 0);
-            self.ever_overdue -= u32::from(row.flags.has(InvoiceFlags::EVER_OVERDUE));
+    /// Of an invoice this was counted and that is.
+    pub(crate) fn invoice(&mut self, before: Option<Counted>, after: Option<Counted>) {
+        if before == after {
+            return;
         }
-        if let Some((row, today)) = after.filter(|(row, _)| counts(row)) {
-            *self.invoices.of(headline(row, today)) += 1;
-            self.open_items += u32::from(row.open() > 0);
-            self.ever_overdue += u32::from(row.flags.has(InvoiceFlags::EVER_OVERDUE));
+        if let Some(counted) = before {
+            *self.invoices.of(counted.headline) -= 1;
+            self.open_items -= u32::from(counted.is_open);
+            self.ever_overdue -= u32::from(counted.was_overdue);
+        }
+        if let Some(counted) = after {
+            *self.invoices.of(counted.headline) += 1;
+            self.open_items += u32::from(counted.is_open);
+            self.ever_overdue += u32::from(counted.was_overdue);
         }
     }
 
     /// The totals.
     pub(crate) fn totals(&self) -> Totals {
-        let balance = |(currency, sums): (&Currency, &Sums)| Balance {
+        let balance = |(currency, sums): &(Currency, Sums)| Balance {
             currency: *currency,
             opening: shown(sums.opening),
             invoiced: shown(sums.invoiced),

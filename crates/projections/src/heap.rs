@@ -46,9 +46,22 @@ impl Heap {
     pub(crate) fn put(&mut self, texts: &[&[u8]]) -> Option<Block> {
         let length = texts.iter().map(|text| PREFIX + text.len()).sum();
         let block = Block::new(self.len, length)?;
+        let within = self.len % HEAP_PAGE;
+        // WHY: most blocks lie in one page, which need be asked for only once.
+        if within > 0
+            && within + length <= HEAP_PAGE
+            && let Some(page) = self.pages.last_mut()
+        {
+            let page = Arc::make_mut(page);
+            for text in texts {
+                page.extend_from_slice(&u32::try_from(text.len()).ok()?.to_le_bytes());
+                page.extend_from_slice(text);
+            }
+            self.len += length;
+            return Some(block);
+        }
         for text in texts {
-            let length = u32::try_from(text.len()).ok()?;
-            self.append(&length.to_le_bytes());
+            self.append(&u32::try_from(text.len()).ok()?.to_le_bytes());
             self.append(text);
         }
         Some(block)

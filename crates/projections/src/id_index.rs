@@ -3,7 +3,7 @@
 //! Eight bytes a slot instead of a copy of every id. Kept in memory only and built anew at load;
 //! nothing ever walks it, so its order decides nothing.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// No number in this slot.
 const FREE: u32 = u32::MAX;
@@ -20,7 +20,10 @@ pub(crate) struct IdIndex {
 
 impl IdIndex {
     fn hash(&self, id: &[u8]) -> u32 {
-        u32::try_from(self.keys.hash_one(id) >> 32).unwrap_or_default()
+        // WHY not `hash_one`: it hashes the length too, which tells nothing more of one id alone.
+        let mut hasher = self.keys.build_hasher();
+        hasher.write(id);
+        u32::try_from(hasher.finish() >> 32).unwrap_or_default()
     }
 
     /// Adds a number under an id that is not in yet.

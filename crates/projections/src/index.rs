@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use encours_domain::{Currency, Day};
 
-use crate::counts::Counts;
+use crate::counts::{Counted, Counts};
 use crate::id_index::IdIndex;
+use crate::query::Key;
 use crate::rows::{Change, ChangeKind, InvoiceFlags, InvoiceRow, Item, NONE};
 use crate::tables::{Links, Tables};
 
@@ -24,9 +25,9 @@ pub(crate) struct Index {
     pub(crate) ahead: BTreeMap<(u32, Currency), i64>,
     /// Invoices by the day on which they become overdue, where that is after today. Settled ones
     /// stay: whether something is open is asked on the day.
-    pub(crate) overdue_from: BTreeSet<(Day, u32)>,
+    pub(crate) overdue_from: ByDay,
     /// Items with something open, by due date.
-    pub(crate) open_by_due: BTreeSet<(Day, u32)>,
+    pub(crate) open_by_due: BTreeSet<Key>,
     pub(crate) invoices_of: ByCustomer,
     pub(crate) payments_of: ByCustomer,
     /// Rows of the allocations that are free.
@@ -50,9 +51,7 @@ impl ByCustomer {
             self.0.resize(customer + 1, Vec::new());
         }
         let numbers = &mut self.0[customer];
-        // WHY from the end: documents are numbered as they come; only a draft changes hands.
-        let at = numbers.iter().rposition(|other| *other < no).map_or(0, |at| at + 1);
-        numbers.insert(at, no);
+        add_in_order(numbers, no);
     }
 
     pub(crate) fn remove(&mut self, customer: u32, no: u32) {
@@ -61,6 +60,62 @@ impl ByCustomer {
         {
             numbers.remove(at);
         }
+    }
+}
+
+/// Numbers by day, those of a day ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ByDay(BTreeMap<Day, Vec<u32>>);
+
+impl ByDay {
+    /// Adds a number that the day does not have.
+    fn add(&mut self, day: Day, no: u32) {
+        add_in_order(self.0.entry(day).or_default(), no);
+    }
+
+    /// Takes a number off a day, if the day has it.
+    pub(crate) fn remove(&mut self, day: Day, no: u32) {
+        if let Some(numbers) = self.0.get_mut(&day)
+            && let Ok(at) = numbers.binary_search(&no)
+        {
+            numbers.remove(at);
+            if numbers.is_empty() {
+                self.0.remove(&day);
+            }
+        }
+    }
+
+    /// Takes off the first day with all its numbers, unless it comes after `until`.
+    pub(crate) fn take_first(&mut self, until: Day) -> Option<Vec<u32>> {
+        let first = self.0.first_entry().filter(|entry| *entry.key() <= until)?;
+        Some(first.remove())
+    }
+}
+
+/// Adds a number to ascending ones that do not have it.
+fn add_in_order(numbers: &mut Vec<u32>, no: u32) {
+    // WHY from the end: documents are numbered as they come; only drafts come later or change hands.
+    if numbers.last().is_none_or(|last| *last < no) {
+        numbers.push(no);
+    } else {
+        numbers.insert(numbers.partition_point(|other| *other < no), no);
+    }
+}
+
+/// What the indexes hold of an invoice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Indexed {
+    counted: Option<Counted>,
+    /// Its due date, where something is open.
+    open_due: Option<Day>,
+}
+
+impl Indexed {
+    /// What they hold of it on a day.
+    pub(crate) fn of(row: &InvoiceRow, today: Day) -> Self {
+        let is_open = row.flags.has(InvoiceFlags::COUNTS) && row.open() > 0;
+        let open_due = if is_open { row.claim_due().map(|due| due.date) } else { None };
+        Self { counted: Counted::of(row, today), open_due }
     }
 }
 
@@ -116,31 +171,21 @@ impl Index {
         if let Some(due) = row.claim_due()
             && due.overdue_from() > today
         {
-            self.overdue_from.insert((due.overdue_from(), no));
+            self.overdue_from.add(due.overdue_from(), no);
         }
     }
 
-    /// An invoice was this on one day and is that on another.
-    pub(crate) fn change(
-        &mut self,
-        no: u32,
-        before: Option<(&InvoiceRow, Day)>,
-        after: Option<(&InvoiceRow, Day)>,
-    ) {
-        self.counts.invoice(before, after);
-        let open_due = |of: Option<(&InvoiceRow, Day)>| {
-            let (row, _) = of?;
-            let is_open = row.flags.has(InvoiceFlags::COUNTS) && row.open() > 0;
-            row.claim_due().filter(|_| is_open).map(|due| due.date)
-        };
-        let (before, after) = (open_due(before), open_due(after));
-        if before != after {
-            if let Some(due) = before {
-                self.open_by_due.remove(&(due, no));
-            }
-            if let Some(due) = after {
-                self.open_by_due.insert((due, no));
-            }
+    /// Of an invoice this was held and that is.
+    pub(crate) fn change(&mut self, no: u32, before: Indexed, after: Indexed) {
+        self.counts.invoice(before.counted, after.counted);
+        if before.open_due == after.open_due {
+            return;
+        }
+        if let Some(due) = before.open_due {
+            self.open_by_due.remove(&Key::dated(due, no));
+        }
+        if let Some(due) = after.open_due {
+            self.open_by_due.insert(Key::dated(due, no));
         }
     }
 
@@ -189,7 +234,7 @@ impl Index {
             }
             index.invoices_of.add(row.customer, no);
             index.watch(no, row, today);
-            index.change(no, None, Some((row, today)));
+            index.change(no, Indexed::default(), Indexed::of(row, today));
         }
         for (no, row) in (0..).zip(tables.payments.iter()) {
             index.payments.insert(&heap.bytes(row.texts, 0)?, no);

@@ -13,6 +13,19 @@ const MAX_WORDS: usize = 64;
 /// Adds the folded words of a text to `out`, each after a space unless it is the first.
 fn fold_into(text: &str, out: &mut String) {
     let mut in_word = false;
+    if text.is_ascii() {
+        for byte in text.bytes() {
+            let is_letter = byte.is_ascii_alphanumeric();
+            if is_letter && !in_word && !out.is_empty() {
+                out.push(' ');
+            }
+            in_word = is_letter;
+            if is_letter {
+                out.push(char::from(byte.to_ascii_lowercase()));
+            }
+        }
+        return;
+    }
     for letter in text.nfkd().filter(|letter| !is_combining_mark(*letter)) {
         if !letter.is_alphanumeric() {
             in_word = false;

@@ -30,32 +30,27 @@ pub(crate) struct Tables {
 /// Links from row to row of the history, so that the history of one item needs no scan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
-    /// By row: the next row about its item.
-    item: Table<u32, 1024>,
-    /// By row: the next row about its other item.
-    other: Table<u32, 1024>,
+    /// By row: the next row about its item, and the next about its other item.
+    next: Table<[u32; 2], 512>,
 }
 
 impl Links {
     /// Makes room for the links of a new row.
     pub(crate) fn push(&mut self) {
-        self.item.push(NONE);
-        self.other.push(NONE);
+        self.next.push([NONE; 2]);
     }
 
     /// Says that `row` follows `previous` in the history of `item`.
     pub(crate) fn set(&mut self, history: &History, previous: u32, item: Item, row: u32) {
         let is_item = history.get(previous).is_some_and(|change| change.item() == item);
-        let links = if is_item { &mut self.item } else { &mut self.other };
-        if let Some(link) = links.get_mut(previous) {
-            *link = row;
+        if let Some(next) = self.next.get_mut(previous) {
+            next[usize::from(!is_item)] = row;
         }
     }
 
     /// The row after `row` in the history of `item`.
     pub(crate) fn next(&self, row: u32, change: &Change, item: Item) -> u32 {
-        let links = if change.item() == item { &self.item } else { &self.other };
-        links.get(row).copied().unwrap_or(NONE)
+        self.next.get(row).map_or(NONE, |next| next[usize::from(change.item() != item)])
     }
 }
 

@@ -32,11 +32,11 @@ impl Ledger {
             received_on: e.received_on,
             allocation: NONE,
             first: self.tables.history.len(),
-            last: NONE,
+            last: self.tables.history.len(),
         });
         self.index.payments.insert(texts[0], no);
         self.index.payments_of.add(e.customer.0, no);
-        self.record(Change {
+        self.record_first(Change {
             position: position.0,
             amount: e.amount,
             item: no,
@@ -67,10 +67,10 @@ impl Ledger {
             issue_date: e.issue_date,
             allocation: NONE,
             first: self.tables.history.len(),
-            last: NONE,
+            last: self.tables.history.len(),
         });
         self.index.credit_notes.insert(texts[0], no);
-        self.record(Change {
+        self.record_first(Change {
             position: position.0,
             amount: e.amount,
             item: no,

@@ -78,11 +78,11 @@ impl Ledger {
             created: position.0,
             version: position.0,
             first: self.tables.history.len(),
-            last: NONE,
+            last: self.tables.history.len(),
         });
         self.index.customers.insert(e.id.as_str().as_bytes(), no);
         self.index.counts.status(None, Some(CustomerStatus::UpToDate));
-        self.record(Change {
+        self.record_first(Change {
             position: position.0,
             amount: 0,
             item: no,

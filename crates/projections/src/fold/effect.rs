@@ -6,8 +6,9 @@ use encours_domain::state::PlannedPayment;
 use encours_domain::{Currency, Day};
 
 use super::known;
-use crate::counts;
+use crate::counts::{Counted, status};
 use crate::error::FoldError;
+use crate::index::Indexed;
 use crate::model::Ledger;
 use crate::rows::{
     AllocationRow, BalanceRow, Change, ChangeKind, InvoiceFlags, InvoiceRow, Item, NONE,
@@ -17,24 +18,44 @@ use crate::rows::{
 impl Ledger {
     /// Adds a row to the history; it counts at once unless its date is still to come.
     pub(super) fn record(&mut self, change: Change) -> Result<(), FoldError> {
-        let items = [Some(change.item()), change.other()];
-        for item in items.into_iter().flatten() {
-            self.exists(item)?;
-        }
+        let (item, other) = (change.item(), change.other());
+        self.exists(item)?;
+        other.map_or(Ok(()), |other| self.exists(other))?;
         let row = self.tables.history.push(change);
         self.index.links.push();
-        for item in items.into_iter().flatten() {
-            let Some(last) = self.tables.last_mut(item) else { continue };
-            let previous = std::mem::replace(last, row);
-            if previous != NONE {
-                self.index.links.set(&self.tables.history, previous, item, row);
-            }
+        self.link(item, row);
+        if let Some(other) = other {
+            self.link(other, row);
         }
+        self.take_effect(row, &change)
+    }
+
+    /// The same for the first row about an item just made, which has its number as the last.
+    pub(super) fn record_first(&mut self, change: Change) -> Result<(), FoldError> {
+        let other = change.other();
+        other.map_or(Ok(()), |other| self.exists(other))?;
+        let row = self.tables.history.push(change);
+        self.index.links.push();
+        if let Some(other) = other {
+            self.link(other, row);
+        }
+        self.take_effect(row, &change)
+    }
+
+    fn link(&mut self, item: Item, row: u32) {
+        let Some(last) = self.tables.last_mut(item) else { return };
+        let previous = std::mem::replace(last, row);
+        if previous != NONE {
+            self.index.links.set(&self.tables.history, previous, item, row);
+        }
+    }
+
+    fn take_effect(&mut self, row: u32, change: &Change) -> Result<(), FoldError> {
         if change.date > self.today {
-            self.index.wait(&self.tables, row, &change);
+            self.index.wait(&self.tables, row, change);
             return Ok(());
         }
-        self.effect(&change)
+        self.effect(change)
     }
 
     fn exists(&self, item: Item) -> Result<(), FoldError> {
@@ -52,11 +73,10 @@ impl Ledger {
     pub(super) fn open_day(&mut self, day: Day) -> Result<(), FoldError> {
         let before = self.today;
         self.today = day;
-        while let Some((from, no)) = self.index.overdue_from.first().copied()
-            && from <= day
-        {
-            self.index.overdue_from.pop_first();
-            self.becomes_overdue(no, before)?;
+        while let Some(numbers) = self.index.overdue_from.take_first(day) {
+            for no in numbers {
+                self.becomes_overdue(no, before)?;
+            }
         }
         while let Some(entry) = self.index.waiting.first_entry()
             && *entry.key() <= day
@@ -71,13 +91,14 @@ impl Ledger {
     }
 
     fn becomes_overdue(&mut self, no: u32, before: Day) -> Result<(), FoldError> {
-        let row = *known(self.tables.invoices.get(no), "invoice", no)?;
+        let row = known(self.tables.invoices.get(no), "invoice", no)?;
         if !row.flags.has(InvoiceFlags::COUNTS) || row.open() == 0 {
             return Ok(());
         }
-        self.index.counts.invoice(Some((&row, before)), Some((&row, self.today)));
-        let zero = Balance::zero(row.currency);
-        self.add(row.customer, &Balance { overdue: row.open(), ..zero })
+        self.index.counts.invoice(Counted::of(row, before), Counted::of(row, self.today));
+        let (customer, zero) = (row.customer, Balance::zero(row.currency));
+        let overdue = row.open();
+        self.add(customer, &Balance { overdue, ..zero })
     }
 
     /// What a row of the history does to the current rows.
@@ -172,74 +193,69 @@ impl Ledger {
                 let emitted = |step| Emitted { step, planned: reminder.planned, date: change.date };
                 row.last_step = reminder.step.map(emitted).or(row.last_step);
             }
-        })
+        })?;
+        Ok(())
     }
 
     fn payment_effect(&mut self, change: &Change) -> Result<(), FoldError> {
         let amount = change.amount;
+        if change.kind == ChangeKind::PaymentRecorded {
+            let row = known(self.tables.payments.get(change.item), "payment", change.item)?;
+            let (customer, zero) = (row.customer, Balance::zero(row.currency));
+            return self.add(customer, &Balance { collected: amount, unapplied: amount, ..zero });
+        }
         let row = known(self.tables.payments.get_mut(change.item), "payment", change.item)?;
+        row.unapplied -= amount;
         let (customer, zero) = (row.customer, Balance::zero(row.currency));
         let balance = match change.kind {
             ChangeKind::PaymentReversed => {
-                row.unapplied -= amount;
                 row.reversed += amount;
                 row.reversal = Some(reversal_kind(change.other));
                 Balance { collected: -amount, unapplied: -amount, ..zero }
             }
-            ChangeKind::PaymentRefunded => {
-                row.unapplied -= amount;
+            _ => {
                 row.refunded += amount;
                 Balance { refunded: amount, unapplied: -amount, ..zero }
             }
-            _ => Balance { collected: amount, unapplied: amount, ..zero },
         };
         self.add(customer, &balance)
     }
 
-    /// Changes an invoice and keeps the indexes in step.
+    /// Changes an invoice and keeps the indexes in step; tells what it is then.
     pub(super) fn change_invoice(
         &mut self,
         no: u32,
         change: impl FnOnce(&mut InvoiceRow),
-    ) -> Result<(), FoldError> {
+    ) -> Result<&InvoiceRow, FoldError> {
         let row = known(self.tables.invoices.get_mut(no), "invoice", no)?;
-        let before = *row;
+        let before = Indexed::of(row, self.today);
         change(row);
-        let today = self.today;
-        self.index.change(no, Some((&before, today)), Some((row, today)));
-        Ok(())
+        let after = Indexed::of(row, self.today);
+        if before != after {
+            self.index.change(no, before, after);
+        }
+        Ok(row)
     }
 
     /// The day of an invoice or opening item has come.
     fn count_item(&mut self, no: u32) -> Result<(), FoldError> {
-        self.change_invoice(no, |row| row.flags.set(InvoiceFlags::COUNTS, true))?;
-        let row = *known(self.tables.invoices.get(no), "invoice", no)?;
-        let claim = self.claim(&row, row.left);
+        let today = self.today;
+        let row = self.change_invoice(no, |row| row.flags.set(InvoiceFlags::COUNTS, true))?;
+        let (customer, claim) = (row.customer, claim(row, row.left, today));
         let balance = if row.flags.has(InvoiceFlags::OPENING) {
             Balance { opening: claim.net(), ..claim }
         } else {
             Balance { invoiced: row.total, ..claim }
         };
-        self.add(row.customer, &balance)
+        self.add(customer, &balance)
     }
 
     /// An opening item claims more from here on (or less, where negative).
     fn correct(&mut self, no: u32, amount: i64) -> Result<(), FoldError> {
-        self.change_invoice(no, |row| row.left += amount)?;
-        let row = *known(self.tables.invoices.get(no), "invoice", no)?;
-        let claim = self.claim(&row, amount);
-        self.add(row.customer, &Balance { opening: claim.net(), ..claim })
-    }
-
-    /// What `amount` more of an item is to its customer's balance.
-    fn claim(&self, row: &InvoiceRow, amount: i64) -> Balance {
-        let zero = Balance::zero(row.currency);
-        if row.flags.has(InvoiceFlags::OWING) {
-            Balance { unapplied: amount, ..zero }
-        } else {
-            let overdue = if row.is_late(self.today) { amount } else { 0 };
-            Balance { outstanding: amount, overdue, ..zero }
-        }
+        let today = self.today;
+        let row = self.change_invoice(no, |row| row.left += amount)?;
+        let (customer, claim) = (row.customer, claim(row, amount, today));
+        self.add(customer, &Balance { opening: claim.net(), ..claim })
     }
 
     /// The newest allocation of a source.
@@ -258,27 +274,32 @@ impl Ledger {
         }
     }
 
-    /// Takes `amount` out of a source (or puts it back, where negative).
-    fn spend(&mut self, source: Item, amount: i64) -> Result<(), FoldError> {
+    /// Takes `amount` out of a source (or puts it back, where negative). Tells its newest
+    /// allocation.
+    fn spend(&mut self, source: Item, amount: i64) -> Result<&mut u32, FoldError> {
         match source {
             Item::Payment(no) => {
-                known(self.tables.payments.get_mut(no), "payment", no)?.unapplied -= amount;
+                let row = known(self.tables.payments.get_mut(no), "payment", no)?;
+                row.unapplied -= amount;
+                Ok(&mut row.allocation)
             }
             Item::CreditNote(no) => {
-                let row = self.tables.credit_notes.get_mut(no);
-                known(row, "credit note", no)?.unapplied -= amount;
+                let row = known(self.tables.credit_notes.get_mut(no), "credit note", no)?;
+                row.unapplied -= amount;
+                Ok(&mut row.allocation)
             }
-            Item::Invoice(no) => self.change_invoice(no, |row| row.left -= amount)?,
-            Item::Customer(number) => return Err(FoldError::Unknown { what: "source", number }),
+            Item::Invoice(no) => {
+                self.change_invoice(no, |row| row.left -= amount)?;
+                self.newest(source)
+            }
+            Item::Customer(number) => Err(FoldError::Unknown { what: "source", number }),
         }
-        Ok(())
     }
 
     fn allocate(&mut self, change: &Change, source: Item) -> Result<(), FoldError> {
         let free = self.index.free.pop();
         let row = free.unwrap_or(self.tables.allocations.len());
-        self.spend(source, change.amount)?;
-        let next = std::mem::replace(self.newest(source)?, row);
+        let next = std::mem::replace(self.spend(source, change.amount)?, row);
         let allocation =
             AllocationRow { invoice: change.item, amount: change.amount, date: change.date, next };
         match self.tables.allocations.get_mut(row) {
@@ -328,41 +349,38 @@ impl Ledger {
 
     /// `amount` of an invoice is settled by a source (or is open again, where negative).
     fn settle(&mut self, invoice: u32, source: Item, amount: i64) -> Result<(), FoldError> {
-        self.change_invoice(invoice, |row| {
+        let today = self.today;
+        let row = self.change_invoice(invoice, |row| {
             row.left -= amount;
             if matches!(source, Item::CreditNote(_) | Item::Invoice(_)) {
                 row.credited += amount;
             }
         })?;
-        let row = known(self.tables.invoices.get(invoice), "invoice", invoice)?;
-        let claim = self.claim(row, -amount);
-        self.add(row.customer, &Balance { unapplied: -amount, ..claim })
+        let (customer, claim) = (row.customer, claim(row, -amount, today));
+        self.add(customer, &Balance { unapplied: -amount, ..claim })
     }
 
     /// Adds to a customer's balance in the currency of `change`, and to the ledger's.
     pub(super) fn add(&mut self, customer: u32, change: &Balance) -> Result<(), FoldError> {
-        let row = known(self.tables.customers.get(customer), "customer", customer)?;
-        let first = row.balance;
-        let before = self.tables.status(first);
-        let at = match self.tables.balance_of(first, change.currency) {
-            Some(at) => at,
-            None => self.new_balance(customer, change.currency)?,
-        };
-        let row = known(self.tables.balances.get_mut(at), "balance", at)?;
-        let balance = &mut row.balance;
-        balance.opening += change.opening;
-        balance.invoiced += change.invoiced;
-        balance.credited += change.credited;
-        balance.collected += change.collected;
-        balance.refunded += change.refunded;
-        balance.outstanding += change.outstanding;
-        balance.overdue += change.overdue;
-        balance.unapplied += change.unapplied;
-        let after = if first == at && row.next == NONE {
-            counts::status(std::slice::from_ref(balance))
-        } else {
-            let row = known(self.tables.customers.get(customer), "customer", customer)?;
-            self.tables.status(row.balance)
+        let first = known(self.tables.customers.get(customer), "customer", customer)?.balance;
+        let (before, after) = match self.tables.balances.get_mut(first) {
+            // Nearly always: its only balance, which makes its status alone.
+            Some(row) if row.next == NONE && row.balance.currency == change.currency => {
+                let before = status(std::slice::from_ref(&row.balance));
+                add_to(&mut row.balance, change);
+                (before, status(std::slice::from_ref(&row.balance)))
+            }
+            _ => {
+                let before = self.tables.status(first);
+                let at = match self.tables.balance_of(first, change.currency) {
+                    Some(at) => at,
+                    None => self.new_balance(customer, change.currency)?,
+                };
+                let row = known(self.tables.balances.get_mut(at), "balance", at)?;
+                add_to(&mut row.balance, change);
+                let row = known(self.tables.customers.get(customer), "customer", customer)?;
+                (before, self.tables.status(row.balance))
+            }
         };
         self.index.counts.status(Some(before), Some(after));
         self.index.counts.add(change);
@@ -388,4 +406,27 @@ impl Ledger {
         self.tables.balances.push(BalanceRow { balance: Balance::zero(currency), next });
         Ok(new)
     }
+}
+
+/// What `amount` more of an item is to its customer's balance.
+fn claim(row: &InvoiceRow, amount: i64, today: Day) -> Balance {
+    let zero = Balance::zero(row.currency);
+    if row.flags.has(InvoiceFlags::OWING) {
+        Balance { unapplied: amount, ..zero }
+    } else {
+        let overdue = if row.is_late(today) { amount } else { 0 };
+        Balance { outstanding: amount, overdue, ..zero }
+    }
+}
+
+/// Adds the figures of `change` to a balance in its currency.
+fn add_to(balance: &mut Balance, change: &Balance) {
+    balance.opening += change.opening;
+    balance.invoiced += change.invoiced;
+    balance.credited += change.credited;
+    balance.collected += change.collected;
+    balance.refunded += change.refunded;
+    balance.outstanding += change.outstanding;
+    balance.overdue += change.overdue;
+    balance.unapplied += change.unapplied;
 }

@@ -10,20 +10,20 @@ use encours_domain::{Currency, Position};
 use super::{known, next};
 use crate::error::FoldError;
 use crate::heap::Block;
+use crate::index::Indexed;
 use crate::model::Ledger;
 use crate::rows::{Change, ChangeKind, CorrectionRow, InvoiceFlags, InvoiceRow, NONE};
 use crate::search;
 
 impl Ledger {
-    /// A row of the invoices of which nothing is said yet. It has no texts, and is in no index of
-    /// ids.
+    /// A row of the invoices of which nothing is said yet, not in the table, without texts.
     fn new_item(
-        &mut self,
+        &self,
         no: u32,
         (customer, currency): (u32, Currency),
         flags: u16,
         position: Position,
-    ) -> Result<(), FoldError> {
+    ) -> Result<InvoiceRow, FoldError> {
         next("invoice", self.tables.invoices.len(), no)?;
         known(self.tables.customers.get(customer), "customer", customer)?;
         let mut row = InvoiceRow {
@@ -46,13 +46,20 @@ impl Ledger {
             content: position.0,
             allocation: NONE,
             first: self.tables.history.len(),
-            last: NONE,
+            last: self.tables.history.len(),
         };
         row.flags.set(flags, true);
-        self.index.change(no, None, Some((&row, self.today)));
-        self.index.invoices_of.add(customer, no);
+        Ok(row)
+    }
+
+    /// Puts a new row in the table and the indexes.
+    fn push_item(&mut self, id: &str, row: InvoiceRow) {
+        let no = self.tables.invoices.len();
+        self.index.change(no, Indexed::default(), Indexed::of(&row, self.today));
+        self.index.invoices.insert(id.as_bytes(), no);
+        self.index.invoices_of.add(row.customer, no);
+        self.index.watch(no, &row, self.today);
         self.tables.invoices.push(row);
-        Ok(())
     }
 
     /// The number of a row that is a draft.
@@ -69,10 +76,10 @@ impl Ledger {
     ) -> Result<(), FoldError> {
         let no = e.invoice.0;
         let owner = (e.draft.customer.0, e.draft.currency);
-        self.new_item(no, owner, InvoiceFlags::DRAFT, position)?;
-        self.index.invoices.insert(e.id.as_str().as_bytes(), no);
+        let row = self.new_item(no, owner, InvoiceFlags::DRAFT, position)?;
+        self.push_item(e.id.as_str(), row);
         self.write_draft(position, no, e.id.as_str(), &e.draft)?;
-        self.about_draft(position, no, ChangeKind::DraftCreated)
+        self.record_first(self.about_draft(position, no, ChangeKind::DraftCreated))
     }
 
     pub(super) fn update_draft(
@@ -86,7 +93,7 @@ impl Ledger {
         known(self.tables.customers.get(customer), "customer", customer)?;
         let id = known(self.tables.id(texts), "draft", no)?;
         self.write_draft(position, no, id.as_str(), &e.draft)?;
-        self.about_draft(position, no, ChangeKind::DraftUpdated)
+        self.record(self.about_draft(position, no, ChangeKind::DraftUpdated))
     }
 
     pub(super) fn delete_draft(
@@ -100,17 +107,12 @@ impl Ledger {
             row.flags.set(InvoiceFlags::DELETED, true);
             (row.issue_date, row.due) = (None, None);
         })?;
-        self.about_draft(position, no, ChangeKind::DraftDeleted)
+        self.record(self.about_draft(position, no, ChangeKind::DraftDeleted))
     }
 
-    fn about_draft(
-        &mut self,
-        position: Position,
-        item: u32,
-        kind: ChangeKind,
-    ) -> Result<(), FoldError> {
+    fn about_draft(&self, position: Position, item: u32, kind: ChangeKind) -> Change {
         let (position, date) = (position.0, self.today);
-        self.record(Change { position, amount: 0, item, other: NONE, date, kind })
+        Change { position, amount: 0, item, other: NONE, date, kind }
     }
 
     fn write_draft(
@@ -133,7 +135,8 @@ impl Ledger {
             row.issue_date = draft.issue_date;
             row.due = draft.due_date();
             row.content = position.0;
-        })
+        })?;
+        Ok(())
     }
 
     /// A draft becomes another customer's.
@@ -154,34 +157,41 @@ impl Ledger {
     ) -> Result<(), FoldError> {
         let (no, customer) = (e.invoice.0, e.customer.0);
         known(self.tables.customers.get(customer), "customer", customer)?;
-        if no < self.tables.invoices.len() {
+        let new = if no < self.tables.invoices.len() {
             self.draft(no)?;
-            self.hand_over(no, customer)?;
+            None
         } else {
-            self.new_item(no, (customer, e.currency), 0, position)?;
-            self.index.invoices.insert(e.id.as_str().as_bytes(), no);
-        }
+            Some(self.new_item(no, (customer, e.currency), 0, position)?)
+        };
         let words = search::words_of(&e.content, std::iter::empty());
         let texts = [e.id.as_str(), &e.number, &e.reference, &words].map(str::as_bytes);
         let block = self.tables.heap.put(&texts).ok_or(FoldError::NoRoom)?;
         self.index.invoice_numbers.insert(texts[1], no);
-        self.change_invoice(no, |row| {
+        let issue = |row: &mut InvoiceRow| {
             row.flags.set(InvoiceFlags::DRAFT, false);
             row.texts = block;
             row.currency = e.currency;
             (row.total, row.left) = (e.total, e.total);
             (row.issue_date, row.due) = (Some(e.issue_date), Some(e.due));
             row.content = position.0;
-        })?;
-        self.watch_due(no)?;
-        self.record(Change {
+        };
+        let change = Change {
             position: position.0,
             amount: e.total,
             item: no,
             other: customer,
             date: e.issue_date,
             kind: ChangeKind::InvoiceIssued,
-        })
+        };
+        if let Some(mut row) = new {
+            issue(&mut row);
+            self.push_item(e.id.as_str(), row);
+            return self.record_first(change);
+        }
+        self.hand_over(no, customer)?;
+        self.change_invoice(no, issue)?;
+        self.watch_due(no)?;
+        self.record(change)
     }
 
     fn watch_due(&mut self, no: u32) -> Result<(), FoldError> {
@@ -200,20 +210,16 @@ impl Ledger {
             Direction::Owed => InvoiceFlags::OPENING,
             Direction::Owing => InvoiceFlags::OPENING | InvoiceFlags::OWING,
         };
-        self.new_item(no, (customer, e.currency), flags, position)?;
+        let mut row = self.new_item(no, (customer, e.currency), flags, position)?;
         let texts = [e.id.as_str(), &e.number, &e.reference, ""].map(str::as_bytes);
-        let block = self.tables.heap.put(&texts).ok_or(FoldError::NoRoom)?;
-        self.index.invoices.insert(texts[0], no);
+        row.texts = self.tables.heap.put(&texts).ok_or(FoldError::NoRoom)?;
         self.index.invoice_numbers.insert(texts[1], no);
         let left = e.amount - e.paid;
-        self.change_invoice(no, |row| {
-            row.texts = block;
-            (row.total, row.paid_before, row.left) = (e.amount, e.paid, left);
-            (row.issue_date, row.due) = (Some(e.date), Some(e.due));
-            row.sent_on = e.sent_on;
-        })?;
-        self.watch_due(no)?;
-        self.record(Change {
+        (row.total, row.paid_before, row.left) = (e.amount, e.paid, left);
+        (row.issue_date, row.due) = (Some(e.date), Some(e.due));
+        row.sent_on = e.sent_on;
+        self.push_item(e.id.as_str(), row);
+        self.record_first(Change {
             position: position.0,
             amount: left,
             item: no,
@@ -235,7 +241,7 @@ impl Ledger {
         let before = row.due.filter(|_| row.flags.has(InvoiceFlags::OPENING));
         let before = known(before, "opening item", no)?;
         let amount = (e.amount - e.paid) - (row.total - row.paid_before);
-        self.index.overdue_from.remove(&(before.overdue_from(), no));
+        self.index.overdue_from.remove(before.overdue_from(), no);
         self.change_invoice(no, |row| {
             (row.total, row.paid_before, row.due) = (e.amount, e.paid, Some(e.due));
         })?;

@@ -222,12 +222,15 @@ impl Ledger {
     /// cleared, and a plan of reminders held, by what is known.
     fn at_once(&mut self, change: &Change) -> Result<(), FoldError> {
         match change.kind {
-            ChangeKind::PlanCleared => self.change_invoice(change.item, |row| row.planned = None),
-            ChangeKind::InvoiceDisputed => {
-                self.change_invoice(change.item, |row| row.flags.set(InvoiceFlags::HELD, true))
+            ChangeKind::PlanCleared => {
+                self.change_invoice(change.item, |row| row.planned = None)?;
             }
-            _ => Ok(()),
+            ChangeKind::InvoiceDisputed => {
+                self.change_invoice(change.item, |row| row.flags.set(InvoiceFlags::HELD, true))?;
+            }
+            _ => {}
         }
+        Ok(())
     }
 
     /// Part of what was planned came (or went, where negative).
@@ -242,7 +245,8 @@ impl Ledger {
             if let Some(planned) = &mut row.planned {
                 planned.remaining = (planned.remaining - amount).clamp(0, planned.amount);
             }
-        })
+        })?;
+        Ok(())
     }
 
     fn remind(

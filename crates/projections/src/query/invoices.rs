@@ -144,8 +144,10 @@ impl InvoiceFilter {
                 which.between(&ledger.index.open_by_due, self.due.from, self.due.until)
             }
             Some(numbers) if by_due => {
-                let due =
-                    |no: &u32| Some((ledger.tables.invoices.get(*no)?.claim_due()?.date, *no));
+                let due = |no: &u32| {
+                    let due = ledger.tables.invoices.get(*no)?.claim_due()?;
+                    Some(Key::dated(due.date, *no))
+                };
                 let open = numbers.iter().filter_map(due);
                 let open = open.filter(|item| ledger.index.open_by_due.contains(item));
                 let open: BTreeSet<_> = open.collect();

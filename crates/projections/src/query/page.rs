@@ -57,21 +57,15 @@ impl Key {
     }
 
     /// The place of an item in a list by day, then number.
-    pub(super) const fn dated(day: Day, no: u32) -> Self {
+    pub(crate) const fn dated(day: Day, no: u32) -> Self {
         // Days before 1970 come first too.
         let day = day.number().cast_unsigned() ^ (1 << 31);
         Self((day as u64) << 32 | no as u64)
     }
 
     /// The number of the item.
-    pub(super) fn no(self) -> u32 {
+    pub(crate) fn no(self) -> u32 {
         u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX)
-    }
-
-    /// Day and number; the first day where there is none.
-    pub(super) fn day_and_no(self) -> (Day, u32) {
-        let day = u32::try_from(self.0 >> 32).unwrap_or_default() ^ (1 << 31);
-        (Day::from_number(day.cast_signed()).unwrap_or(Day::MIN), self.no())
     }
 }
 
@@ -125,7 +119,7 @@ impl Page {
     /// Those of a list by day, from this page on, with days from `from` to `until`.
     pub(super) fn between(
         self,
-        dated: &BTreeSet<(Day, u32)>,
+        dated: &BTreeSet<Key>,
         from: Option<Day>,
         until: Option<Day>,
     ) -> Box<dyn Iterator<Item = Key> + '_> {
@@ -139,8 +133,7 @@ impl Page {
         if low > high {
             return Box::new(std::iter::empty());
         }
-        let range = dated.range(Key(low).day_and_no()..=Key(high).day_and_no());
-        let range = range.map(|(day, no)| Key::dated(*day, *no));
+        let range = dated.range(Key(low)..=Key(high)).copied();
         if self.order.is_desc() { Box::new(range.rev()) } else { Box::new(range) }
     }
 }
@@ -208,14 +201,14 @@ mod tests {
         let keys: Vec<Key> = places.iter().map(|(day, no)| Key::dated(*day, *no)).collect();
         assert!(keys.is_sorted());
         for (key, place) in keys.iter().zip(places) {
-            assert_eq!((key.day_and_no(), key.no()), (place, place.1));
+            assert_eq!(key.no(), place.1);
         }
     }
 
     #[test]
     fn every_order_goes_on_where_it_stopped() {
-        let dated: BTreeSet<(Day, u32)> =
-            (0..20).map(|no| (day(no % 5), 20 - no.unsigned_abs())).collect();
+        let dated: BTreeSet<Key> =
+            (0..20).map(|no| Key::dated(day(no % 5), 20 - no.unsigned_abs())).collect();
         let numbers: Vec<u32> = (0..40).step_by(3).collect();
         let listed = |order, list: &dyn Fn(Page) -> Vec<Key>| {
             let all = list(Page { after: None, limit: 1, order });

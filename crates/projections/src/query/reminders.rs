@@ -122,7 +122,7 @@ impl ReadModel {
         which: Page,
     ) -> View<Items<UpcomingReminder>> {
         let taken = self.view_ledger(ledger, |model, found| {
-            let open: Vec<u32> = found.index.open_by_due.iter().map(|(_, no)| *no).collect();
+            let open: Vec<u32> = found.index.open_by_due.iter().map(|key| key.no()).collect();
             Some((Scope::of(model, found, ledger)?, open, found.tables.clone()))
         });
         let Some((scope, open, tables)) = taken.value else {
