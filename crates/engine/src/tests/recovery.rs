@@ -122,12 +122,9 @@ impl crate::Entropy for CountedEntropy {
     }
 }
 
-/// Rows with all that came after the first ones: limits, drafts, opening items, plans, refunds,
-/// disputes and reminders.
-fn agreements(engine: &mut SyncEngine) {
-    let (ledger_id, invoice_id) = (id("acme"), id("i1"));
-    let item = |text: &str, direction| AddOpeningItem {
-        ledger_id: ledger_id.clone(),
+fn opening_item(text: &str, direction: Direction) -> AddOpeningItem {
+    AddOpeningItem {
+        ledger_id: id("acme"),
         invoice_id: Some(id(text)),
         customer_id: id("c1"),
         direction,
@@ -139,7 +136,13 @@ fn agreements(engine: &mut SyncEngine) {
         number: None,
         reference: None,
         sent_on: None,
-    };
+    }
+}
+
+/// Rows with all that came after the first ones: limits, drafts, opening items, plans, refunds,
+/// disputes and reminders.
+fn agreements(engine: &mut SyncEngine) {
+    let (ledger_id, invoice_id) = (id("acme"), id("i1"));
     let limit = SetCreditLimit {
         ledger_id: ledger_id.clone(),
         customer_id: id("c1"),
@@ -187,8 +190,8 @@ fn agreements(engine: &mut SyncEngine) {
         limit.into(),
         CreateDraft { invoice: invoice(Some("d1"), 700) }.into(),
         invoice(Some("i2"), 600).into(),
-        item("o1", Direction::Owed).into(),
-        item("o2", Direction::Owing).into(),
+        opening_item("o1", Direction::Owed).into(),
+        opening_item("o2", Direction::Owing).into(),
         correction.into(),
         money.into(),
         refund.into(),

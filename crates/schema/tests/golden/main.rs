@@ -4,7 +4,7 @@
 //! a line of `v1.txt` or `v2.txt`, which hold the events of their version: a new need is a new
 //! version. A new event adds lines; the failing test prints them.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod cases;
 mod later;

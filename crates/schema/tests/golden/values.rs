@@ -6,8 +6,8 @@ use encours_domain::calendar::Calendar;
 use encours_domain::details::{Detail, DetailKind, Secret};
 use encours_domain::dunning::{Channel, Policy, Step};
 use encours_domain::event::{
-    CreditLimitExceeded, CreditLimitSet, CreditPolicy, CustomerUpdated, InvoiceDue, LedgerCreated,
-    OpeningItemCorrected, PaymentReversed, ReminderEmitted, ReminderRecorded, ReversalKind,
+    CreditLimitExceeded, CustomerUpdated, InvoiceDue, LedgerCreated, OpeningItemCorrected,
+    PaymentReversed, ReminderEmitted, ReminderRecorded, ReversalKind,
 };
 use encours_domain::terms::{DueTerms, Terms};
 use encours_domain::{ClockNo, CustomerNo, Event, PaymentNo};
