@@ -164,7 +164,7 @@ fn told_of_following_up(body: Body) -> (Option<v1::Date>, Option<v1::Money>, Cel
             (None, e.limit, Cell::word(policy.to_lowercase()))
         }
         Body::CustomerReminded(e) => {
-            let detail = level(e.level, e.channel().as_str_name());
+            let detail = said(level(e.level, e.channel().as_str_name()), &e.text);
             (e.date, None, detail)
         }
         Body::DraftCreated(e) => (e.issue_date, e.total, due(e.due_date)),
@@ -191,7 +191,7 @@ fn told_of_following_up(body: Body) -> (Option<v1::Date>, Option<v1::Money>, Cel
             (e.date, e.open, Cell::phrase("{} by {}", way))
         }
         Body::ReminderRecorded(e) => {
-            let detail = level(e.level, e.channel().as_str_name());
+            let detail = said(level(e.level, e.channel().as_str_name()), &e.text);
             (e.date, None, detail)
         }
         Body::ReminderStopped(e) => (e.date, None, Cell::Empty),
@@ -201,6 +201,11 @@ fn told_of_following_up(body: Body) -> (Option<v1::Date>, Option<v1::Money>, Cel
         }
         _ => (None, None, Cell::Empty),
     }
+}
+
+/// A detail with what was said.
+fn said(detail: Cell, text: &str) -> Cell {
+    if text.is_empty() { detail } else { Cell::phrase("{}: {}", [detail, Cell::text(text)]) }
 }
 
 /// Words with commas between.

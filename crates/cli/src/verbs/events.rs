@@ -183,7 +183,7 @@ const COLUMNS: [Column; 11] = [
 ];
 
 /// Widths of the columns that a line for people has; the last one is as long as it is.
-const WIDTHS: [usize; 8] = [8, 10, 24, 14, 14, 12, 8, 0];
+const WIDTHS: [usize; 8] = [8, 10, 29, 14, 14, 12, 8, 0];
 
 /// The values of an event, one per column.
 fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
@@ -204,7 +204,7 @@ fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
 }
 
 /// The width of a line for people, its last column apart.
-const NARROWEST: usize = 104;
+const NARROWEST: usize = 109;
 
 /// Prints events as they come.
 struct Lines {

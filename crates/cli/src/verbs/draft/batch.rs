@@ -249,8 +249,8 @@ impl DraftsArgs {
             _ => v1::Invoice::default(),
         };
         let result = match (self.change.write.validate_only, outcome.repeat) {
-            (true, _) => "WOULD_BE_DONE",
             (_, true) => "DONE_BEFORE",
+            (true, _) => "WOULD_BE_DONE",
             _ => "DONE",
         };
         let currency = invoice.total.as_ref().map(|total| total.currency_code.clone());
