@@ -204,7 +204,7 @@ fn verbs_write_and_refuse_with_figures() {
         .run("payment record --ledger shop --customer dupont --amount 450.00 --invoice i1")
         .ok();
     let shown = desk.run("invoice show i1 --ledger shop").ok();
-    assert!(shown.stdout.contains("750.00") && shown.stdout.contains("PARTIALLY_PAID"), "{shown}");
+    assert!(shown.stdout.contains("750.00") && shown.stdout.contains("partially paid"), "{shown}");
     let decimals = desk.run("payment record --ledger shop --customer dupont --amount 1.005");
     assert!(matches!(decimals.code, Some(USAGE | REFUSED)), "{decimals}");
     assert!(decimals.stderr.contains("fraction digits"), "{decimals}");

@@ -1,4 +1,5 @@
-//! Files that are no file of invoices: one clear line that names the place, and nothing is appended.
+//! Files: those that are no file of invoices are refused in one clear line that names the place, and
+//! nothing is appended; those that are written are there once they are whole.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -108,4 +109,60 @@ fn a_mistyped_year_does_not_move_the_clock() {
     desk.refuses(later.as_bytes(), REFUSED, says);
     let ran = desk.import(later.as_bytes(), &["--max-gap", "13"]).ok();
     assert!(ran.stdout.contains("days opened"), "{ran}");
+}
+
+#[test]
+fn an_export_is_the_same_as_a_file_and_never_half_a_file() {
+    let desk = Desk::open();
+    let rows: String =
+        (0..2_500).map(|at| format!("c{},F-{at},2024-01-05,{at}.50,\n", at % 7)).collect();
+    let _ = desk.import(format!("{HEADER}{rows}").as_bytes(), &[]).ok();
+    let url = desk.server.url();
+    let file = desk.folder.path().join("out.csv");
+    let export = |more: &[&str]| {
+        let words = ["export", "invoices", "--ledger", "shop", "--server", &url];
+        run(words.iter().chain(more))
+    };
+    let printed = export(&[]).ok().stdout;
+    assert_eq!(printed.lines().count(), 2_501);
+    assert!(printed.ends_with("\r\n"), "lines end as RFC 4180 has it");
+    let to_file = ["--out", file.to_str().unwrap()];
+    assert_eq!(export(&to_file).ok().stdout, "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), printed);
+    fs::write(&file, "kept").unwrap();
+    let refused = export(&to_file).fails(USAGE);
+    assert!(refused.stderr.contains("it exists"), "{refused}");
+    let unknown = [&to_file[..], &["--force", "--customer", "nobody"]].concat();
+    let _ = export(&unknown).fails(REFUSED);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "kept", "what fails replaces nothing");
+    let _ = export(&[&to_file[..], &["--force"]].concat()).ok();
+    assert_eq!(fs::read_to_string(&file).unwrap(), printed);
+    let names = fs::read_dir(desk.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let parts = names.filter(|name| name.to_string_lossy().ends_with(".part")).count();
+    assert_eq!(parts, 0);
+}
+
+#[test]
+fn a_thousand_drafts_and_more_are_issued_at_once() {
+    let desk = Desk::open();
+    let url = desk.server.url();
+    let ask = |line: &str| run(line.split(' ').chain(["--ledger", "shop", "--server", &url]));
+    let _ = ask("ledger create --currency EUR --test-clock 2024-01-05").ok();
+    let _ = ask("customer create --customer c1 --name C1").ok();
+    for at in 0..3 {
+        let line = format!("draft create --customer c1 --invoice F-{at} --total {at}.50");
+        let _ = ask(&line).ok();
+    }
+    // Most of these are not there: each is told of, in its place, over more than one batch.
+    let many: Vec<String> = (0..1_100).map(|at| format!("F-{at}")).collect();
+    let issued = ask(&format!("draft issue {} --sent --output csv", many.join(" "))).fails(REFUSED);
+    assert_eq!(issued.stdout.lines().count(), 1_101);
+    assert_eq!(issued.stdout.matches(",DONE,").count(), 3, "{}", issued.stderr);
+    assert_eq!(issued.stdout.matches(",REFUSED,").count(), 1_097);
+    assert!(issued.stdout.lines().last().unwrap().starts_with("F-1099,"));
+    assert!(issued.stderr.contains("refused: 1097 of 1100 drafts"), "{}", issued.stderr);
+    let again = ask("draft issue F-0 F-1 F-2 --sent --output csv").ok();
+    assert_eq!(again.stdout.matches(",DONE_BEFORE,").count(), 3, "{again}");
+    let listed = ask("invoice list --dunning none --issued 2024-01-05 --output csv").ok();
+    assert_eq!(listed.stdout.lines().count(), 4, "{listed}");
 }

@@ -241,8 +241,8 @@ fn completion_scripts_are_ones_that_a_shell_takes() {
     std::fs::write(&path, script).unwrap();
     let checked = Command::new("bash").arg("-n").arg(&path).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    let ask = "source \"$1\"; COMP_WORDS=(encours invoice ca); COMP_CWORD=2; \
-               _encours encours ca invoice; echo \"${COMPREPLY[@]}\"";
+    let ask = "source \"$1\"; COMP_WORDS=(encours invoice act); COMP_CWORD=2; \
+               _encours encours act invoice; echo \"${COMPREPLY[@]}\"";
     let asked = Command::new("bash").args(["-c", ask, "bash"]).arg(&path).output().unwrap();
-    assert_eq!(String::from_utf8(asked.stdout).unwrap().trim(), "cancel");
+    assert_eq!(String::from_utf8(asked.stdout).unwrap().trim(), "activity");
 }
