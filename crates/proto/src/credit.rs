@@ -3,7 +3,7 @@
 use encours_domain::commands::SetCreditLimit;
 use encours_domain::event::CreditPolicy;
 use encours_domain::state::CreditLimit;
-use encours_domain::{Money, Refusal};
+use encours_domain::{Money, Reason, Refusal};
 
 use crate::command::id;
 use crate::money::{currency, missing, money, money_in, money_message, unknown};
@@ -16,8 +16,13 @@ pub(crate) fn set_credit_limit(
     let customer_id = id("customer_id", &request.customer_id)?;
     let limit = amount_in("limit", request.limit.as_ref(), &request.currency_code)?;
     let policy = match (policy("policy", request.policy)?, limit) {
-        (Some(policy), _) => policy,
+        (Some(policy), Some(_)) => policy,
         (None, Some(_)) => return Err(missing("policy")),
+        // Somebody who forgot the limit does not mean to lift it.
+        (Some(_), None) => {
+            let message = "policy is given without a limit: lifting a limit takes none";
+            return Err(Refusal::new(Reason::ConflictingFields, "policy", message));
+        }
         // A limit that is lifted has none.
         (None, None) => CreditPolicy::Allow,
     };

@@ -211,6 +211,8 @@ fn a_limit_needs_a_policy_and_lifting_it_does_not() {
     assert_eq!(set.currency.unwrap().code(), "EUR");
     let lax = v1::SetCreditLimitRequest { policy: 0, ..request.clone() };
     assert_eq!(refused(lax.clone()), (Reason::MissingField, "policy".into()));
+    let forgotten = v1::SetCreditLimitRequest { limit: None, ..request.clone() };
+    assert_eq!(refused(forgotten), (Reason::ConflictingFields, "policy".into()));
     let lifted = v1::SetCreditLimitRequest { limit: None, currency_code: "USD".into(), ..lax };
     let Command::SetCreditLimit(set) = read(lifted).unwrap().command else { panic!() };
     assert_eq!((set.limit, set.currency.unwrap().code()), (None, "USD"));
