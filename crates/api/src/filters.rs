@@ -13,8 +13,7 @@ use encours_proto::invoice::{document, headline, kind, settlement, timing};
 use encours_proto::money::{missing, unknown, unknown_word};
 use encours_proto::v1;
 
-use crate::api::Api;
-use crate::customers::unknown_customer;
+use crate::api::{Api, unknown as unknown_id};
 use crate::failure::Failure;
 
 /// The orders that a list has, by name.
@@ -56,7 +55,9 @@ impl Api {
             .map_err(|refusal| Failure::from(refusal.within("filter")))?;
         let Some(id) = id else { return Ok(None) };
         let found = self.model.customer_no(ledger, id.as_str()).value;
-        found.map(Some).ok_or_else(|| unknown_customer(id.as_str()))
+        found.map(Some).ok_or_else(|| {
+            unknown_id(Reason::UnknownCustomer, "filter.customer_id", "customer", id.as_str())
+        })
     }
 
     /// Reads which invoices are asked for.
@@ -161,7 +162,16 @@ fn levels(asked: &v1::InvoiceFilter) -> Result<(Option<u8>, Option<u8>), Failure
         })
     };
     let least = level("filter.least_reminder_level", asked.least_reminder_level)?;
-    Ok((least, level("filter.most_reminder_level", asked.most_reminder_level)?))
+    let most = level("filter.most_reminder_level", asked.most_reminder_level)?;
+    if let (Some(least), Some(most)) = (least, most)
+        && least > most
+    {
+        let field = "filter.most_reminder_level";
+        let message = format!("{field} is {most}, below the least of {least}");
+        let refusal = Refusal::new(Reason::ConflictingFields, field, message);
+        return Err(refusal.with("least", least).with("most", most).into());
+    }
+    Ok((least, most))
 }
 
 fn dunning(field: &str, number: i32) -> Result<DunningState, Refusal> {
@@ -223,6 +233,9 @@ mod tests {
         };
         assert_eq!(levels(&asked(Some(0), Some(9))), Ok((Some(0), Some(9))));
         assert_eq!(levels(&asked(None, None)), Ok((None, None)));
+        assert_eq!(levels(&asked(Some(3), Some(3))), Ok((Some(3), Some(3))));
+        let refused = levels(&asked(Some(3), Some(2))).unwrap_err().into_message();
+        assert_eq!(refused.reason, "CONFLICTING_FIELDS");
         assert!(levels(&asked(Some(-1), None)).is_err());
         assert!(levels(&asked(None, Some(10))).is_err());
     }

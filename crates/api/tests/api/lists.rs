@@ -2,6 +2,7 @@
 
 use encours_proto::v1;
 use tonic::Code;
+use tonic_types::StatusExt as _;
 
 use crate::support::{Client, Server, acme, customer, date, eur, field, invoice, payment, reason};
 
@@ -335,4 +336,26 @@ async fn the_full_view_of_a_list_carries_contents() {
     let rest = v1::ListInvoicesRequest { page_token: page.next_page_token, ..large };
     let rest = client.invoices.list_invoices(rest).await.unwrap().into_inner();
     assert_eq!((rest.invoices.len(), rest.next_page_token.as_str()), (10, ""));
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_hold_names_its_field() {
+    let (_server, mut client) = many().await;
+    let levels = v1::InvoiceFilter {
+        least_reminder_level: Some(5),
+        most_reminder_level: Some(2),
+        ..Default::default()
+    };
+    let refused = client.invoices.list_invoices(list(levels)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(
+        (reason(&refused).as_str(), field(&refused).as_str()),
+        ("CONFLICTING_FIELDS", "filter.most_reminder_level")
+    );
+    let nobody = v1::InvoiceFilter { customer_id: "eve".into(), ..Default::default() };
+    let refused = client.invoices.list_invoices(list(nobody)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    let figures = refused.get_error_details().error_info().unwrap().metadata.clone();
+    assert_eq!(reason(&refused), "UNKNOWN_CUSTOMER");
+    assert_eq!(figures["field"], "filter.customer_id");
 }
