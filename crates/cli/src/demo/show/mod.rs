@@ -82,7 +82,8 @@ fn grouped(lang: Language, count: u64) -> String {
 fn headline(node: &Node, lang: Language, played: &Played) -> String {
     let tail = node.engine().reader().tail();
     let events = tail.next_position.0.saturating_sub(1);
-    let took = format!("{}.{:02} s", played.took.as_secs(), played.took.subsec_millis() / 10);
+    let (seconds, rest) = (played.took.as_secs(), played.took.subsec_millis() / 10);
+    let took = format!("{} s", lang.number(&format!("{seconds}.{rest:02}")));
     let (commands, days) =
         (grouped(lang, played.commands as u64), grouped(lang, played.days as u64));
     let (events, frames) = (grouped(lang, events), grouped(lang, tail.number.0));
