@@ -120,18 +120,34 @@ impl Pattern {
     /// Whether a number has the form that this pattern allots, in any year.
     #[must_use]
     pub fn could_allot(&self, number: &str) -> bool {
+        self.read(number).is_some()
+    }
+
+    /// The year of a number that this pattern could have allotted; `None` where it could not, or
+    /// says no year.
+    #[must_use]
+    pub fn year_of(&self, number: &str) -> Option<i32> {
+        self.read(number).flatten()
+    }
+
+    /// What a number of this form says of the year; `None` for a number of another form.
+    fn read(&self, number: &str) -> Option<Option<i32>> {
         let mut rest = number;
+        let mut year = None;
         for part in &self.parts {
             let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let taken = match part {
                 Part::Text(text) if rest.starts_with(text.as_str()) => text.len(),
-                Part::Year if digits >= 4 => 4,
+                Part::Year if digits >= 4 => {
+                    year = rest.get(..4)?.parse().ok();
+                    4
+                }
                 Part::Sequence(least) if digits >= *least => digits,
-                _ => return false,
+                _ => return None,
             };
             rest = &rest[taken..];
         }
-        rest.is_empty()
+        rest.is_empty().then_some(year)
     }
 }
 
@@ -156,7 +172,7 @@ impl Series {
         let order = |message: String| Refusal::new(Reason::IssueDateOrder, "issue_date", message);
         if let Some(last) = self.last_date.filter(|last| date < *last) {
             return Err(order(format!(
-                "the issue date {date} lies before {last}, the date of the series' last number"
+                "the issue date {date} lies before {last}, up to where the series has come"
             ))
             .with("issue_date", date)
             .with("last_date", last));
@@ -183,6 +199,15 @@ impl Series {
         self.next += 1;
         self.last_date = Some(date);
     }
+
+    /// Notes that a document from before the ledger has a number of this series' form: from here on
+    /// the series allots none in that year or before.
+    pub fn pass(&mut self, number: &str) {
+        let pattern = Pattern::parse("pattern", &self.pattern).ok();
+        let year = pattern.and_then(|pattern| pattern.year_of(number));
+        let next = year.and_then(|year| Day::from_ymd(year + 1, 1, 1));
+        self.last_date = self.last_date.max(next);
+    }
 }
 
 /// Checks a number that the caller gives: its form, and that no series could allot it.
@@ -190,6 +215,30 @@ impl Series {
 /// # Errors
 /// `INVALID_TEXT`, `TOO_LARGE` or `NUMBER_RESERVED`.
 pub fn check_given(number: &str, series: &Series) -> Result<Arc<str>, Refusal> {
+    check_form(number)?;
+    if Pattern::parse("pattern", &series.pattern)?.could_allot(number) {
+        return Err(reserved(number, series, ""));
+    }
+    Ok(number.into())
+}
+
+/// Checks the number of a document from before the ledger. It may have the form of the series, as
+/// when the same numbering goes on in another program, where it is of a year before `today`'s:
+/// [`Series::pass`] then closes that year.
+///
+/// # Errors
+/// `INVALID_TEXT`, `TOO_LARGE` or `NUMBER_RESERVED`.
+pub fn check_old(number: &str, series: &Series, today: Day) -> Result<Arc<str>, Refusal> {
+    check_form(number)?;
+    let pattern = Pattern::parse("pattern", &series.pattern)?;
+    let is_past = pattern.year_of(number).is_some_and(|year| year < today.year());
+    if pattern.could_allot(number) && !is_past {
+        return Err(reserved(number, series, " from this year on"));
+    }
+    Ok(number.into())
+}
+
+fn check_form(number: &str) -> Result<(), Refusal> {
     let length = number.chars().count();
     if length > MAX_NUMBER_CHARS {
         return Err(Refusal::new(
@@ -205,16 +254,17 @@ pub fn check_given(number: &str, series: &Series) -> Result<Arc<str>, Refusal> {
             format!("the number {number:?} is empty, has spaces around it or control characters"),
         ));
     }
-    if Pattern::parse("pattern", &series.pattern)?.could_allot(number) {
-        return Err(Refusal::new(
-            Reason::NumberReserved,
-            "number",
-            format!(
-                "the number {number} has the form {} that the ledger's own series allots",
-                series.pattern
-            ),
-        )
-        .with("pattern", &series.pattern));
-    }
-    Ok(number.into())
+    Ok(())
+}
+
+fn reserved(number: &str, series: &Series, when: &str) -> Refusal {
+    let pattern = &series.pattern;
+    Refusal::new(
+        Reason::NumberReserved,
+        "number",
+        format!(
+            "the number {number} has the form {pattern} that the ledger's own series allots{when}"
+        ),
+    )
+    .with("pattern", pattern)
 }

@@ -38,7 +38,9 @@ pub struct AddOpeningItem {
     pub date: Option<Day>,
     /// When it is due, before or after `date`; `date` where left out. Not for one owing.
     pub due_date: Option<Day>,
-    /// The number of the old document, unique in the ledger; the id where left out.
+    /// The number of the old document, unique in the ledger; the id where left out. One of the
+    /// form of the ledger's own series must be of a year before today's, which the series has then
+    /// passed.
     pub number: Option<String>,
     /// ISO 11649 reference (spaces ignored); made from the number where left out.
     pub reference: Option<String>,
@@ -83,9 +85,10 @@ impl AddOpeningItem {
         let amount = lookup::positive("amount", Money::new(self.amount, currency))?;
         check_paid("paid", self.paid, amount, currency)?;
         lookup::check_fits("amount", ledger, Money::new(amount, currency))?;
-        let date = self.date.unwrap_or(lookup::today(state, ledger)?);
+        let today = lookup::today(state, ledger)?;
+        let date = self.date.unwrap_or(today);
         let due = self.due(date)?;
-        let number = self.number(state, ledger, &id)?;
+        let number = self.number(state, ledger, &id, today)?;
         let reference = match &self.reference {
             Some(given) => reference::check(given)?,
             None => reference::of_number(&number),
@@ -124,9 +127,15 @@ impl AddOpeningItem {
     }
 
     /// The number of the old document, else the id: unique, and none that the series could allot.
-    fn number(&self, state: &State, ledger: &Ledger, id: &Id) -> Result<Arc<str>, Refusal> {
+    fn number(
+        &self,
+        state: &State,
+        ledger: &Ledger,
+        id: &Id,
+        today: Day,
+    ) -> Result<Arc<str>, Refusal> {
         let given = self.number.as_deref().unwrap_or(id.as_str());
-        let number = series::check_given(given, &ledger.invoice_series)?;
+        let number = series::check_old(given, &ledger.invoice_series, today)?;
         if state.indexes().find(Kind::InvoiceNumber, ledger.no, given).is_some() {
             return Err(Refusal::new(
                 Reason::NumberExists,

@@ -39,7 +39,7 @@ impl MarkSent {
         lookup::check_version(context, row.version)?;
         let clock = lookup::clock(state, ledger)?;
         // The first one stands, so a later one is not dated before it.
-        let first = row.sent_on.unwrap_or(row.issue_date);
+        let first = row.sent_on.unwrap_or_else(|| row.since());
         let date = lookup::not_before(self.date, clock.today, first, "issue or first sending")?;
         if row.sent_on == Some(date) {
             let subject = Subject::Invoice(ledger.no, invoice);

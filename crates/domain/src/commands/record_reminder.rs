@@ -78,7 +78,7 @@ impl RecordReminder {
             ReminderTarget::Invoice(id) => {
                 let (invoice, row) = lookup::owed(state, ledger, id)?;
                 lookup::check_version(context, row.version)?;
-                let date = self.checked(state, ledger, row.issue_date)?;
+                let date = self.checked(state, ledger, row.since())?;
                 ReminderRecorded { ledger: no, invoice, level, channel, date, text }.into()
             }
             ReminderTarget::Customer(id) => {

@@ -95,7 +95,8 @@ pub struct Series {
     pub year: i32,
     /// The next sequence number, from 1.
     pub next: u64,
-    /// The issue date of the last number allotted.
+    /// No number is allotted before it: the issue date of the last one, or the day after the year of
+    /// an old document that has a number of this form.
     pub last_date: Option<Day>,
 }
 
@@ -247,6 +248,13 @@ impl Invoice {
     #[must_use]
     pub fn is_owing(&self) -> bool {
         self.opening.as_ref().is_some_and(|opening| opening.direction == Direction::Owing)
+    }
+
+    /// The first day on which it may have been sent or reminded of: the issue date; of an opening
+    /// item, which was issued elsewhere and counts from a day of its own, any.
+    #[must_use]
+    pub fn since(&self) -> Day {
+        if self.opening.is_some() { Day::MIN } else { self.issue_date }
     }
 
     /// What it claims from the customer beyond what was settled before: 0 of a draft and of an

@@ -2,7 +2,10 @@
 //! corrected.
 
 use crate::scenario::*;
-use encours_domain::commands::{CreditUse, Deallocate, DisputeInvoice, From, MarkSent, Put};
+use encours_domain::commands::{
+    CreditUse, Deallocate, DisputeInvoice, From, MarkSent, Put, RecordReminder, ReminderTarget,
+};
+use encours_domain::dunning::Channel;
 use encours_domain::limits::MAX_VOLUME;
 use encours_domain::resource::ItemKind;
 use encours_domain::status::{CustomerStatus, Headline, Timing};
@@ -278,4 +281,47 @@ fn cancelling_an_invoice_gives_the_items_owing_back() {
     assert_eq!(names(&events), expected);
     assert_eq!((s.invoice("old").unapplied, s.invoice("a").open), (700, 0));
     assert_eq!(books(&s), (-700, 1_000, 0, 0, 700));
+}
+
+#[test]
+fn an_old_number_of_the_series_own_form_closes_its_year() {
+    // The ledger's series is FA-{year}-{seq:5}, its today 2026-01-10.
+    let mut s = Scenario::new();
+    let mut old = owed("old", 5_000);
+    old.number = Some("FA-2026-00007".to_owned());
+    assert_eq!(s.reason(old.clone()), Reason::NumberReserved, "this year's may still be allotted");
+    old.number = Some("FA-2025-00007".to_owned());
+    s.accept(old.clone());
+    assert_eq!(&*s.invoice("old").number, "FA-2025-00007");
+    let mut again = owed("again", 5_000);
+    again.number = old.number;
+    assert_eq!(s.reason(again), Reason::NumberExists);
+    let mut new = invoice("new", 1_000);
+    new.issue_date = Some(day("2025-12-31"));
+    assert_eq!(s.reason(new.clone()), Reason::IssueDateOrder, "2025 is passed");
+    new.issue_date = Some(day("2026-01-01"));
+    s.accept(new);
+    assert_eq!(&*s.invoice("new").number, "FA-2026-00001");
+}
+
+#[test]
+fn an_item_may_have_been_sent_and_reminded_of_before_the_day_it_counts_from() {
+    let mut s = Scenario::new();
+    let mut old = owed("old", 5_000);
+    old.due_date = Some(day("2025-12-01"));
+    s.accept(old);
+    s.accept(MarkSent {
+        ledger_id: id("acme"),
+        invoice_id: id("old"),
+        date: Some(day("2025-11-01")),
+    });
+    assert_eq!(s.invoice("old").sent_on, Some(day("2025-11-01")));
+    s.accept(RecordReminder {
+        ledger_id: id("acme"),
+        target: ReminderTarget::Invoice(id("old")),
+        level: 1,
+        channel: Channel::Phone,
+        date: Some(day("2025-12-15")),
+        text: String::new(),
+    });
 }

@@ -182,7 +182,7 @@ impl Book {
                 Some(invoice) if !self.is_owed(invoice) => return plan.and(Reason::WrongState),
                 Some(invoice) => {
                     plan.facts.push(Fact::Reminded(invoice, c.level));
-                    self.invoices[invoice].date
+                    self.may_be_sent_from(invoice)
                 }
             },
         };

@@ -32,7 +32,8 @@ impl Book {
         let date = c.issue_date.unwrap_or(today);
         let allotted = self.invoices.iter().filter(|i| i.allotted).map(|i| i.date);
         if c.number.is_none() {
-            let early = allotted.clone().max().is_some_and(|last| date < last);
+            let last = allotted.clone().chain(self.passed()).max();
+            let early = last.is_some_and(|last| date < last);
             plan.refuse_if(early || date > today, Reason::IssueDateOrder);
         }
         let (due, grace) = match c.due {
@@ -79,6 +80,13 @@ impl Book {
         });
         plan.facts.push(Fact::Exceeded(no, told));
         plan
+    }
+
+    /// The days after the years that old documents with numbers of the series' form are of.
+    fn passed(&self) -> impl Iterator<Item = Day> {
+        let old = self.invoices.iter().filter(|i| matches!(i.stage, Stage::Owed | Stage::Owing));
+        let years = old.filter_map(|item| numbers::year(&self.invoice_pattern, &item.number));
+        years.filter_map(|year| Day::from_ymd(year + 1, 1, 1))
     }
 
     /// The numbers that no document may have again.

@@ -26,9 +26,19 @@ fn parts(pattern: &str) -> Option<(&str, usize, &str)> {
     Some((head, width, tail))
 }
 
-/// Whether the series itself could allot this number: tried out for every year and number near.
+/// Whether the series itself could allot this number.
 pub(super) fn has_form(pattern: &str, number: &str) -> bool {
-    (1_900..2_200).any(|year| {
+    years(pattern, number).next().is_some()
+}
+
+/// The year of a number of a series that says it.
+pub(super) fn year(pattern: &str, number: &str) -> Option<i32> {
+    years(pattern, number).next().filter(|_| pattern.contains("{year}"))
+}
+
+/// The years in which the series could allot this number: tried out for all of them.
+fn years(pattern: &str, number: &str) -> impl Iterator<Item = i32> {
+    (1_900..2_200).filter(move |year| {
         let text = pattern.replace("{year}", &format!("{year:04}"));
         parts(&text).is_some_and(|(head, width, tail)| {
             let inside = number.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail));

@@ -5,9 +5,9 @@ use encours_domain::event::Direction;
 use encours_domain::{Day, Position, Reason};
 
 use super::View;
-use super::documents::check_number;
 use super::facts::{Book, Invoice, Stage};
 use super::money::minor;
+use super::numbers;
 use super::plan::{Fact, Plan};
 
 impl Book {
@@ -25,7 +25,11 @@ impl Book {
         let given = owing && (c.due_date.is_some() || c.sent_on.is_some());
         plan.refuse_if(given, Reason::ConflictingFields);
         let number = c.number.clone().unwrap_or_else(|| id.to_string());
-        check_number(Some(&number), &self.taken_numbers(), &self.invoice_pattern, &mut plan);
+        plan.refuse_if(self.taken_numbers().contains(&number.as_str()), Reason::NumberExists);
+        let year = numbers::year(&self.invoice_pattern, &number);
+        let own = numbers::has_form(&self.invoice_pattern, &number)
+            && year.is_none_or(|year| year >= today.year());
+        plan.refuse_if(own, Reason::NumberReserved);
         let reference = self.reference_of(c.reference.as_deref(), &number, &mut plan);
         let date = c.date.unwrap_or(today);
         let due = c.due_date.unwrap_or(date);

@@ -348,10 +348,16 @@ impl Book {
         })
     }
 
+    /// An opening item was issued elsewhere, so that it may have been sent at any time.
+    pub(super) fn may_be_sent_from(&self, invoice: usize) -> Day {
+        let row = &self.invoices[invoice];
+        if row.stage == Stage::Issued { row.date } else { Day::MIN }
+    }
+
     fn mark_sent(&self, invoice: usize, date: Option<Day>, today: Day) -> Plan {
         // The first one stands: noting the same again is left open, one before it is none.
         let of_invoice = self.sent.iter().filter(|s| s.invoice == invoice).map(|s| s.date);
-        let first = of_invoice.min().unwrap_or(self.invoices[invoice].date);
+        let first = of_invoice.min().unwrap_or(self.may_be_sent_from(invoice));
         let silent = self.sent.iter().any(|s| s.invoice == invoice);
         let day = date.unwrap_or(today.max(first));
         let mut plan = Plan { silent, facts: vec![Fact::Sent(invoice, day)], ..Plan::default() };

@@ -177,18 +177,23 @@ impl Workload {
     fn taken_number(&mut self, book: &Book) -> Option<String> {
         let at = self.rng.index(book.invoices.len());
         let taken = book.invoices.get(at).map(|row| row.number.clone());
-        if self.rng.one_in(2) { Some(reserved(&book.invoice_pattern)) } else { taken }
+        match self.rng.below(4) {
+            0 | 1 => taken,
+            2 => Some(reserved(&book.invoice_pattern, "2031")),
+            // Of a year before: an old document may have it.
+            _ => Some(reserved(&book.invoice_pattern, "2024")),
+        }
     }
 
     fn taken_credit_number(&mut self, book: &Book) -> Option<String> {
         let at = self.rng.index(book.credits.len());
         let taken = book.credits.get(at).map(|row| row.number.clone());
-        if self.rng.one_in(2) { Some(reserved(&book.credit_pattern)) } else { taken }
+        if self.rng.one_in(2) { Some(reserved(&book.credit_pattern, "2031")) } else { taken }
     }
 }
 
 /// A number far ahead in a series.
-fn reserved(pattern: &str) -> String {
-    let text = pattern.replace("{year}", "2031");
+fn reserved(pattern: &str, year: &str) -> String {
+    let text = pattern.replace("{year}", year);
     text.replace("{seq:5}", "98765").replace("{seq:3}", "987").replace("{seq}", "98765")
 }

@@ -11,6 +11,7 @@ impl Ledger {
     pub(super) fn add_opening_item(&mut self, e: &OpeningItemAdded, at: At) {
         assert!(e.amount > 0 && (0..=e.amount).contains(&e.paid), "a part is settled at most");
         self.push_invoice(Invoice::opening_item(e, at.position, at.digest), e.invoice);
+        self.invoice_series.pass(&e.number);
         self.add_volume(e.currency, e.amount);
         let (open, unapplied) = split(e.direction, e.amount - e.paid);
         self.balance(e.customer, e.currency, at, |balance| {
