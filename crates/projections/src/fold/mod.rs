@@ -5,6 +5,7 @@
 //! the day that the clock opens it. Everything an event refers to is looked up before anything is
 //! changed, so that an event that does not fit leaves the model as it was.
 
+mod allocations;
 mod create;
 mod customers;
 mod effect;
