@@ -57,6 +57,20 @@ pub(crate) async fn call_command(client: &mut Client, command: Command) -> Resul
         Command::Deallocate(r) => client.payments.deallocate(r).await.map(drop),
         Command::ReversePayment(r) => client.payments.reverse_payment(r).await.map(drop),
         Command::IssueCreditNote(r) => client.credit_notes.issue_credit_note(r).await.map(drop),
+        Command::CreateDraft(r) => client.invoices.create_draft(r).await.map(drop),
+        Command::UpdateDraft(r) => client.invoices.update_draft(r).await.map(drop),
+        Command::DeleteDraft(r) => client.invoices.delete_draft(r).await.map(drop),
+        Command::PlanPayment(r) => client.invoices.plan_payment(r).await.map(drop),
+        Command::CancelPlannedPayment(r) => {
+            client.invoices.cancel_planned_payment(r).await.map(drop)
+        }
+        Command::StopReminders(r) => client.invoices.stop_reminders(r).await.map(drop),
+        Command::RecordReminder(r) => client.invoices.record_reminder(r).await.map(drop),
+        Command::AddOpeningItem(r) => client.customers.add_opening_item(r).await.map(drop),
+        Command::CorrectOpeningItem(r) => client.customers.correct_opening_item(r).await.map(drop),
+        Command::SetCreditLimit(r) => client.customers.set_credit_limit(r).await.map(drop),
+        Command::RecordCustomerReminder(r) => client.customers.record_reminder(r).await.map(drop),
+        Command::RefundPayment(r) => client.payments.refund_payment(r).await.map(drop),
     }
 }
 

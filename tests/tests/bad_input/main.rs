@@ -14,6 +14,7 @@ mod ask;
 mod case;
 mod dates;
 mod ids;
+mod receivables;
 mod values;
 
 use ask::{Ask, call, cancel, customer, explicit, invoice, ledger, payment, reverse};
@@ -103,10 +104,9 @@ async fn every_bad_input_is_told_and_changes_nothing() {
     let head = company.client.head().await;
     let totals = company.totals().await;
     let mut wrong = Vec::new();
-    let cases: Vec<_> = [ids::ids(), amounts::amounts(), dates::dates(), values::values()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let all =
+        [ids::ids(), amounts::amounts(), dates::dates(), values::values(), receivables::cases()];
+    let cases: Vec<_> = all.into_iter().flatten().collect();
     for case in &cases {
         wrong.extend(judge(case, call(&company.client, case.ask.clone()).await));
         wrong.extend(judge_in_batch(&company.client, case).await);

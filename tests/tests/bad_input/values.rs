@@ -24,7 +24,7 @@ pub(crate) fn values() -> Vec<Case> {
     };
     let statuses = Ask::ListCustomers(v1::ListCustomersRequest {
         ledger_id: LEDGER.into(),
-        filter: Some(v1::CustomerFilter { statuses: vec![77] }),
+        filter: Some(v1::CustomerFilter { statuses: vec![77], ..Default::default() }),
         ..Default::default()
     });
     let entities = Ask::ReadEvents(v1::ReadEventsRequest {
