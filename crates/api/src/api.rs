@@ -17,7 +17,7 @@ use crate::call::patience;
 use crate::connections::Connections;
 use crate::exports::MAX_EXPORTS;
 use crate::failure::{Failure, POSITION_NOT_REACHED};
-use crate::metrics::Calls;
+use crate::metrics::{Calls, PublisherFigures};
 use crate::web::WebOrigin;
 
 /// The gRPC services over one engine and its read model. Clones are cheap and share it.
@@ -34,6 +34,8 @@ pub struct Api {
     pub(crate) exporting: Arc<Semaphore>,
     /// The pages that browsers may call for.
     pub(crate) web_origins: Arc<[WebOrigin]>,
+    /// Asks the publisher how it is, where there is one.
+    pub(crate) publisher: Option<Arc<dyn Fn() -> PublisherFigures + Send + Sync>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) connections: Arc<Connections>,
     /// The last event when the services were set up.
@@ -60,6 +62,7 @@ impl Api {
             verifying: Arc::new(Semaphore::new(1)),
             exporting: Arc::new(Semaphore::new(MAX_EXPORTS)),
             web_origins: Arc::new([]),
+            publisher: None,
             calls: Arc::new(Calls::new()),
             connections: Arc::default(),
             first_position,
@@ -70,6 +73,15 @@ impl Api {
     #[must_use]
     pub fn with_web_origins(self, origins: impl IntoIterator<Item = WebOrigin>) -> Self {
         Self { web_origins: origins.into_iter().collect(), ..self }
+    }
+
+    /// Has the metrics tell how a publisher is.
+    #[must_use]
+    pub fn with_publisher(
+        self,
+        figures: impl Fn() -> PublisherFigures + Send + Sync + 'static,
+    ) -> Self {
+        Self { publisher: Some(Arc::new(figures)), ..self }
     }
 
     /// Waits until the read model has reached `min_position`, as long as the call has time.

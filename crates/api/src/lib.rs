@@ -23,6 +23,7 @@ mod metrics;
 mod names;
 mod paging;
 mod payments;
+mod public;
 mod reading;
 mod reminders;
 mod reports;
@@ -35,7 +36,9 @@ pub use batch::MAX_BATCH_COMMANDS;
 pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, MAX_WAIT};
 pub use exports::MAX_EXPORTS;
 pub use failure::{ERROR_DOMAIN, REASONS};
+pub use metrics::PublisherFigures;
 pub use paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES};
+pub use public::{PublicEvents, UnreadableEvents};
 pub use server::{
     MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS, MAX_METADATA_BYTES, MAX_REQUEST_BYTES,
     MAX_STREAMS_PER_CONNECTION, ServeError,

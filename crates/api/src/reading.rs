@@ -26,8 +26,8 @@ pub(crate) const MAX_SCAN: u64 = 20_000;
 /// The events of a log, as far as a read model knows them.
 #[derive(Clone)]
 pub(crate) struct Events {
-    model: ReadModel,
-    reader: Arc<dyn LogReader>,
+    pub(crate) model: ReadModel,
+    pub(crate) reader: Arc<dyn LogReader>,
 }
 
 /// Which events a caller asks for.

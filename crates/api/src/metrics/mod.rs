@@ -7,7 +7,7 @@ mod calls;
 mod page;
 mod serve;
 
-use encours_domain::Micros;
+use encours_domain::{Micros, Position};
 use encours_engine::{Behind, ClockInfo, Figures, Outcome};
 
 pub(crate) use calls::{Calls, CountLayer};
@@ -17,6 +17,17 @@ use crate::api::Api;
 use crate::connections::Connections;
 use crate::server::{MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS};
 
+/// How the publisher of public events is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublisherFigures {
+    /// Whether it publishes.
+    pub up: bool,
+    /// The last event that was acknowledged.
+    pub position: Position,
+    /// How often it had to begin anew since the process started.
+    pub failures: u64,
+}
+
 /// The page of all metrics.
 fn text(api: &Api, now: Micros) -> String {
     let mut page = Page::default();
@@ -24,6 +35,9 @@ fn text(api: &Api, now: Micros) -> String {
     page.sample("encours_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     commands(&mut page, &api.engine.metrics());
     log_and_model(&mut page, api);
+    if let Some(figures) = &api.publisher {
+        publisher(&mut page, figures(), api.reader.tail().next_position.0.saturating_sub(1));
+    }
     days(&mut page, &api.engine.clocks().borrow(), now);
     calls_and_connections(&mut page, &api.calls, &api.connections);
     page.into_text()
@@ -74,6 +88,19 @@ fn log_and_model(page: &mut Page, api: &Api) {
     let failed = health.checkpoint_failed.is_some();
     let help = "1 where the last checkpoint of the read model could not be written.";
     page.single("encours_checkpoint_failed", Kind::Gauge, help, u8::from(failed));
+}
+
+fn publisher(page: &mut Page, figures: PublisherFigures, log: u64) {
+    let PublisherFigures { up, position, failures } = figures;
+    let help = "1 while public events are published.";
+    page.single("encours_publisher_up", Kind::Gauge, help, u8::from(up));
+    let help = "The last event that the public stream has acknowledged.";
+    page.single("encours_publisher_position", Kind::Gauge, help, position);
+    let help = "Durable events that the public stream has not acknowledged yet.";
+    let lag = log.saturating_sub(position.0);
+    page.single("encours_publisher_lag_events", Kind::Gauge, help, lag);
+    let help = "How often the publisher had to begin anew.";
+    page.single("encours_publisher_failures_total", Kind::Counter, help, failures);
 }
 
 fn days(page: &mut Page, clocks: &[ClockInfo], now: Micros) {

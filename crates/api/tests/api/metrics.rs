@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use encours_api::Api;
-use encours_domain::Micros;
+use encours_api::{Api, PublisherFigures};
+use encours_domain::{Micros, Position};
 use encours_proto::v1;
 use encours_sim::SimClock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,6 +21,8 @@ async fn observed() -> (Server, String, SimClock) {
     let clock = SimClock::new(NOW);
     let shown = Arc::new(clock.clone());
     let server = Server::start_with(|api: Api| {
+        let figures = PublisherFigures { up: true, position: Position(2), failures: 3 };
+        let api = api.with_publisher(move || figures);
         tokio::spawn(api.clone().serve_metrics(listener, shown, std::future::pending()));
         api
     });
@@ -82,6 +84,10 @@ async fn what_happens_is_counted() {
     is("encours_read_model_position", head);
     is("encours_read_model_lag_events", 0);
     is("encours_read_model_up", 1);
+    is("encours_publisher_up", 1);
+    is("encours_publisher_position", 2);
+    is("encours_publisher_lag_events", head - 2);
+    is("encours_publisher_failures_total", 3);
     is("encours_queue_depth", 0);
     is("encours_log_full", 0);
     is("encours_clocks{kind=\"test\"}", 1);
