@@ -52,7 +52,7 @@ pub fn node_modules() -> Result<PathBuf, String> {
 
 /// Installs into a folder, unless what it is to hold was installed there before. The files that say
 /// what that is are copied into it.
-fn installed(
+pub(crate) fn installed(
     folder: &Path,
     said_by: &[&Path],
     install: impl FnOnce() -> Result<(), String>,
@@ -78,7 +78,7 @@ fn installed(
 }
 
 /// Runs a command to its end; what it said on standard error where it failed.
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if output.status.success() { Ok(()) } else { Err(said) }

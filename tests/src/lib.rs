@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows how Encours works inside. A server listens on loopback, on a port of its own,
 //! and ends with its test, also with a failing one. Every wait has an end. What a test needs and the
-//! machine lacks (`strace`, namespaces, Python, Node, the file of real invoices) is skipped, and says so.
+//! machine lacks (`strace`, namespaces, Python, Node, `nats-server`, the file of real invoices) is skipped, and says so.
 //!
 //! | variable | what | where it is not set |
 //! | --- | --- | --- |
@@ -17,6 +17,7 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests fail by panicking, and meet the machine's own clock and files"
 )]
 
@@ -25,6 +26,7 @@ mod client;
 mod company;
 mod files;
 mod foreign;
+mod nats;
 mod process;
 mod relay;
 mod server;
@@ -35,6 +37,7 @@ pub use client::{Client, Told};
 pub use company::Company;
 pub use files::{copy, data_folder, every_file, fingerprint, flip_bit};
 pub use foreign::{node_modules, python};
+pub use nats::NatsServer;
 pub use process::{Ran, run, run_program};
 pub use relay::Relay;
 pub use server::{Server, Stopped};

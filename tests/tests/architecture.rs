@@ -14,8 +14,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("projections", &["domain", "schema", "log"]),
     ("scheduler", &["domain", "engine", "log"]),
     ("proto", &["domain"]),
+    ("publisher", &["log", "proto"]),
     ("api", &["domain", "schema", "log", "engine", "projections", "proto"]),
-    ("cli", &["domain", "schema", "log", "engine", "projections", "scheduler", "proto", "api"]),
+    (
+        "cli",
+        &[
+            "domain",
+            "schema",
+            "log",
+            "engine",
+            "projections",
+            "scheduler",
+            "proto",
+            "publisher",
+            "api",
+        ],
+    ),
     ("sim", &["domain", "schema", "log", "engine", "projections", "scheduler", "proto", "api"]),
 ];
 
@@ -26,7 +40,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tonic-prost", &["proto"]),
     ("chacha20poly1305", &["engine"]),
     ("clap", &["cli"]),
-    ("tokio", &["engine", "projections", "scheduler", "api", "cli", "tests", "benches"]),
+    ("async-nats", &["publisher"]),
+    (
+        "tokio",
+        &["engine", "projections", "scheduler", "publisher", "api", "cli", "tests", "benches"],
+    ),
 ];
 
 /// All that the domain may use: no I/O, no async, no clock, no randomness.

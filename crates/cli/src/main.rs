@@ -11,6 +11,7 @@ mod import;
 mod node;
 mod output;
 mod overlay;
+mod publish;
 mod serve;
 mod status;
 mod verbs;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use encours_api::{Api, WebOrigin};
-use encours_log::{Clock, OsDisk, SystemClock};
+use encours_log::{Clock, Disk, OsDisk, SystemClock};
+use encours_publisher::Publisher;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -16,6 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{Node, NodeOptions, failed};
+use crate::publish::{PublishArgs, with_figures};
 
 /// What `encours serve` takes.
 #[derive(Args, Debug)]
@@ -46,6 +48,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, default_value_t = 64, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=4096))]
     segment_mib: u64,
+
+    #[command(flatten)]
+    publish: PublishArgs,
 }
 
 /// Serves until SIGTERM or SIGINT; a second signal ends the process at once.
@@ -53,10 +58,11 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let (listen, metrics) = addresses(args).await?;
     let signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     let options = NodeOptions {
         data: args.data.clone(),
         segment_len: args.segment_mib << 20,
-        disk: Arc::new(OsDisk),
+        disk: Arc::clone(&disk),
         clock: Arc::clone(&clock),
     };
     // Opening reads the whole log; nothing else runs yet that it could hold up.
@@ -69,25 +75,37 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
             return Err(failure);
         }
     };
-    let api = node.api().with_web_origins(args.web_origin.iter().cloned());
+    let mut api = node.api().with_web_origins(args.web_origin.iter().cloned());
+    let publisher = args.publish.spawn(&api, &args.data, disk)?;
+    if let Some(publisher) = &publisher {
+        api = with_figures(api, publisher);
+    }
     let metrics =
         metrics.map(|listener| Metrics::serve(listener, api.clone(), clock)).transpose()?;
-    until_told(node, api, listener, metrics, signals).await
+    until_told(node, api, listener, Beside { metrics, publisher }, signals).await
 }
 
 /// Serves a node that is open already, as `encours demo --serve` does.
 pub(crate) async fn run_node(node: Node, listener: TcpListener, signals: Signals) -> Outcome {
     let api = node.api();
-    until_told(node, api, listener, None, signals).await
+    until_told(node, api, listener, Beside::default(), signals).await
+}
+
+/// What runs beside the calls.
+#[derive(Default)]
+struct Beside {
+    metrics: Option<Metrics>,
+    publisher: Option<Publisher>,
 }
 
 async fn until_told(
     node: Node,
     api: Api,
     listener: TcpListener,
-    metrics: Option<Metrics>,
+    beside: Beside,
     mut signals: Signals,
 ) -> Outcome {
+    let Beside { metrics, publisher } = beside;
     let (stop, stopped) = oneshot::channel::<()>();
     let address = listener.local_addr()?;
     let mut server = tokio::spawn(api.serve(listener, async move {
@@ -121,6 +139,9 @@ async fn until_told(
     }
     if let Some(metrics) = metrics {
         metrics.task.abort();
+    }
+    if let Some(publisher) = publisher {
+        publisher.stop().await;
     }
     let closed = node.stop().await;
     match (engine_failed, fatal) {

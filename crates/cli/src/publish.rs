@@ -1,0 +1,140 @@
+//! `encours serve --publish-nats`: the publisher of public events beside the server.
+
+use std::num::NonZeroU8;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use encours_api::{Api, PublicEvents, PublisherFigures, UnreadableEvents};
+use encours_log::{Disk, LogId, Position};
+use encours_proto::v1::PublicEvent;
+use encours_publisher::{
+    DEFAULT_STREAM, Format, Problem, Publisher, PublisherOptions, ServerAddr, Source,
+};
+
+use crate::failure::{Exit, Failure, Outcome};
+
+/// What `encours serve` takes about publishing.
+#[derive(Args, Debug)]
+pub(crate) struct PublishArgs {
+    /// Publishes every event to a stream of these NATS servers, such as nats://127.0.0.1:4222;
+    /// several with commas between
+    #[arg(long, env = "ENCOURS_PUBLISH_NATS", value_name = "URL,...", value_delimiter = ',',
+          hide_env_values = true, value_parser = server)]
+    publish_nats: Vec<ServerAddr>,
+
+    /// A file with the credentials that those servers ask for
+    #[arg(
+        long,
+        env = "ENCOURS_PUBLISH_CREDENTIALS",
+        value_name = "FILE",
+        requires = "publish_nats"
+    )]
+    publish_credentials: Option<PathBuf>,
+
+    /// The stream; made where it does not exist
+    #[arg(long, env = "ENCOURS_PUBLISH_STREAM", value_name = "NAME",
+          default_value = DEFAULT_STREAM, value_parser = stream)]
+    publish_stream: String,
+
+    /// What the bodies of the messages are
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    publish_format: BodyFormat,
+
+    /// Replicas of a stream that is made
+    #[arg(long, value_name = "N", default_value = "1",
+          value_parser = clap::value_parser!(u8).range(1..=5))]
+    publish_replicas: u8,
+
+    /// MiB past which a stream that is made drops its oldest messages; no limit without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    publish_max_mib: Option<u64>,
+
+    /// The first event to publish to a stream that does not tell where to go on
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(1..))]
+    publish_from: Option<u64>,
+}
+
+/// The bodies of messages.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum BodyFormat {
+    /// Proto3 JSON
+    Json,
+    /// Protobuf
+    Protobuf,
+}
+
+fn server(text: &str) -> Result<ServerAddr, String> {
+    text.parse().map_err(|error: std::io::Error| error.to_string())
+}
+
+fn stream(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if (1..=64).contains(&text.len()) && text.chars().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("the name of a stream has 1 to 64 of A-Z a-z 0-9 _ -".to_owned())
+}
+
+impl PublishArgs {
+    /// Starts to publish where that is asked for. Waits for no server.
+    pub(crate) fn spawn(
+        &self,
+        api: &Api,
+        data: &Path,
+        disk: Arc<dyn Disk>,
+    ) -> Outcome<Option<Publisher>> {
+        if self.publish_nats.is_empty() {
+            return Ok(None);
+        }
+        let options = PublisherOptions {
+            servers: self.publish_nats.clone(),
+            credentials: self.publish_credentials.clone(),
+            stream: self.publish_stream.clone(),
+            format: match self.publish_format {
+                BodyFormat::Json => Format::Json,
+                BodyFormat::Protobuf => Format::Protobuf,
+            },
+            replicas: NonZeroU8::new(self.publish_replicas).unwrap_or(NonZeroU8::MIN),
+            max_bytes: self.publish_max_mib.map(|mib| mib << 20),
+            from: self.publish_from.map(Position),
+            folder: data.join("publisher"),
+            disk,
+        };
+        let started = Publisher::spawn(LogEvents(api.public_events()), options);
+        let failed = |problem: Problem| Failure::new(Exit::Failure, problem.to_string());
+        started.map(Some).map_err(failed)
+    }
+}
+
+/// Services whose metrics tell about this publisher.
+pub(crate) fn with_figures(api: Api, publisher: &Publisher) -> Api {
+    let status = publisher.status();
+    api.with_publisher(move || {
+        let status = status.borrow();
+        PublisherFigures { up: status.up, position: status.published, failures: status.failures }
+    })
+}
+
+/// The events of this node's log.
+struct LogEvents(PublicEvents);
+
+impl Source for LogEvents {
+    type Error = UnreadableEvents;
+
+    fn log_id(&self) -> LogId {
+        self.0.log_id()
+    }
+
+    fn tail(&self) -> Position {
+        self.0.tail()
+    }
+
+    async fn wait_beyond(&self, after: Position) -> Result<(), UnreadableEvents> {
+        self.0.wait_beyond(after).await
+    }
+
+    fn read(&self, after: Position, limit: usize) -> Result<Vec<PublicEvent>, UnreadableEvents> {
+        self.0.read(after, limit)
+    }
+}

@@ -1,0 +1,138 @@
+//! A public event as a message: CloudEvents 1.0 in binary mode over NATS.
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat};
+use encours_log::Position;
+use encours_proto::v1::PublicEvent;
+use encours_proto::{FILE_DESCRIPTOR_SET, Message as _};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage as _, SerializeOptions, Value,
+};
+
+use crate::subject::subject;
+
+/// The header with the log's id, as 32 hexadecimal digits.
+pub const LOG_ID_HEADER: &str = "Encours-Log-Id";
+/// The header with the position in the log: dense, from 1.
+pub const POSITION_HEADER: &str = "Encours-Position";
+/// The header with the customer's id; missing where an event concerns none.
+pub const CUSTOMER_HEADER: &str = "Encours-Customer";
+
+/// What the body of a message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The message `PublicEvent` as proto3 JSON.
+    #[default]
+    Json,
+    /// The message `PublicEvent` in its binary form.
+    Protobuf,
+}
+
+impl Format {
+    /// The content type.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Protobuf => "application/protobuf",
+        }
+    }
+}
+
+/// A message to publish.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) position: Position,
+    pub(crate) subject: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Makes messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoder {
+    format: Format,
+    event: MessageDescriptor,
+}
+
+impl Encoder {
+    /// One that makes bodies of this format.
+    ///
+    /// # Errors
+    /// Where the contract that was compiled in cannot be read.
+    pub(crate) fn new(format: Format) -> Result<Self, String> {
+        let pool =
+            DescriptorPool::decode(FILE_DESCRIPTOR_SET).map_err(|error| error.to_string())?;
+        let event = pool.get_message_by_name("encours.v1.PublicEvent");
+        let event = event.ok_or("the contract has no PublicEvent")?;
+        Ok(Self { format, event })
+    }
+
+    /// The message of an event.
+    ///
+    /// # Errors
+    /// Where the event cannot be told as the contract says.
+    pub(crate) fn message(&self, event: &PublicEvent) -> Result<Outgoing, String> {
+        let wrong = |why: &dyn std::fmt::Display| format!("event {}: {why}", event.position);
+        let bytes = event.encode_to_vec();
+        let told = DynamicMessage::decode(self.event.clone(), bytes.as_slice())
+            .map_err(|error| wrong(&error))?;
+        let headers = headers(event, &told, self.format).ok_or_else(|| wrong(&"it has no time"))?;
+        let body = match self.format {
+            Format::Protobuf => bytes.into(),
+            Format::Json => json(&told).map_err(|error| wrong(&error))?.into(),
+        };
+        Ok(Outgoing { position: Position(event.position), subject: subject(event), headers, body })
+    }
+}
+
+fn json(told: &DynamicMessage) -> Result<Vec<u8>, serde_json::Error> {
+    let mut serializer = serde_json::Serializer::new(Vec::with_capacity(512));
+    told.serialize_with_options(&mut serializer, &SerializeOptions::new())?;
+    Ok(serializer.into_inner())
+}
+
+/// Log id and position: names the event for ever.
+pub(crate) fn message_id(event: &PublicEvent) -> String {
+    format!("{}-{}", event.log_id, event.position)
+}
+
+fn headers(event: &PublicEvent, told: &DynamicMessage, format: Format) -> Option<HeaderMap> {
+    let at = event.recorded_at.as_ref()?;
+    let time = DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).ok()?)?;
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Msg-Id", message_id(event));
+    headers.insert("ce-specversion", "1.0");
+    headers.insert("ce-id", message_id(event));
+    headers.insert("ce-source", format!("urn:encours:log:{}", event.log_id));
+    headers.insert("ce-type", format!("encours.v1.{}", event.event));
+    headers.insert("ce-time", time.to_rfc3339_opts(SecondsFormat::Micros, true));
+    if let Some(about) = about(event, told) {
+        headers.insert("ce-subject", about);
+    }
+    headers.insert("content-type", format.content_type());
+    headers.insert(LOG_ID_HEADER, event.log_id.as_str());
+    headers.insert(POSITION_HEADER, event.position.to_string());
+    if !event.customer_id.is_empty() {
+        headers.insert(CUSTOMER_HEADER, event.customer_id.as_str());
+    }
+    Some(headers)
+}
+
+/// What an event is about, such as `invoice/F-1`: what the first field of its body names, else its
+/// ledger.
+fn about(event: &PublicEvent, told: &DynamicMessage) -> Option<String> {
+    let body = told.descriptor().oneofs().find(|oneof| oneof.name() == "body")?;
+    let body = body.fields().find(|field| told.has_field(field))?;
+    let body = told.get_field(&body);
+    let first = body.as_message().and_then(|body| {
+        let field = body.descriptor().get_field(1)?;
+        let kind = field.name().strip_suffix("_id")?.to_owned();
+        match &*body.get_field(&field) {
+            Value::String(id) => Some(format!("{kind}/{id}")),
+            _ => None,
+        }
+    });
+    first.or_else(|| (!event.ledger_id.is_empty()).then(|| format!("ledger/{}", event.ledger_id)))
+}

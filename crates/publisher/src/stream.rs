@@ -1,0 +1,130 @@
+//! The public stream: made where it is missing, held against what it has to be.
+
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy, StorageType,
+    Stream,
+};
+use async_nats::jetstream::{Context, ErrorCode};
+use async_nats::{HeaderMap, HeaderValue};
+use encours_log::Position;
+
+use crate::message::{LOG_ID_HEADER, POSITION_HEADER};
+use crate::problem::Problem;
+use crate::publisher::PublisherOptions;
+use crate::recover::{LastMessage, Told};
+use crate::subject::SUBJECT_PREFIX;
+
+const NO_LIMIT: i64 = -1;
+
+/// The stream as it is made. Operators may change replicas, limits of age, bytes and messages,
+/// placement, compression and the duplicate window afterwards.
+fn wanted(options: &PublisherOptions) -> Config {
+    Config {
+        name: options.stream.clone(),
+        description: Some("Public events of Encours, in log order".to_owned()),
+        subjects: vec![format!("{SUBJECT_PREFIX}.>")],
+        storage: StorageType::File,
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::Old,
+        num_replicas: usize::from(options.replicas.get()),
+        max_bytes: options.max_bytes.and_then(|max| i64::try_from(max).ok()).unwrap_or(NO_LIMIT),
+        max_messages: NO_LIMIT,
+        max_messages_per_subject: NO_LIMIT,
+        deny_delete: true,
+        ..Config::default()
+    }
+}
+
+/// What of a stream's settings is not as order, completeness and durability need it; each with what
+/// it has to be.
+fn drift(there: &Config, wanted: &Config) -> Vec<String> {
+    let mut drift = Vec::new();
+    let mut hold = |setting: &str, holds: bool, must: &str| {
+        if !holds {
+            drift.push(format!("{setting} must be {must}"));
+        }
+    };
+    hold("subjects", there.subjects == wanted.subjects, &wanted.subjects.join(", "));
+    hold("storage", there.storage == wanted.storage, "file");
+    hold("retention", there.retention == wanted.retention, "limits");
+    hold("discard", there.discard == wanted.discard, "old");
+    let per_subject = there.max_messages_per_subject;
+    hold("max_msgs_per_subject", per_subject == NO_LIMIT, "-1");
+    hold("deny_delete", there.deny_delete, "true");
+    hold("no_ack", !there.no_ack, "false");
+    hold("sealed", !there.sealed, "false");
+    hold("mirror", there.mirror.is_none(), "empty");
+    hold("sources", there.sources.as_ref().is_none_or(Vec::is_empty), "empty");
+    hold("subject_transform", there.subject_transform.is_none(), "empty");
+    let is_async = matches!(there.persist_mode, Some(PersistenceMode::Async));
+    hold("persist_mode", !is_async, "default");
+    drift
+}
+
+/// The stream, made where it is missing. Its settings are read back and checked.
+pub(crate) async fn open(context: &Context, options: &PublisherOptions) -> Result<Stream, Problem> {
+    let wanted = wanted(options);
+    let name = &wanted.name;
+    let stream = match context.get_stream(name).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            let is_missing = matches!(error.kind(), GetStreamErrorKind::JetStream(error)
+                if error.error_code() == ErrorCode::STREAM_NOT_FOUND);
+            if !is_missing {
+                return Err(Problem::unavailable(&format!("stream {name}"), error));
+            }
+            create(context, &wanted).await?;
+            let stream = context.get_stream(name).await;
+            stream.map_err(|error| Problem::unavailable(&format!("stream {name}"), error))?
+        }
+    };
+    let drift = drift(&stream.cached_info().config, &wanted);
+    if drift.is_empty() {
+        return Ok(stream);
+    }
+    Err(Problem::Refused(format!("the settings of stream {name} differ: {}", drift.join("; "))))
+}
+
+async fn create(context: &Context, wanted: &Config) -> Result<(), Problem> {
+    let doing = format!("making stream {}", wanted.name);
+    match context.create_stream(wanted).await {
+        Ok(_) => {
+            tracing::info!(stream = wanted.name, "stream made");
+            Ok(())
+        }
+        // WHY refused: what the server says about such a stream stays until somebody acts.
+        Err(error) => match error.kind() {
+            CreateStreamErrorKind::JetStream(why) => {
+                Err(Problem::Refused(format!("{doing}: {why}")))
+            }
+            _ => Err(Problem::unavailable(&doing, error)),
+        },
+    }
+}
+
+/// What the stream holds.
+pub(crate) async fn told<'a>(stream: &Stream, name: &'a str) -> Result<Told<'a>, Problem> {
+    let doing = || format!("the end of stream {name}");
+    let info = stream.get_info().await;
+    let state = info.map_err(|error| Problem::unavailable(&doing(), error))?.state;
+    let mut told = Told { stream: name, last_sequence: state.last_sequence, last: None };
+    if state.messages == 0 {
+        return Ok(told);
+    }
+    match stream.get_raw_message(state.last_sequence).await {
+        Ok(message) => told.last = Some(last_message(&message.headers)),
+        // It was purged or has expired since.
+        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {}
+        Err(error) => return Err(Problem::unavailable(&doing(), error)),
+    }
+    Ok(told)
+}
+
+fn last_message(headers: &HeaderMap) -> LastMessage {
+    let text = |name: &str| headers.get(name).map(HeaderValue::as_str);
+    LastMessage {
+        log_id: text(LOG_ID_HEADER).and_then(|text| text.parse().ok()),
+        position: text(POSITION_HEADER).and_then(|text| text.parse().ok()).map(Position),
+    }
+}

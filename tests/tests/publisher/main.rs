@@ -1,0 +1,15 @@
+//! Public events on a real nats-server, published by the real binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and meet the machine's own clock and files"
+)]
+
+mod content;
+mod faults;
+mod streams;
+mod subscriber;
+mod support;
