@@ -67,8 +67,10 @@ impl Server {
     /// # Panics
     /// Where it does neither within a minute.
     pub fn try_start_under(prefix: &[&str], data: &Path) -> Result<Self, Ran> {
+        // Building the binary first, where it is to be built, is no part of its start.
+        let binary = encours();
         let begun = Instant::now();
-        let mut words = prefix.iter().map(OsStr::new).chain([encours().as_os_str()]);
+        let mut words = prefix.iter().map(OsStr::new).chain([binary.as_os_str()]);
         let mut child = Command::new(words.next().expect("at least the binary"))
             .args(words)
             .arg("serve")
