@@ -176,7 +176,7 @@ const WORDS: &[(&str, &str)] = &[
     ("DUE_DATE", "jour de l'échéance"),
     ("EMAIL", "courriel"),
     ("ENDED", "terminé"),
-    ("EXHAUSTED", "épuisé"),
+    ("EXHAUSTED", "étapes épuisées"),
     ("ISSUE_NOTICE", "avis d'émission"),
     ("LETTER", "lettre"),
     ("LEVEL", "relancée"),

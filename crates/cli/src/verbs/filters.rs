@@ -10,7 +10,7 @@ use super::choices::{
 use super::ranges::{self, Amounts, Levels};
 use super::{currency, ledger};
 use crate::client::Client;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// Which invoices; what is given must all hold.
 #[derive(Args, Clone, Debug)]
@@ -91,12 +91,28 @@ fn label(text: &str) -> Result<v1::LabelFilter, String> {
 }
 
 impl InvoiceFilterArgs {
+    /// Refuses to look for drafts and to leave them out.
+    fn can_hold(&self) -> Outcome<()> {
+        let only_drafts = match self.status.as_slice() {
+            [] => false,
+            statuses => statuses.iter().all(|status| *status == InvoiceStatus::Draft),
+        };
+        let asked = match self.document {
+            _ if !self.hide_drafts => return Ok(()),
+            Some(Document::Draft) => "--document draft",
+            _ if only_drafts => "--status draft",
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(format!("--hide-drafts cannot be used with {asked}")))
+    }
+
     /// For the protocol.
     pub(super) async fn filter(
         &self,
         client: &Client,
         ledger_id: &str,
     ) -> Outcome<v1::InvoiceFilter> {
+        self.can_hold()?;
         let open_amounts = match &self.open {
             Some(Open::Within(amounts)) => {
                 let default = currency(client, ledger_id, &self.customer).await?;

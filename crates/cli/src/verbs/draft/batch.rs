@@ -238,8 +238,15 @@ impl DraftsArgs {
         printer.finish()?;
         match wrong {
             0 => Ok(()),
-            wrong => Err(Failure::new(exit, format!("refused: {wrong} of {all} drafts"))
-                .hint("the others are done; the lines above say why")),
+            wrong => {
+                let hint = match (wrong == all as u64, self.change.write.validate_only) {
+                    (true, _) => "the lines above say why",
+                    (false, true) => "the others would be done; the lines above say why",
+                    (false, false) => "the others are done; the lines above say why",
+                };
+                let message = format!("refused: {wrong} of {all} drafts");
+                Err(Failure::new(exit, message).hint(hint))
+            }
         }
     }
 

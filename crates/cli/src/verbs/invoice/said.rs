@@ -31,7 +31,7 @@ pub(crate) struct SaidArgs {
     /// Its number; allotted by the ledger's series where left out
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) number: String,
-    /// The issue date; the ledger's today where left out
+    /// The issue date; the day on which it is issued where left out
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub(crate) date: Option<Day>,
     /// The due date; by the customer's terms where left out
