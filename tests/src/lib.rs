@@ -2,7 +2,8 @@
 //!
 //! Nothing here knows how Encours works inside. A server listens on loopback, on a port of its own,
 //! and ends with its test, also with a failing one. Every wait has an end. What a test needs and the
-//! machine lacks (`strace`, namespaces, Python, Node, `nats-server`, the file of real invoices) is skipped, and says so.
+//! machine lacks (`strace`, namespaces, Python, Node, `nats-server`, the file of real invoices) is
+//! skipped, and says so.
 //!
 //! | variable | what | where it is not set |
 //! | --- | --- | --- |
