@@ -15,7 +15,6 @@ use encours_proto::money::unknown_word;
 use encours_proto::v1;
 
 use crate::api::{Api, unknown};
-use crate::customers::unknown_customer;
 use crate::failure::Failure;
 use crate::names::ModelNames;
 use crate::paging::MAX_PAGE_BYTES;
@@ -76,7 +75,10 @@ impl Api {
             }
             (Some(id), Some((ledger, _))) => {
                 let found = self.model.customer_no(ledger, id.as_str()).value;
-                found.ok_or_else(|| unknown_customer(id.as_str()))?;
+                let field = "filter.customer_id";
+                found.ok_or_else(|| {
+                    unknown(Reason::UnknownCustomer, field, "customer", id.as_str())
+                })?;
             }
             (None, _) => {}
         }

@@ -358,4 +358,15 @@ async fn a_filter_that_cannot_hold_names_its_field() {
     let figures = refused.get_error_details().error_info().unwrap().metadata.clone();
     assert_eq!(reason(&refused), "UNKNOWN_CUSTOMER");
     assert_eq!(figures["field"], "filter.customer_id");
+    let events = v1::ReadEventsRequest {
+        filter: Some(v1::EventFilter {
+            ledger_id: "acme".into(),
+            customer_id: "eve".into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let refused = client.log.read_events(events).await.unwrap_err();
+    let figures = refused.get_error_details().error_info().unwrap().metadata.clone();
+    assert_eq!(figures["field"], "filter.customer_id");
 }
