@@ -108,11 +108,11 @@ fn correct(invoice_id: &str) -> Ask {
 fn list(change: impl FnOnce(&mut v1::InvoiceFilter)) -> Ask {
     let mut filter = v1::InvoiceFilter::default();
     change(&mut filter);
-    Ask::ListInvoices(v1::ListInvoicesRequest {
+    Ask::ListInvoices(Box::new(v1::ListInvoicesRequest {
         ledger_id: LEDGER.to_owned(),
         filter: Some(filter),
         ..Default::default()
-    })
+    }))
 }
 
 fn labelled(label_set: &str, label: &str) -> Option<v1::LabelFilter> {
@@ -221,11 +221,11 @@ fn money() -> Vec<Case> {
 }
 
 fn filters() -> Vec<Case> {
-    let order = Ask::ListInvoices(v1::ListInvoicesRequest {
+    let order = Ask::ListInvoices(Box::new(v1::ListInvoicesRequest {
         ledger_id: LEDGER.to_owned(),
         order_by: "total".to_owned(),
         ..Default::default()
-    });
+    }));
     vec![
         invalid("an order that is none", order, "UNKNOWN_VALUE", "order_by"),
         invalid(

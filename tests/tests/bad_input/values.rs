@@ -15,18 +15,18 @@ pub(crate) fn values() -> Vec<Case> {
     };
     let many = vec![wrap(customer(|_| {})); 1_001];
     let list = |page_size, page_token: &str| {
-        Ask::ListInvoices(v1::ListInvoicesRequest {
+        Ask::ListInvoices(Box::new(v1::ListInvoicesRequest {
             ledger_id: LEDGER.into(),
             page_size,
             page_token: page_token.into(),
             ..Default::default()
-        })
+        }))
     };
-    let statuses = Ask::ListCustomers(v1::ListCustomersRequest {
+    let statuses = Ask::ListCustomers(Box::new(v1::ListCustomersRequest {
         ledger_id: LEDGER.into(),
         filter: Some(v1::CustomerFilter { statuses: vec![77], ..Default::default() }),
         ..Default::default()
-    });
+    }));
     let entities = Ask::ReadEvents(v1::ReadEventsRequest {
         filter: Some(v1::EventFilter { entities: vec!["planet".into()], ..Default::default() }),
         ..Default::default()
