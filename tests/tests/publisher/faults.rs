@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use encours_tests::{Client, Company, NatsServer, data_folder};
 
-use crate::support::{customers, expect_events, published, publishing, said, stop, stream};
+use crate::support::{customers, expect_events, forgets_after, published, publishing, said, stop};
+
+/// So short that message ids keep nothing from being stored twice.
+const SHORT: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_misses_and_doubles_nothing() {
@@ -51,7 +54,7 @@ async fn a_server_that_is_stopped_for_a_while_is_waited_for() {
     let server = publishing(folder.path(), &nats.url(), &[]);
     let client = Client::connect(&server.url()).await;
     let company = Company::create(client.clone(), "acme", "2024-01-01").await;
-    published(&nats, company.position()).await;
+    forgets_after(&nats, SHORT).await;
     nats.signal("STOP");
     customers(&company, 0..300).await;
     // Longer than an acknowledgement is waited for: what is on its way comes late.
@@ -106,10 +109,7 @@ async fn no_window_of_the_server_is_leant_on() {
     let server = publishing(folder.path(), &nats.url(), &[]);
     let client = Client::connect(&server.url()).await;
     let company = Company::create(client, "acme", "2024-01-01").await;
-    let made = stream(&nats).await;
-    let mut config = made.cached_info().config.clone();
-    config.duplicate_window = Duration::from_millis(100);
-    crate::support::jetstream(&nats).await.update_stream(config).await.unwrap();
+    forgets_after(&nats, SHORT).await;
     customers(&company, 0..50).await;
     server.kill9();
     tokio::time::sleep(Duration::from_secs(1)).await;

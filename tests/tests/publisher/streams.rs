@@ -1,13 +1,14 @@
 //! Streams that are not as the publisher left them.
 
 use std::fs;
+use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
 use encours_tests::{Client, Company, NatsServer, copy, data_folder};
 
 use crate::support::{
-    STREAM, customers, expect_events, jetstream, messages, published, publishing, said, stop,
-    stream,
+    STREAM, customers, expect_events, forgets_after, jetstream, messages, published, publishing,
+    said, stop, stream,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,6 +74,29 @@ async fn after_a_purge_the_cursor_tells_where_to_go_on() {
     fs::remove_file(folder.path().join("publisher/ENCOURS_EVENTS.cursor")).unwrap();
     let server = publishing(folder.path(), &nats.url(), &[]);
     said(&server, "holds no message but had").await;
+    stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purged_stream_is_filled_again_once_the_server_has_forgotten() {
+    let Some(nats) = NatsServer::start() else { return };
+    let folder = data_folder();
+    let server = publishing(folder.path(), &nats.url(), &[]);
+    let made = forgets_after(&nats, Duration::from_secs(3)).await;
+    let client = Client::connect(&server.url()).await;
+    let company = Company::create(client, "acme", "2024-01-01").await;
+    customers(&company, 0..20).await;
+    published(&nats, company.client.head().await.position).await;
+    stop(server).await;
+    made.purge().await.unwrap();
+    fs::remove_file(folder.path().join("publisher/ENCOURS_EVENTS.cursor")).unwrap();
+    let config = folder.path().join("encours.toml");
+    fs::write(&config, "[serve]\npublish_from = 1\n").unwrap();
+    let config = format!("ENCOURS_CONFIG={}", config.display());
+    let server = publishing(folder.path(), &nats.url(), &[&config]);
+    said(&server, "until its duplicate window has passed").await;
+    let head = Client::connect(&server.url()).await.head().await.position;
+    expect_events(&published(&nats, head).await, 1, head).await;
     stop(server).await;
 }
 

@@ -56,6 +56,15 @@ pub(crate) async fn stream(nats: &NatsServer) -> Stream {
     }
 }
 
+/// Has the server forget message ids after this long.
+pub(crate) async fn forgets_after(nats: &NatsServer, window: Duration) -> Stream {
+    let stream = stream(nats).await;
+    let mut config = stream.cached_info().config.clone();
+    config.duplicate_window = window;
+    jetstream(nats).await.update_stream(config).await.expect("the window can be changed");
+    stream
+}
+
 /// Waits until the last message of the stream is the event at this position.
 pub(crate) async fn published(nats: &NatsServer, position: u64) -> Stream {
     let stream = stream(nats).await;
