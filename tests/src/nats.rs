@@ -30,8 +30,8 @@ pub struct NatsServer {
 }
 
 impl NatsServer {
-    /// Starts a server that syncs every message; `None`, with the reason printed, where this machine
-    /// has none.
+    /// Starts a server that syncs every message; `None`, with the reason printed, where this
+    /// machine has none.
     ///
     /// # Panics
     /// Where it does not start.

@@ -1,10 +1,10 @@
 //! Public events on NATS JetStream: every event of a log as one message, in log order, once.
 //!
-//! [`Publisher`] follows a [`Source`] of public events and publishes them to one stream, on subjects
-//! `encours.v1.<ledger>.<entity>.<event>` ([`subject`]), as CloudEvents 1.0 in binary mode with the
-//! position in the log as a header. Promises: never an event before it is durable; no gap, no
-//! repetition and no other order in the stream, whatever breaks in between (the position rule, see
-//! `session`); nothing waits for it; bounded memory.
+//! [`Publisher`] follows a [`Source`] of public events and publishes them to one stream, on
+//! subjects `encours.v1.<ledger>.<entity>.<event>` ([`subject`]), as CloudEvents 1.0 in binary mode
+//! with the position in the log as a header. Promises: never an event before it is durable; no gap,
+//! no repetition and no other order in the stream, whatever breaks in between (the position rule,
+//! see `session`); nothing waits for it; bounded memory.
 //!
 //! It takes no part in the log: what it has published, the last message of the stream tells.
 

@@ -1,8 +1,8 @@
 //! Where to go on: what is in the stream already.
 //!
-//! Every event of the log is one message, so in the stream `position - sequence` never changes while
-//! this publisher alone writes to it. The last message tells both; where none is left, the local
-//! cursor tells what their difference is.
+//! Every event of the log is one message, so in the stream `position - sequence` never changes
+//! while this publisher alone writes to it. The last message tells both; where none is left, the
+//! local cursor tells what their difference is.
 
 use encours_log::{LogId, Position};
 

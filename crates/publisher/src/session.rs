@@ -1,10 +1,10 @@
 //! One connection and what is published over it, in order, until something goes wrong.
 //!
-//! INVARIANT: a message is stored at the sequence right after the one before it or not at all, since
-//! each says which sequence it expects to follow. So whatever was lost, came late or is still on its
-//! way from an earlier session, the stream holds every event once and in order, however long ago
-//! that was; the server's duplicate window plays no part in it. After any doubt the session ends and
-//! the next one asks the stream where it stands.
+//! INVARIANT: a message is stored at the sequence right after the one before it or not at all,
+//! since each says which sequence it expects to follow. So whatever was lost, came late or is still
+//! on its way from an earlier session, the stream holds every event once and in order, however long
+//! ago that was; the server's duplicate window plays no part in it. After any doubt the session
+//! ends and the next one asks the stream where it stands.
 
 use std::future::IntoFuture as _;
 use std::sync::Arc;
@@ -294,8 +294,8 @@ impl Session {
             })?;
             if ack.sequence != expected {
                 return Err(Problem::Unavailable(format!(
-                    "{doing}: the server takes it for message {}, which is gone, until its duplicate \
-                     window has passed",
+                    "{doing}: the server takes it for message {}, which is gone, until its \
+                     duplicate window has passed",
                     ack.sequence
                 )));
             }
