@@ -234,8 +234,10 @@ pub fn invoice_message(
         over_limit: money(invoice.over_limit),
         last_reminder: invoice.last_reminder.as_ref().map(sent_message),
         next_reminder: invoice.next_reminder.as_ref().map(next_message),
+        // The labels are words for claims: a credit has none.
         labels: InvoiceLabels::ALL
             .iter()
+            .filter(|_| invoice.kind != ItemKind::OpeningOwing)
             .map(|set| (set.id().to_owned(), set.label(invoice.facets).to_owned()))
             .collect(),
         draft: None,

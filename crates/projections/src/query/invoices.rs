@@ -124,7 +124,10 @@ impl InvoiceFilter {
             && self.max_level.is_none_or(|most| facets.level <= most)
             && self.disputed.is_none_or(|disputed| disputed == facets.disputed)
             && self.planned.is_none_or(|planned| planned == facets.planned)
-            && self.label.is_none_or(|label| label.is_of(facets))
+            // The labels are words for claims: a credit has none.
+            && self.label.is_none_or(|label| {
+                !row.flags.has(InvoiceFlags::OWING) && label.is_of(facets)
+            })
     }
 
     /// Every item of a ledger that may meet it, from a page on.

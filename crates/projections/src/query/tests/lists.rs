@@ -121,7 +121,10 @@ fn filters(today: encours_domain::Day) -> Vec<(InvoiceFilter, Like)> {
     for set in InvoiceLabels::ALL {
         for word in set.words() {
             let filter = InvoiceFilter { label: set.parse(word), ..none() };
-            cases.push((filter, Box::new(move |i| set.label(i.facets) == *word)));
+            let of = move |i: &resource::Invoice| {
+                i.kind != resource::ItemKind::OpeningOwing && set.label(i.facets) == *word
+            };
+            cases.push((filter, Box::new(of)));
         }
     }
     cases
