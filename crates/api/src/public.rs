@@ -64,6 +64,7 @@ impl PublicEvents {
     ) -> Result<Vec<v1::PublicEvent>, UnreadableEvents> {
         let until = self.0.model.position();
         let scan = self.0.scan(after, until, &Filter::default(), limit);
-        scan.map(|scan| scan.events).map_err(|failure| UnreadableEvents(failure.into_message().message))
+        scan.map(|scan| scan.events)
+            .map_err(|failure| UnreadableEvents(failure.into_message().message))
     }
 }
