@@ -7,7 +7,7 @@ use crate::content::Content;
 use crate::event::{Draft, DraftCreated};
 use crate::number::{InvoiceNo, Subject};
 use crate::refusal::{Reason, Refusal};
-use crate::state::{Ledger, State};
+use crate::state::{Ledger, Stage, State};
 
 /// Writes a draft: it can be changed and deleted, and counts in no balance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ impl CreateDraft {
             return if row.digest == context.digest {
                 let subject = Subject::Invoice(ledger.no, no);
                 Ok(Decision::Repeat { subject, position: row.created })
+            } else if row.stage == Stage::Deleted {
+                let said = format!("invoice {id} was a draft that was given up: give another id");
+                Err(Refusal::new(Reason::IdExists, "invoice_id", said).with("id", &id))
             } else {
                 Err(lookup::id_exists("invoice_id", "invoice", &id))
             };

@@ -92,7 +92,9 @@ fn a_deleted_draft_keeps_its_id_and_nothing_can_be_done_with_it() {
     ] {
         assert_eq!((refusal.reason, refusal.message.as_str()), (Reason::WrongState, gone));
     }
-    assert_eq!(s.reason(draft("a", 10_001)), Reason::IdExists);
+    let refused = s.refuse(draft("a", 10_001));
+    assert_eq!(refused.reason, Reason::IdExists);
+    assert_eq!(refused.message, "invoice a was a draft that was given up: give another id");
     assert_eq!(s.reason(invoice("a", 10_000)), Reason::IdExists);
     assert!(s.repeats(draft("a", 10_000)).is_some(), "created again: it was created before");
     assert_eq!(s.figures("dupont"), (0, 0, 0));

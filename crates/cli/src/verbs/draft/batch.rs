@@ -20,7 +20,7 @@ const BATCH: usize = 1_000;
 #[derive(Args, Debug)]
 pub(crate) struct DraftsArgs {
     /// The drafts
-    #[arg(value_name = "DRAFT", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "DRAFT", conflicts_with = "all")]
     drafts: Vec<String>,
     /// All that there are, or with --customer all of that customer
     #[arg(long)]
@@ -77,6 +77,7 @@ const COLUMNS: [Column; 8] = [
 
 pub(super) async fn issue(args: &IssueArgs) -> Outcome {
     let which = &args.which;
+    which.any()?;
     if which.is_many() && !args.number.is_empty() {
         return Err(Failure::usage("--number is for one draft"));
     }
@@ -101,11 +102,15 @@ pub(super) async fn issue(args: &IssueArgs) -> Outcome {
     if args.sent && !validate_only {
         mark_sent(&client, which, &mut results).await?;
     }
+    if validate_only && results.len() > 1 {
+        forget_numbers(&mut results);
+    }
     which.print(results)
 }
 
 pub(super) async fn delete(args: &DeleteArgs) -> Outcome {
     let which = &args.which;
+    which.any()?;
     let client = Client::connect(&which.target.common.server).await?;
     let WriteArgs { request_id, validate_only, reason } = which.change.write.clone();
     let command = |draft: &String| {
@@ -161,6 +166,19 @@ async fn mark_sent(client: &Client, which: &DraftsArgs, results: &mut [Result]) 
     Ok(())
 }
 
+/// Takes out the numbers that would be allotted: each of several is tried by itself, and is told the
+/// same next number of the series.
+fn forget_numbers(results: &mut [Result]) {
+    for (_, done) in results {
+        if let Some(Done::Outcome(outcome)) = done
+            && !outcome.repeat
+            && let Some(Resource::Invoice(invoice)) = &mut outcome.resource
+        {
+            invoice.number.clear();
+        }
+    }
+}
+
 /// The invoice of a command that was done.
 fn invoice(done: &Done) -> Option<&v1::Invoice> {
     match done {
@@ -172,6 +190,14 @@ fn invoice(done: &Done) -> Option<&v1::Invoice> {
 }
 
 impl DraftsArgs {
+    /// Refuses a command that means no draft.
+    fn any(&self) -> Outcome {
+        if self.all || !self.drafts.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage("no draft is named").hint("name drafts, or say --all"))
+    }
+
     fn is_many(&self) -> bool {
         self.all || self.drafts.len() > 1
     }
