@@ -126,22 +126,31 @@ pub(crate) struct Column {
     pub(crate) name: &'static str,
     /// Whether values stand at the right: numbers do.
     pub(crate) right: bool,
-    /// Whether a table does without it where it would be too wide.
-    pub(crate) is_spare: bool,
+    /// When a table that would be too wide does without it: those of the lowest rank go first, 0
+    /// stays.
+    pub(crate) rank: u8,
+    /// Whether it goes only where all rows say the same, which is then said once.
+    pub(crate) if_same: bool,
 }
 
 impl Column {
     pub(crate) const fn left(name: &'static str) -> Self {
-        Self { name, right: false, is_spare: false }
+        Self { name, right: false, rank: 0, if_same: false }
     }
 
     pub(crate) const fn right(name: &'static str) -> Self {
-        Self { name, right: true, is_spare: false }
+        Self { name, right: true, rank: 0, if_same: false }
     }
 
-    /// The same, left out of a table that would be too wide with it.
-    pub(crate) const fn spare(self) -> Self {
-        Self { is_spare: true, ..self }
+    /// The same, left out of a table that would be too wide with it: the lowest rank, from 1, first,
+    /// of equal ones the last.
+    pub(crate) const fn spare(self, rank: u8) -> Self {
+        Self { rank, ..self }
+    }
+
+    /// The same, left out only where all rows say the same.
+    pub(crate) const fn spare_if_same(self, rank: u8) -> Self {
+        Self { rank, if_same: true, ..self }
     }
 }
 

@@ -10,7 +10,7 @@ mod words;
 use clap::{Args, ValueEnum};
 
 pub(crate) use listing::{Cell, Column, Listing, Printer, print_text};
-pub(crate) use table::{Paint, fields, line_width, render_within};
+pub(crate) use table::{Paint, fields, line_width, render_within, wrapped};
 pub(crate) use values::{amount, date, day, money, word};
 pub(crate) use words::Language;
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Cell, Language, Listing};
+use super::{Cell, Column, Language, Listing};
 
 /// What a value means, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,27 +65,66 @@ pub(crate) fn render_within(listing: &Listing, width: Option<usize>, lang: Langu
     let Some(most) = width else { return render(listing, None, lang) };
     let widths = widths(listing, lang);
     let mut kept: Vec<usize> = (0..widths.len()).collect();
-    let is_spare = |at: &usize| listing.columns.get(*at).is_some_and(|column| column.is_spare);
     let needed = |kept: &[usize]| {
         let widths = kept.iter().filter_map(|at| widths.get(*at)).sum::<usize>();
         widths + GAP.len() * kept.len().saturating_sub(1)
     };
     while needed(&kept) > most {
-        let Some(last) = kept.iter().rposition(is_spare) else {
+        let Some(least) = least(listing, &kept) else {
             return records(listing, most, lang);
         };
-        kept.remove(last);
+        kept.retain(|at| *at != least);
     }
     if kept.len() == widths.len() {
         return render(listing, width, lang);
     }
     let mut table = render(&without(listing, &kept), width, lang);
     let left_out = (0..widths.len()).filter(|at| !kept.contains(at));
-    let left_out = left_out.filter_map(|at| listing.columns.get(at));
-    let names: Vec<_> = left_out.map(|column| lang.heading(column.name)).collect();
+    let left_out = left_out.filter_map(|at| Some((listing.columns.get(at)?, at)));
+    let name = |(column, at): (&Column, usize)| {
+        let heading = lang.heading(column.name);
+        let same = listing.rows.first().and_then(|row| row.get(at)).filter(|_| column.if_same);
+        same.map_or(heading.clone(), |same| format!("{heading} ({})", same.shown(lang)))
+    };
+    let names: Vec<_> = left_out.map(name).collect();
     let note = lang.phrase("without {}: the terminal is too narrow", &[names.join(", ")]);
-    let _ = writeln!(table, "{}", Paint::Dim.on(&note));
+    for line in wrapped(&note, width, GAP) {
+        let _ = writeln!(table, "{}", Paint::Dim.on(&line));
+    }
     table
+}
+
+/// Which of these columns is left out next.
+fn least(listing: &Listing, kept: &[usize]) -> Option<usize> {
+    let is_same = |at: usize| {
+        let mut cells = listing.rows.iter().chain(&listing.totals).map(|row| row.get(at));
+        let first = cells.next();
+        cells.all(|cell| Some(cell) == first)
+    };
+    let rank = |at: usize| {
+        let column = listing.columns.get(at)?;
+        (column.rank > 0 && (!column.if_same || is_same(at))).then_some((column.rank, at))
+    };
+    let spare = kept.iter().rev().filter_map(|at| rank(*at));
+    spare.min_by_key(|(rank, _)| *rank).map(|(_, at)| at)
+}
+
+/// A text in lines of at most this many characters, broken between words; all but the first begin
+/// with `indent`. A word longer than that has a line of its own.
+pub(crate) fn wrapped(text: &str, most: Option<usize>, indent: &str) -> Vec<String> {
+    let most = most.unwrap_or(usize::MAX);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(format!("{indent}{word}")),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A listing with these of its columns.
@@ -203,130 +242,18 @@ fn fields_within(facts: &[(&'static str, Cell)], most: Option<usize>, lang: Lang
     let mut out = String::new();
     for (name, shown, cell) in &shown {
         let needed = width + GAP.len() + shown.chars().count();
-        let gap = match most {
-            Some(most) if needed > most => format!("\n{GAP}"),
-            _ => " ".repeat(width - name.chars().count()) + GAP,
+        let (gap, lines) = match most {
+            Some(most) if needed > most => {
+                let lines = wrapped(shown, Some(most.saturating_sub(GAP.len())), "");
+                (format!("\n{GAP}"), lines)
+            }
+            _ => (" ".repeat(width - name.chars().count()) + GAP, vec![shown.clone()]),
         };
-        let _ = writeln!(out, "{}{gap}{}", Paint::Dim.on(name), cell.paint().on(shown));
+        let lines: Vec<_> = lines.iter().map(|line| cell.paint().on(line)).collect();
+        let _ = writeln!(out, "{}{gap}{}", Paint::Dim.on(name), lines.join(&format!("\n{GAP}")));
     }
     out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Column;
-    use super::*;
-
-    const EN: Language = Language::En;
-
-    fn plain(text: &str) -> String {
-        anstream::adapter::strip_str(text).to_string()
-    }
-
-    fn customers() -> Listing {
-        Listing {
-            columns: vec![Column::left("customer_id"), Column::right("open")].into(),
-            name: "customers",
-            rows: vec![
-                vec![Cell::text("Léa"), Cell::Count(7)],
-                vec![Cell::text("a-longer-name"), Cell::Count(12_345)],
-            ],
-            totals: vec![vec![Cell::text("TOTAL"), Cell::Count(12_352)]],
-            facts: vec![("open_items", Cell::Count(2))],
-            facts_first: false,
-        }
-    }
-
-    #[test]
-    fn where_a_table_is_too_wide_every_value_has_its_line() {
-        let listing = customers();
-        assert_eq!(render_within(&listing, Some(21), EN), render(&listing, None, EN));
-        assert_eq!(render_within(&listing, None, EN), render(&listing, None, EN));
-        assert_eq!(
-            plain(&render_within(&listing, Some(20), EN)),
-            "customer id  Léa\n\
-             open         7\n\
-             \n\
-             customer id\n  a-longer-name\n\
-             open         12,345\n\
-             \n\
-             customer id  TOTAL\n\
-             open         12,352\n\
-             \n\
-             open items  2\n"
-        );
-    }
-
-    #[test]
-    fn a_table_that_is_too_wide_does_without_its_spare_columns() {
-        let columns =
-            [Column::left("customer_id"), Column::left("name").spare(), Column::right("open")];
-        let row = vec![Cell::text("c1"), Cell::text("A long name"), Cell::Count(7)];
-        let listing = Listing {
-            columns: columns.to_vec().into(),
-            rows: vec![row],
-            totals: vec![],
-            ..customers()
-        };
-        assert!(!plain(&render_within(&listing, Some(30), EN)).contains("without"));
-        assert_eq!(
-            plain(&render_within(&listing, Some(29), EN)),
-            "customer id  open\n\
-             c1              7\n\
-             \n\
-             open items  2\n\
-             without name: the terminal is too narrow\n"
-        );
-        assert!(plain(&render_within(&listing, Some(16), EN)).contains("A long name"));
-    }
-
-    #[test]
-    fn columns_are_aligned_and_numbers_stand_at_the_right() {
-        let plain = plain(&render(&customers(), None, EN));
-        assert_eq!(
-            plain,
-            "customer id      open\n\
-             Léa                 7\n\
-             a-longer-name  12,345\n\
-             ─────────────  ──────\n\
-             TOTAL          12,352\n\
-             \n\
-             open items  2\n"
-        );
-    }
-
-    #[test]
-    fn headings_of_any_language_are_aligned() {
-        let listing = Listing {
-            columns: vec![Column::left("customer_id"), Column::right("d1_30")].into(),
-            rows: vec![vec![Cell::text("Léa"), Cell::Count(1)]],
-            totals: Vec::new(),
-            facts: vec![("as_of", Cell::Count(1)), ("due_date", Cell::Count(2))],
-            ..customers()
-        };
-        let french = plain(&render(&listing, None, Language::Fr));
-        let expected =
-            "client  1-30 jours\nLéa              1\n\nsituation au  1\néchéance      2\n";
-        assert_eq!(french, expected);
-    }
-
-    #[test]
-    fn where_nothing_is_found_that_is_said() {
-        let (rows, totals) = (Vec::new(), Vec::new());
-        let listing = Listing { rows, totals, ..customers() };
-        for width in [None, Some(16)] {
-            let french = plain(&render_within(&listing, width, Language::Fr));
-            assert_eq!(french, "aucun résultat\n\nopen items  2\n");
-        }
-        let listing = Listing { facts_first: true, ..listing };
-        assert_eq!(plain(&render(&listing, None, EN)), "open items  2\n");
-    }
-
-    #[test]
-    fn a_value_too_long_to_stand_beside_its_name_stands_under_it() {
-        let facts = [("status", Cell::text("awaiting")), ("customer_id", Cell::text("c"))];
-        let within = |width| plain(&fields_within(&facts, Some(width), EN));
-        assert_eq!(within(21), "status       awaiting\ncustomer id  c\n");
-        assert_eq!(within(20), "status\n  awaiting\ncustomer id  c\n");
-    }
-}
+mod tests;

@@ -159,14 +159,14 @@ async fn show(args: &LedgerArgs) -> Outcome {
 
 const TOTALS: [Column; 11] = [
     Column::left("currency"),
-    Column::right("opening").spare(),
+    Column::right("opening").spare(1),
     Column::right("invoiced"),
-    Column::right("credited").spare(),
+    Column::right("credited").spare(1),
     Column::right("collected"),
-    Column::right("refunded").spare(),
+    Column::right("refunded").spare(1),
     Column::right("outstanding"),
     Column::right("overdue"),
-    Column::right("not_due").spare(),
+    Column::right("not_due").spare(1),
     Column::right("unapplied"),
     Column::right("net"),
 ];

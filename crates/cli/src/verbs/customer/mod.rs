@@ -142,18 +142,19 @@ fn contact_text(contact: &v1::Contact) -> String {
     parts.join(", ")
 }
 
+/// The columns of customers; a narrow table keeps who it is, what is owed and how late.
 const COLUMNS: [Column; 11] = [
     Column::left("customer_id"),
-    Column::left("name").spare(),
-    Column::left("currency"),
+    Column::left("name"),
+    Column::left("currency").spare_if_same(1),
     Column::left("status"),
-    Column::right("invoiced").spare(),
-    Column::right("credited").spare(),
-    Column::right("collected").spare(),
+    Column::right("invoiced").spare(6),
+    Column::right("credited").spare(4),
+    Column::right("collected").spare(5),
     Column::right("outstanding"),
     Column::right("overdue"),
-    Column::right("unapplied"),
-    Column::right("net"),
+    Column::right("unapplied").spare(3),
+    Column::right("net").spare(2),
 ];
 
 /// The columns of one customer.

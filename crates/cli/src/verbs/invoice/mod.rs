@@ -106,27 +106,38 @@ pub(crate) struct ListArgs {
 }
 
 /// The columns of invoices with what they carry along; a narrow table does without the spare ones.
-const FULL: &[Column] = &[
-    Column::left("invoice_id"),
-    Column::left("number").spare(),
-    Column::left("customer_id"),
-    Column::left("currency"),
-    Column::left("issue_date").spare(),
-    Column::left("due_date"),
-    Column::right("total"),
-    Column::right("open"),
-    Column::left("status"),
-    Column::right("reminder_level").spare(),
-    Column::left("next_step").spare(),
-    Column::left("next_step_date").spare(),
-    Column::left("purchase_order"),
-    Column::left("text"),
-    Column::left("lines"),
-    Column::left("metadata"),
-];
+const fn columns(invoice_id: Column, number: Column) -> [Column; 16] {
+    [
+        invoice_id,
+        number,
+        Column::left("customer_id"),
+        Column::left("currency").spare_if_same(4),
+        Column::left("issue_date").spare(5),
+        Column::left("due_date"),
+        Column::right("total"),
+        Column::right("open"),
+        Column::left("status"),
+        Column::right("reminder_level").spare(3),
+        Column::left("next_step").spare(3),
+        Column::left("next_step_date").spare(3),
+        Column::left("purchase_order").spare(2),
+        Column::left("text").spare(1),
+        Column::left("lines").spare(1),
+        Column::left("metadata").spare(1),
+    ]
+}
 
-/// The columns of invoices.
-pub(super) const COLUMNS: &[Column] = FULL.split_at(12).0;
+const ID: Column = Column::left("invoice_id");
+const NUMBER: Column = Column::left("number");
+
+/// The columns of a list that shows all of the invoices.
+const FULL: &[Column] = &columns(ID.spare(6), NUMBER);
+
+/// The columns of a list of invoices: people know them by their numbers.
+const LISTED: &[Column] = FULL.split_at(12).0;
+
+/// The columns of drafts and of what a command has written: the next command takes the id.
+pub(super) const COLUMNS: &[Column] = columns(ID, NUMBER.spare(6)).split_at(12).0;
 
 pub(super) fn row(invoice: &v1::Invoice) -> Outcome<Vec<Cell>> {
     let currency = invoice.total.as_ref().map(|total| total.currency_code.as_str());
@@ -222,7 +233,7 @@ async fn list(args: &ListArgs) -> Outcome {
         view: if args.full { v1::InvoiceView::Full } else { v1::InvoiceView::Basic }.into(),
         ..Default::default()
     };
-    let columns = if args.full { FULL } else { COLUMNS };
+    let columns = if args.full { FULL } else { LISTED };
     let rows = |invoice: &v1::Invoice| {
         let mut row = labelled(row(invoice)?, invoice, args.labels.as_deref());
         if args.full {

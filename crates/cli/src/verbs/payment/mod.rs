@@ -136,9 +136,9 @@ const COLUMNS: [Column; 11] = [
     Column::left("currency"),
     Column::right("amount"),
     Column::right("unapplied"),
-    Column::right("refunded").spare(),
-    Column::right("reversed").spare(),
-    Column::left("reference").spare(),
+    Column::right("refunded").spare(1),
+    Column::right("reversed").spare(1),
+    Column::left("reference").spare(1),
     Column::left("invoices"),
 ];
 
