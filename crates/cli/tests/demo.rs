@@ -62,6 +62,40 @@ fn it_shows_two_years_and_leaves_nothing_behind() {
     assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
 }
 
+/// What has no place to break it stands on a line of its own: an address of a method, a hash.
+#[test]
+fn it_fits_narrow_terminals() {
+    for (columns, lang) in [("80", "en"), ("40", "en"), ("40", "fr")] {
+        let temp = tempfile::tempdir().unwrap();
+        let mut demo = command(temp.path(), &["demo", "--lang", lang]);
+        let ran = demo.env("COLUMNS", columns).output().unwrap();
+        let out = text(&ran.stdout);
+        assert!(ran.status.success(), "{}", text(&ran.stderr));
+        let most: usize = columns.parse().unwrap();
+        let is_broken = |line: &&str| {
+            let words = line.trim_end_matches(" \\").split_whitespace().count();
+            line.chars().count() > most && words > 1
+        };
+        let wide: Vec<&str> = out.lines().filter(is_broken).collect();
+        assert_eq!(wide, Vec::<&str>::new(), "{columns} columns, {lang}:\n{out}");
+        let (_, end) = out.split_once("encours demo --keep").unwrap();
+        let end = format!("encours demo --keep{end}").replace("\\\n", " ");
+        let commands: Vec<String> =
+            end.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(commands, AND_NOW, "each is one command of the shell");
+    }
+}
+
+/// What is suggested in the end.
+const AND_NOW: [&str; 5] = [
+    "encours demo --keep ./demo-data",
+    "encours serve --data ./demo-data",
+    "grpcurl -plaintext -d '{\"ledger_id\":\"atelier-morvan\"}' 127.0.0.1:50051 \
+     encours.v1.CustomerService/ListCustomers",
+    "encours invoice list --ledger atelier-morvan --status overdue",
+    "encours ageing --ledger atelier-morvan --as-of 2026-03-31",
+];
+
 #[test]
 fn it_can_be_kept_and_checked() {
     let temp = tempfile::tempdir().unwrap();

@@ -12,10 +12,18 @@ use super::heading;
 use crate::demo::company::LEDGER;
 use crate::demo::words::Language;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{self, Cell, Paint};
+use crate::output::{self, Cell, Paint, line_width};
 
-/// The longest bar.
-const BAR: i64 = 36;
+/// The longest bar,
+const BAR: usize = 36;
+/// and what stands before it in its line.
+const BEFORE: usize = 33;
+
+/// The longest bar that the terminal has room for.
+fn longest() -> i64 {
+    let room = line_width().map_or(BAR, |width| width.saturating_sub(BEFORE).min(BAR));
+    i64::try_from(room).unwrap_or_default()
+}
 
 async fn report(api: &Api, day: Day) -> Outcome<v1::GetAgeingResponse> {
     let request = v1::GetAgeingRequest {
@@ -34,7 +42,7 @@ fn minor(amount: Option<&v1::Money>) -> Outcome<Money> {
 
 /// `value` of `most` as a bar.
 fn bar(value: i64, most: i64, paint: Paint) -> String {
-    let eighths = (i128::from(value) * i128::from(BAR) * 8 / i128::from(most.max(1))).max(0);
+    let eighths = (i128::from(value) * i128::from(longest()) * 8 / i128::from(most.max(1))).max(0);
     let eighths = usize::try_from(eighths).unwrap_or_default();
     let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
     paint.on(&format!("{}{part}", "█".repeat(eighths / 8)))
@@ -69,12 +77,10 @@ pub(super) async fn ageing(api: &Api, lang: Language, day: Day) -> Outcome<Strin
     let label = lang.say("balance", "solde");
     let open =
         format!("  {} {}", report.open_invoices, lang.say("open invoices", "factures ouvertes"));
-    let _ = writeln!(
-        out,
-        "{}{}",
-        Paint::Strong.on(&format!("{label:<18} {balance:>12}")),
-        Paint::Dim.on(&open)
-    );
+    let balance = format!("{label:<18} {balance:>12}");
+    let needed = balance.chars().count() + open.chars().count();
+    let gap = if line_width().is_some_and(|width| width < needed) { "\n" } else { "" };
+    let _ = writeln!(out, "{}{gap}{}", Paint::Strong.on(&balance), Paint::Dim.on(&open));
     Ok(out)
 }
 
@@ -107,7 +113,8 @@ pub(super) async fn past(api: &Api, lang: Language, last: Day) -> Outcome<String
             lang.day(output::day(day)),
             Cell::Money(open).shown(lang),
             bar(not_due.minor, most, Paint::Good),
-            Paint::Bad.on(&"░".repeat(usize::try_from(late * BAR / most.max(1)).unwrap_or(0)))
+            Paint::Bad
+                .on(&"░".repeat(usize::try_from(late * longest() / most.max(1)).unwrap_or(0)))
         );
     }
     Ok(out)

@@ -17,7 +17,7 @@ use super::words::Language;
 use super::{LISTEN, Played};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::Node;
-use crate::output::{self, Cell, Paint, print_text};
+use crate::output::{self, Cell, Paint, line_width, print_text, wrapped};
 
 /// Where `--keep` is suggested to put the data.
 const FOLDER: &str = "./demo-data";
@@ -46,8 +46,13 @@ pub(super) async fn all(
 /// What to do next: with the data kept or not, with a server there already or not.
 pub(super) fn farewell(lang: Language, kept: Option<&Path>, served: Option<SocketAddr>) -> Outcome {
     let mut out = heading(lang.say("And now", "Et maintenant"));
-    let mut line = |line: &str| {
-        let _ = writeln!(out, "  {}", Paint::Note.on(line));
+    // A command goes on in the next line, as shells read it: at a `\n`, and where it is too long.
+    let width = line_width().map(|width| width.saturating_sub(4));
+    let mut line = |command: &str| {
+        let parts = command.split('\n').flat_map(|part| wrapped(part, width, "  "));
+        for line in parts.collect::<Vec<_>>().join(" \\\n").lines() {
+            let _ = writeln!(out, "  {}", Paint::Note.on(line));
+        }
     };
     let folder = kept.map_or_else(|| FOLDER.to_owned(), |path| path.display().to_string());
     if kept.is_none() && served.is_none() {
@@ -57,8 +62,10 @@ pub(super) fn farewell(lang: Language, kept: Option<&Path>, served: Option<Socke
         line(&format!("encours serve --data {folder}"));
     }
     let address = served.map_or_else(|| LISTEN.to_owned(), |address| address.to_string());
-    line(&format!("grpcurl -plaintext -d '{{\"ledger_id\":\"{LEDGER}\"}}' \\"));
-    line(&format!("  {address} encours.v1.CustomerService/ListCustomers"));
+    line(&format!(
+        "grpcurl -plaintext -d '{{\"ledger_id\":\"{LEDGER}\"}}'\n  {address} \
+         encours.v1.CustomerService/ListCustomers"
+    ));
     let server = match address.as_str() {
         LISTEN => String::new(),
         other => format!(" --server http://{other}"),
@@ -72,7 +79,13 @@ pub(super) fn farewell(lang: Language, kept: Option<&Path>, served: Option<Socke
 }
 
 fn heading(text: &str) -> String {
-    format!("\n{}\n", Paint::Strong.on(text))
+    format!("\n{}", paragraph(text, Paint::Strong))
+}
+
+/// A text in lines as long as the terminal is wide.
+fn paragraph(text: &str, paint: Paint) -> String {
+    let lines = text.lines().flat_map(|line| wrapped(line, line_width(), "  "));
+    lines.map(|line| format!("{}\n", paint.on(&line))).collect()
 }
 
 fn grouped(lang: Language, count: u64) -> String {
@@ -97,7 +110,7 @@ fn headline(node: &Node, lang: Language, played: &Played) -> String {
              trames,\nchacune écrite sur disque avant d'être confirmée"
         ),
     };
-    format!("{}{}\n", heading(&format!("{NAME}, 2025-2026")), Paint::Dim.on(&text))
+    heading(&format!("{NAME}, 2025-2026")) + &paragraph(&text, Paint::Dim)
 }
 
 async fn log(node: &Node, lang: Language) -> Outcome<String> {

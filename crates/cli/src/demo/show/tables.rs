@@ -10,7 +10,7 @@ use encours_proto::v1::invoice_service_server::InvoiceService;
 use encours_proto::v1::report_service_server::ReportService;
 use tonic::Request;
 
-use super::heading;
+use super::{heading, paragraph};
 use crate::client::PAGE;
 use crate::demo::company::LEDGER;
 use crate::demo::words::Language;
@@ -35,18 +35,18 @@ fn table(columns: &'static [Column], rows: Vec<Vec<Cell>>, totals: Vec<Vec<Cell>
 
 const CUSTOMERS_EN: [Column; 6] = [
     Column::left("customer"),
-    Column::right("invoiced"),
-    Column::right("collected"),
+    Column::right("invoiced").spare(3),
+    Column::right("collected").spare(2),
     Column::right("outstanding"),
-    Column::right("unapplied"),
+    Column::right("unapplied").spare(1),
     Column::left("status"),
 ];
 const CUSTOMERS_FR: [Column; 6] = [
     Column::left("client"),
-    Column::right("facturé"),
-    Column::right("encaissé"),
+    Column::right("facturé").spare(3),
+    Column::right("encaissé").spare(2),
     Column::right("encours"),
-    Column::right("reste à utiliser"),
+    Column::right("reste à utiliser").spare(1),
     Column::left("statut"),
 ];
 
@@ -123,10 +123,11 @@ fn counted(lang: Language, title: (u64, &str), kinds: &[(u32, &str)]) -> String 
         kinds.map(|(count, status)| format!("{} {status}", number(u64::from(*count)))).collect();
     let colon = lang.say(":", "\u{a0}:");
     let mut line = format!("{} {}{colon} ", number(title.0), title.1);
+    let most = line_width().map_or(LINE, |width| width.min(LINE));
     let mut out = String::new();
     for (at, kind) in kinds.iter().enumerate() {
         let comma = if at + 1 < kinds.len() { ", " } else { "" };
-        if line.chars().count() + kind.chars().count() > LINE {
+        if format!("{line}{kind}{comma}").trim_end().chars().count() > most {
             let _ = writeln!(out, "{}", Paint::Dim.on(line.trim_end()));
             line = "  ".to_owned();
         }
@@ -150,17 +151,17 @@ fn row(name: &str, balance: &v1::Balance, status: Cell) -> Outcome<Vec<Cell>> {
 const REMINDERS_EN: [Column; 6] = [
     Column::left("date"),
     Column::left("reminder"),
-    Column::left("invoice"),
+    Column::left("invoice").spare(2),
     Column::left("customer"),
-    Column::left("due"),
+    Column::left("due").spare(1),
     Column::right("open"),
 ];
 const REMINDERS_FR: [Column; 6] = [
     Column::left("date"),
     Column::left("relance"),
-    Column::left("facture"),
+    Column::left("facture").spare(2),
     Column::left("client"),
-    Column::left("échéance"),
+    Column::left("échéance").spare(1),
     Column::right("reste dû"),
 ];
 
@@ -202,15 +203,15 @@ pub(super) async fn reminders(
     let count = Cell::Count(answer.reminders.len() as u64).shown(lang);
     let text =
         lang.say("invoices will be reminded of in 30 days", "factures à relancer en 30 jours");
-    let _ = writeln!(out, "{}", Paint::Dim.on(&format!("{count} {text}")));
+    out += &paragraph(&format!("{count} {text}"), Paint::Dim);
     Ok(out)
 }
 
 const ACTIVITY: [Column; 5] = [
-    Column::right("position"),
+    Column::right("position").spare(1),
     Column::left("date"),
     Column::left("event"),
-    Column::right("EUR"),
+    Column::right("EUR").spare(2),
     Column::left("detail"),
 ];
 
