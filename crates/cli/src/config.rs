@@ -38,6 +38,31 @@ pub(crate) fn path(arguments: &[OsString], variable: Option<OsString>) -> Option
     variable.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
+/// What is wrong with the value of a flag, told of the environment variable where it comes from one.
+pub(crate) fn variable(
+    command: &Command,
+    arguments: &[OsString],
+    error: &clap::Error,
+) -> Option<String> {
+    let ContextValue::String(flag) = error.get(ContextKind::InvalidArg)? else { return None };
+    let name = flag.strip_prefix("--")?.split([' ', '=']).next()?;
+    let words = arguments.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--");
+    let mut words = words.filter_map(|word| word.strip_prefix("--"));
+    if words.any(|word| word.split('=').next() == Some(name)) {
+        return None;
+    }
+    let variable = variable_of(command, name)?;
+    std::env::var_os(&variable)?;
+    Some(error.to_string().replacen(&format!("'{flag}'"), &variable, 1))
+}
+
+/// The environment variable of a flag, wherever below a command it stands.
+fn variable_of(command: &Command, name: &str) -> Option<String> {
+    let mut flags = command.get_arguments().filter(|flag| flag.get_long() == Some(name));
+    let own = flags.find_map(|flag| Some(flag.get_env()?.to_str()?.to_owned()));
+    own.or_else(|| command.get_subcommands().find_map(|below| variable_of(below, name)))
+}
+
 /// Reads a file and sets its values as defaults of the command line.
 pub(crate) fn apply(command: Command, path: &Path) -> Outcome<Command> {
     let mut text = String::new();

@@ -45,14 +45,17 @@ fn parse() -> Outcome<Cli> {
     if let Some(path) = config::path(&arguments, std::env::var_os("ENCOURS_CONFIG")) {
         command = config::apply(command, &path)?;
     }
-    let matches = command.try_get_matches_from(arguments);
+    let matches = command.try_get_matches_from_mut(&arguments);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         use clap::error::ErrorKind;
         match error.kind() {
             ErrorKind::DisplayHelp
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
-            _ => Failure::from_usage(&error.to_string()),
+            _ => {
+                let variable = config::variable(&command, &arguments, &error);
+                Failure::from_usage(&variable.unwrap_or_else(|| error.to_string()))
+            }
         }
     })
 }
