@@ -10,6 +10,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,6 +18,7 @@ use encours_tests::{Client, Ran, Server, data_folder, encours, run};
 use tempfile::TempDir;
 
 /// Exit codes, as `encours --help` states them.
+const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 const REFUSED: i32 = 3;
 const UNAVAILABLE: i32 = 4;
@@ -267,6 +269,26 @@ fn a_server_is_not_reached_from_other_machines_by_mistake() {
         assert!(ran.stderr.contains("--insecure"), "{ran}");
     }
     assert!(!data.exists(), "nothing is made before the arguments are sound");
+}
+
+#[test]
+fn where_the_port_is_in_use_nothing_is_made() {
+    let folder = data_folder();
+    let data = folder.path().join("data");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (listen, metrics) in [(address.as_str(), "127.0.0.1:0"), ("127.0.0.1:0", &address)] {
+        let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", listen];
+        let ran = run(arguments.into_iter().chain(["--metrics", metrics])).fails(FAILED);
+        assert!(ran.stderr.contains(&format!("cannot listen on {address}")), "{ran}");
+        assert!(ran.stderr.contains("port 0 for a free one"), "{ran}");
+        assert!(!data.exists(), "nothing is made for a server that cannot serve");
+    }
+    drop(taken);
+    let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", &address];
+    let ran = run(arguments.into_iter().chain(["--metrics", &address])).fails(USAGE);
+    assert!(ran.stderr.contains(&format!("both {address}")), "{ran}");
+    assert!(!data.exists(), "{ran}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

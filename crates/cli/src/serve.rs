@@ -9,7 +9,7 @@ use clap::Args;
 use encours_api::{Api, WebOrigin};
 use encours_log::{Clock, Disk, OsDisk, SystemClock};
 use encours_publisher::Publisher;
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -56,6 +56,9 @@ pub(crate) struct ServeArgs {
 /// Serves until SIGTERM or SIGINT; a second signal ends the process at once.
 pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let (listen, metrics) = addresses(args).await?;
+    // Taken before anything is made or read, and listened on once there is something to answer.
+    let listen = Port::take("--listen", listen)?;
+    let metrics = metrics.map(|metrics| Port::take("--metrics", metrics)).transpose()?;
     let signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let disk: Arc<dyn Disk> = Arc::new(OsDisk);
@@ -68,7 +71,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     // Opening reads the whole log; nothing else runs yet that it could hold up.
     let node = tokio::task::block_in_place(|| Node::open(options))?;
     node.caught_up().await?;
-    let (listener, metrics) = match listeners(listen, metrics).await {
+    let (listener, metrics) = match listeners(listen, metrics) {
         Ok(listeners) => listeners,
         Err(failure) => {
             node.stop().await?;
@@ -162,27 +165,57 @@ async fn addresses(args: &ServeArgs) -> Outcome<(SocketAddr, Option<SocketAddr>)
         Some(metrics) => Some(address("--metrics", metrics, args.insecure).await?),
         None => None,
     };
+    // WHY here: two sockets can take the same port, and only one of them can listen on it.
+    if listen.port() != 0 && metrics == Some(listen) {
+        return Err(Failure::usage(format!("--listen and --metrics are both {listen}"))
+            .hint("give --metrics another port"));
+    }
     Ok((listen, metrics))
 }
 
 /// The listeners for calls and for metrics.
-async fn listeners(
-    listen: SocketAddr,
-    metrics: Option<SocketAddr>,
-) -> Outcome<(TcpListener, Option<TcpListener>)> {
-    let listener = bind("--listen", listen).await?;
-    let metrics = match metrics {
-        Some(metrics) => Some(bind("--metrics", metrics).await?),
-        None => None,
-    };
-    Ok((listener, metrics))
+fn listeners(listen: Port, metrics: Option<Port>) -> Outcome<(TcpListener, Option<TcpListener>)> {
+    Ok((listen.listen()?, metrics.map(Port::listen).transpose()?))
 }
 
-pub(crate) async fn bind(option: &str, address: SocketAddr) -> Outcome<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure::new(Exit::Failure, format!("cannot listen on {address}: {error}"))
-            .hint(format!("give another address with {option}, or port 0 for a free one"))
-    })
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// A port that is taken; connections are refused until it is listened on.
+pub(crate) struct Port {
+    socket: TcpSocket,
+    option: &'static str,
+    address: SocketAddr,
+}
+
+impl Port {
+    /// Takes a port; fails where somebody listens on it.
+    pub(crate) fn take(option: &'static str, address: SocketAddr) -> Outcome<Self> {
+        let take = || {
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4(),
+                SocketAddr::V6(_) => TcpSocket::new_v6(),
+            }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        };
+        match take() {
+            Ok(socket) => Ok(Self { socket, option, address }),
+            Err(error) => Err(unheard(option, address, &error)),
+        }
+    }
+
+    /// Lets others connect.
+    pub(crate) fn listen(self) -> Outcome<TcpListener> {
+        let Self { socket, option, address } = self;
+        socket.listen(BACKLOG).map_err(|error| unheard(option, address, &error))
+    }
+}
+
+fn unheard(option: &str, address: SocketAddr, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failure, format!("cannot listen on {address}: {error}"))
+        .hint(format!("give another address with {option}, or port 0 for a free one"))
 }
 
 /// The metrics, for as long as the calls are served and those under way end.

@@ -27,7 +27,7 @@ use tonic::Request;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{Node, NodeOptions};
 use crate::output;
-use crate::serve::{self, Signals};
+use crate::serve::{self, Port, Signals};
 use crate::status::Told;
 use story::Story;
 use words::Language;
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Outcome {
     let listener = match args.serve {
         true => {
             let address = serve::address("--listen", &args.listen, false).await?;
-            Some(serve::bind("--listen", address).await?)
+            Some(Port::take("--listen", address)?.listen()?)
         }
         false => None,
     };
