@@ -17,6 +17,8 @@ pub(crate) struct Told<'a> {
     pub(crate) last_sequence: u64,
     /// Its last message, where it holds any.
     pub(crate) last: Option<LastMessage>,
+    /// The sequence of a message shortly before the last that is not the event it has to be.
+    pub(crate) stranger: Option<u64>,
 }
 
 /// What the headers of a message tell.
@@ -34,10 +36,16 @@ pub(crate) fn recover(
     log_id: LogId,
     tail: Position,
 ) -> Result<Position, Problem> {
-    let Told { stream, last_sequence, last } = told;
+    let Told { stream, last_sequence, last, stranger } = told;
     let first = from.map(|from| Position(from.0.saturating_sub(1)));
     let position = match (last, cursor) {
-        (Some(last), _) => of_message(stream, *last_sequence, last, log_id)?,
+        (Some(last), _) => {
+            let position = of_message(stream, *last_sequence, last, log_id)?;
+            match stranger {
+                Some(sequence) => return Err(none_of_ours(stream, *sequence)),
+                None => position,
+            }
+        }
         (None, Some(cursor)) if *last_sequence == 0 => first.ok_or_else(|| {
             Problem::Refused(format!(
                 "stream {stream} is new, but {} events were published to one of this name before; \
@@ -82,11 +90,15 @@ fn of_message(
              stream with --publish-stream"
         ))),
         (Some(_), Some(position)) => Ok(position),
-        _ => Err(Problem::Refused(format!(
-            "message {sequence} of stream {stream} is none of ours; give a stream to which nobody \
-             else publishes with --publish-stream"
-        ))),
+        _ => Err(none_of_ours(stream, sequence)),
     }
+}
+
+fn none_of_ours(stream: &str, sequence: u64) -> Problem {
+    Problem::Refused(format!(
+        "message {sequence} of stream {stream} is none of ours; give a stream to which nobody else \
+         publishes with --publish-stream"
+    ))
 }
 
 #[cfg(test)]
@@ -110,7 +122,7 @@ mod tests {
         cursor: Option<&Cursor>,
         from: Option<u64>,
     ) -> Result<u64, String> {
-        let told = Told { stream: "E", last_sequence, last };
+        let told = Told { stream: "E", last_sequence, last, stranger: None };
         let found = recover(&told, cursor, from.map(Position), LOG, TAIL);
         found.map(|position| position.0).map_err(|problem| {
             assert!(problem.needs_a_person(), "{problem}");

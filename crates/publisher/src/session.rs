@@ -4,7 +4,8 @@
 //! since each says which sequence it expects to follow. So whatever was lost, came late or is still
 //! on its way from an earlier session, the stream holds every event once and in order, however long
 //! ago that was; the server's duplicate window plays no part in it. After any doubt the session
-//! ends and the next one asks the stream where it stands.
+//! ends and the next one asks the stream where it stands, and whether what was on its way together
+//! is there without a gap: a message of somebody else may have taken the place of an event.
 
 use std::future::IntoFuture as _;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::source::Source;
 use crate::stream;
 
 /// Messages that may wait for their acknowledgement.
-const MAX_IN_FLIGHT: usize = 256;
+pub(crate) const MAX_IN_FLIGHT: usize = 256;
 /// Bytes of their bodies, past which no more are sent.
 const MAX_BYTES_IN_FLIGHT: usize = 4 * 1024 * 1024;
 /// Events read at once.

@@ -2,20 +2,24 @@
 
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy, StorageType,
-    Stream,
+    Config, DiscardPolicy, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy, State,
+    StorageType, Stream,
 };
 use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{HeaderMap, HeaderValue};
 use encours_log::Position;
+use futures_util::StreamExt as _;
 
 use crate::message::{LOG_ID_HEADER, POSITION_HEADER};
 use crate::problem::Problem;
 use crate::publisher::PublisherOptions;
 use crate::recover::{LastMessage, Told};
+use crate::session::MAX_IN_FLIGHT;
 use crate::subject::SUBJECT_PREFIX;
 
 const NO_LIMIT: i64 = -1;
+/// Messages asked for at once.
+const ASKED: usize = 32;
 
 /// The stream as it is made. Operators may change replicas, limits of age, bytes and messages,
 /// placement, compression and the duplicate window afterwards.
@@ -108,7 +112,8 @@ pub(crate) async fn told<'a>(stream: &Stream, name: &'a str) -> Result<Told<'a>,
     let doing = || format!("the end of stream {name}");
     let info = stream.get_info().await;
     let state = info.map_err(|error| Problem::unavailable(&doing(), error))?.state;
-    let mut told = Told { stream: name, last_sequence: state.last_sequence, last: None };
+    let last_sequence = state.last_sequence;
+    let mut told = Told { stream: name, last_sequence, last: None, stranger: None };
     if state.messages == 0 {
         return Ok(told);
     }
@@ -118,7 +123,44 @@ pub(crate) async fn told<'a>(stream: &Stream, name: &'a str) -> Result<Told<'a>,
         Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {}
         Err(error) => return Err(Problem::unavailable(&doing(), error)),
     }
+    if let Some(last) = &told.last {
+        told.stranger = stranger(stream, &state, last).await?;
+    }
     Ok(told)
+}
+
+/// The sequence of a message that is not the event it has to be, among those that may have been on
+/// their way together with the last one.
+///
+/// WHY: a message of somebody else takes the sequence of the event that was to follow. That one is
+/// turned away, but those sent after it, before that was known, find the stream as they expect it.
+async fn stranger(
+    stream: &Stream,
+    state: &State,
+    last: &LastMessage,
+) -> Result<Option<u64>, Problem> {
+    let reach = MAX_IN_FLIGHT as u64;
+    let from = state.last_sequence.saturating_sub(reach).max(state.first_sequence);
+    let ask = |sequence| async move { (sequence, stream.get_raw_message(sequence).await) };
+    let mut found = futures_util::stream::iter(from..state.last_sequence).map(ask).buffered(ASKED);
+    while let Some((sequence, message)) = found.next().await {
+        let message = match message {
+            Ok(message) => last_message(&message.headers),
+            // It was purged or has expired since.
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {
+                continue;
+            }
+            Err(error) => {
+                return Err(Problem::unavailable(&format!("message {sequence}"), error));
+            }
+        };
+        let before = state.last_sequence - sequence;
+        let wanted = last.position.and_then(|at| at.0.checked_sub(before)).map(Position);
+        if message.log_id != last.log_id || message.position != wanted {
+            return Ok(Some(sequence));
+        }
+    }
+    Ok(None)
 }
 
 fn last_message(headers: &HeaderMap) -> LastMessage {

@@ -147,6 +147,29 @@ async fn a_stream_of_another_log_or_with_a_stranger_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_place_a_stranger_took_is_missed() {
+    let Some(nats) = NatsServer::start() else { return };
+    let folder = data_folder();
+    let data = folder.path().join("data");
+    let server = publishing(&data, &nats.url(), &[]);
+    let head = Client::connect(&server.url()).await.head().await.position;
+    published(&nats, head).await;
+    stop(server).await;
+    // What was on its way together: the stranger, the event turned away for it, and the next one.
+    let context = jetstream(&nats).await;
+    context.publish("encours.v1.acme.hello", "hello".into()).await.unwrap().await.unwrap();
+    let first = stream(&nats).await.get_raw_message(1).await.unwrap().headers;
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Encours-Log-Id", first.get("Encours-Log-Id").unwrap().as_str());
+    headers.insert("Encours-Position", (head + 2).to_string().as_str());
+    let next = context.publish_with_headers("encours.v1.~.day.opened", headers, "{}".into());
+    next.await.unwrap().await.unwrap();
+    let server = publishing(&data, &nats.url(), &[]);
+    said(&server, &format!("message {} of stream ENCOURS_EVENTS is none of ours", head + 1)).await;
+    stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_put_back_to_an_older_state_is_found_out() {
     let Some(nats) = NatsServer::start() else { return };
     let folder = data_folder();
