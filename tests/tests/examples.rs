@@ -56,14 +56,14 @@ struct Example {
     arguments: Vec<String>,
     /// Whether it takes an address as a URL, or without `http://`.
     takes_url: bool,
-    /// What it needs while it runs.
-    _stubs: Option<TempDir>,
+    /// Where the modules that were made for it lie, where it needs some.
+    stubs: Option<TempDir>,
 }
 
 impl Example {
     fn rust(name: &str) -> Self {
         let (environment, arguments) = (Vec::new(), Vec::new());
-        Self { program: example(name), environment, arguments, takes_url: true, _stubs: None }
+        Self { program: example(name), environment, arguments, takes_url: true, stubs: None }
     }
 
     fn node(script: &str) -> Result<Self, String> {
@@ -72,7 +72,7 @@ impl Example {
             environment: vec![format!("NODE_PATH={}", node_modules()?.display())],
             arguments: vec![below_examples(script)],
             takes_url: false,
-            _stubs: None,
+            stubs: None,
         })
     }
 
@@ -93,10 +93,10 @@ impl Example {
         let _made = run_program(&python, flags.into_iter().chain(files)).ok();
         Ok(Self {
             program: python,
-            environment: vec![format!("PYTHONPATH={out}")],
+            environment: Vec::new(),
             arguments: vec![below_examples(script)],
             takes_url: false,
-            _stubs: Some(stubs),
+            stubs: Some(stubs),
         })
     }
 
@@ -104,6 +104,8 @@ impl Example {
     fn run(&self, url: &str, more: &[&str]) -> Ran {
         let address = if self.takes_url { url } else { url.trim_start_matches("http://") };
         let mut words = self.environment.clone();
+        let stubs = self.stubs.as_ref();
+        words.extend(stubs.map(|stubs| format!("PYTHONPATH={}", stubs.path().display())));
         words.push(self.program.display().to_string());
         words.extend(self.arguments.iter().cloned());
         words.push(address.to_owned());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::allocation::Book;
-use super::{Context, Decision, lookup};
+use super::{Context, Decision, issuing, lookup};
 use crate::content::Content;
 use crate::currency::Currency;
 use crate::event::{Direction, OpeningItemAdded};
@@ -14,7 +14,7 @@ use crate::position::Day;
 use crate::reference;
 use crate::refusal::{Reason, Refusal};
 use crate::series;
-use crate::state::{Invoice, Kind, Ledger, State};
+use crate::state::{Invoice, Ledger, State};
 use crate::terms::DueTerms;
 
 /// Brings in what a customer owed, or was owed, before the ledger.
@@ -136,15 +136,7 @@ impl AddOpeningItem {
     ) -> Result<Arc<str>, Refusal> {
         let given = self.number.as_deref().unwrap_or(id.as_str());
         let number = series::check_old(given, &ledger.invoice_series, today)?;
-        if state.indexes().find(Kind::InvoiceNumber, ledger.no, given).is_some() {
-            return Err(Refusal::new(
-                Reason::NumberExists,
-                "number",
-                format!("the number {given} is used already in ledger {}", ledger.id),
-            )
-            .with("number", given));
-        }
-        Ok(number)
+        issuing::check_free(state, ledger, &number)
     }
 }
 

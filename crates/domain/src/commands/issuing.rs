@@ -85,7 +85,11 @@ fn due(draft: &Draft, issue_date: Day, ledger: &Ledger) -> Result<DueTerms, Refu
 }
 
 /// A given number must not be used in the ledger yet.
-fn check_free(state: &State, ledger: &Ledger, given: &Arc<str>) -> Result<Arc<str>, Refusal> {
+pub(super) fn check_free(
+    state: &State,
+    ledger: &Ledger,
+    given: &Arc<str>,
+) -> Result<Arc<str>, Refusal> {
     if state.indexes().find(Kind::InvoiceNumber, ledger.no, given).is_none() {
         return Ok(Arc::clone(given));
     }

@@ -457,21 +457,28 @@ pub const fn invoice_of(event: &Event) -> Option<(LedgerNo, InvoiceNo)> {
     })
 }
 
+/// The id of what an allocation takes its money from.
+fn source_id(ledger: LedgerNo, source: Source, names: &impl Names) -> Option<String> {
+    let id = match source {
+        Source::Payment(no) => names.payment(ledger, no)?.id,
+        Source::CreditNote(no) => names.credit_note(ledger, no)?.id,
+        Source::Opening(no) => names.invoice(ledger, no)?.id,
+    };
+    Some(id.to_string())
+}
+
 fn allocation_made(event: &Allocated, names: &impl Names) -> WithCustomer {
     use v1::allocation_made::Source as S;
     let invoice = names.invoice(event.ledger, event.invoice)?;
+    let source = source_id(event.ledger, event.source, names)?;
     let money = |minor| Some(money_message(minor, invoice.currency));
     let body = v1::AllocationMade {
         invoice_id: invoice.id.to_string(),
         number: invoice.number.to_string(),
         source: Some(match event.source {
-            Source::Payment(no) => S::PaymentId(names.payment(event.ledger, no)?.id.to_string()),
-            Source::CreditNote(no) => {
-                S::CreditNoteId(names.credit_note(event.ledger, no)?.id.to_string())
-            }
-            Source::Opening(no) => {
-                S::OpeningItemId(names.invoice(event.ledger, no)?.id.to_string())
-            }
+            Source::Payment(_) => S::PaymentId(source),
+            Source::CreditNote(_) => S::CreditNoteId(source),
+            Source::Opening(_) => S::OpeningItemId(source),
         }),
         amount: money(event.amount),
         date: Some(date_message(event.date)),
@@ -485,18 +492,15 @@ fn allocation_made(event: &Allocated, names: &impl Names) -> WithCustomer {
 fn allocation_undone(event: &Deallocated, names: &impl Names) -> WithCustomer {
     use v1::allocation_undone::Source as S;
     let invoice = names.invoice(event.ledger, event.invoice)?;
+    let source = source_id(event.ledger, event.source, names)?;
     let money = |minor| Some(money_message(minor, invoice.currency));
     let body = v1::AllocationUndone {
         invoice_id: invoice.id.to_string(),
         number: invoice.number.to_string(),
         source: Some(match event.source {
-            Source::Payment(no) => S::PaymentId(names.payment(event.ledger, no)?.id.to_string()),
-            Source::CreditNote(no) => {
-                S::CreditNoteId(names.credit_note(event.ledger, no)?.id.to_string())
-            }
-            Source::Opening(no) => {
-                S::OpeningItemId(names.invoice(event.ledger, no)?.id.to_string())
-            }
+            Source::Payment(_) => S::PaymentId(source),
+            Source::CreditNote(_) => S::CreditNoteId(source),
+            Source::Opening(_) => S::OpeningItemId(source),
         }),
         amount: money(event.amount),
         date: Some(date_message(event.date)),

@@ -1,0 +1,63 @@
+//! Events of the log and its clocks.
+
+use std::sync::Arc;
+
+use crate::id::Id;
+use crate::number::ClockNo;
+use crate::position::Day;
+
+facts! {
+    /// The first event of every log.
+    LogCreated {
+        /// The id of the log, as in every frame.
+        log_id: [u8; 16],
+    }
+
+    /// A writer took over; from here on frames carry its epoch.
+    WriterOpened {
+        /// One more than the epoch before.
+        epoch: u64,
+    }
+
+    /// A clock exists. Its first day is open and finished.
+    ClockCreated {
+        /// Its number.
+        clock: ClockNo,
+        /// The id of a test clock; `system:<zone>` for the system's.
+        id: Id,
+        /// Whether commands move it; else the system's time does.
+        test: bool,
+        /// IANA time zone that the days are counted in.
+        zone: Arc<str>,
+        /// The first day.
+        day: Day,
+    }
+
+    /// A test clock was told to move; its days open one after the other up to `target`.
+    ClockAdvanced {
+        /// The clock.
+        clock: ClockNo,
+        /// The day to reach.
+        target: Day,
+        /// Whether the days before `target` open late, as after downtime.
+        outage: bool,
+    }
+
+    /// A day began: from here on it is the *today* of the clock's ledgers.
+    DayOpened {
+        /// The clock.
+        clock: ClockNo,
+        /// The day, one after the last one opened.
+        day: Day,
+        /// Whether it was opened on that day (always so for a test clock), not after downtime.
+        on_time: bool,
+    }
+
+    /// All that falls due on the day has been emitted.
+    DayFinished {
+        /// The clock.
+        clock: ClockNo,
+        /// The day, one after the last one finished.
+        day: Day,
+    }
+}
