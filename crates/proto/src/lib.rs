@@ -16,6 +16,7 @@ pub mod draft;
 pub mod events;
 pub mod filter;
 pub mod invoice;
+pub mod json;
 pub mod ledger;
 pub mod money;
 pub mod opening;

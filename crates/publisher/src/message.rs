@@ -4,11 +4,10 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
 use encours_log::Position;
+use encours_proto::Message as _;
+use encours_proto::json::{self, Reflection};
 use encours_proto::v1::PublicEvent;
-use encours_proto::{FILE_DESCRIPTOR_SET, Message as _};
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage as _, SerializeOptions, Value,
-};
+use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 
 use crate::subject::subject;
 
@@ -53,7 +52,7 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
     format: Format,
-    event: MessageDescriptor,
+    reflection: Reflection,
 }
 
 impl Encoder {
@@ -62,11 +61,7 @@ impl Encoder {
     /// # Errors
     /// Where the contract that was compiled in cannot be read.
     pub(crate) fn new(format: Format) -> Result<Self, String> {
-        let pool =
-            DescriptorPool::decode(FILE_DESCRIPTOR_SET).map_err(|error| error.to_string())?;
-        let event = pool.get_message_by_name("encours.v1.PublicEvent");
-        let event = event.ok_or("the contract has no PublicEvent")?;
-        Ok(Self { format, event })
+        Ok(Self { format, reflection: Reflection::new()? })
     }
 
     /// The message of an event.
@@ -75,22 +70,18 @@ impl Encoder {
     /// Where the event cannot be told as the contract says.
     pub(crate) fn message(&self, event: &PublicEvent) -> Result<Outgoing, String> {
         let wrong = |why: &dyn std::fmt::Display| format!("event {}: {why}", event.position);
-        let bytes = event.encode_to_vec();
-        let told = DynamicMessage::decode(self.event.clone(), bytes.as_slice())
-            .map_err(|error| wrong(&error))?;
+        let told = self.reflection.event(event)?;
         let headers = headers(event, &told, self.format).ok_or_else(|| wrong(&"it has no time"))?;
         let body = match self.format {
-            Format::Protobuf => bytes.into(),
-            Format::Json => json(&told).map_err(|error| wrong(&error))?.into(),
+            Format::Protobuf => event.encode_to_vec().into(),
+            Format::Json => {
+                let mut body = Vec::with_capacity(512);
+                json::write(&told, &mut body).map_err(|error| wrong(&error))?;
+                body.into()
+            }
         };
         Ok(Outgoing { position: Position(event.position), subject: subject(event), headers, body })
     }
-}
-
-fn json(told: &DynamicMessage) -> Result<Vec<u8>, serde_json::Error> {
-    let mut serializer = serde_json::Serializer::new(Vec::with_capacity(512));
-    told.serialize_with_options(&mut serializer, &SerializeOptions::new())?;
-    Ok(serializer.into_inner())
 }
 
 /// Log id and position: names the event for ever.

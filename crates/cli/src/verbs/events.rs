@@ -6,8 +6,8 @@
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
-use encours_proto::{FILE_DESCRIPTOR_SET, Message as _, v1};
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use encours_proto::json::{self, Reflection};
+use encours_proto::v1;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{VerbArgs, activity};
@@ -206,11 +206,15 @@ fn cells(event: &v1::PublicEvent) -> Outcome<Vec<Cell>> {
 /// The width of a line for people, its last column apart.
 const NARROWEST: usize = 109;
 
+fn broken(why: String) -> Failure {
+    Failure::new(Exit::Failure, why)
+}
+
 /// Prints events as they come.
 struct Lines {
     out: io::BufWriter<io::StdoutLock<'static>>,
     how: OutputArgs,
-    message: MessageDescriptor,
+    reflection: Reflection,
     headed: bool,
     /// Whether a line for people is wider than the terminal: then every value has its own.
     is_narrow: bool,
@@ -218,15 +222,10 @@ struct Lines {
 
 impl Lines {
     fn start(how: OutputArgs) -> Outcome<Self> {
-        let broken = |why: String| Failure::new(Exit::Failure, format!("the contract: {why}"));
-        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET)
-            .map_err(|error| broken(error.to_string()))?;
-        let message = pool
-            .get_message_by_name("encours.v1.PublicEvent")
-            .ok_or_else(|| broken("it has no PublicEvent".to_owned()))?;
+        let reflection = Reflection::new().map_err(broken)?;
         let out = io::BufWriter::new(io::stdout().lock());
         let is_narrow = line_width().is_some_and(|width| width < NARROWEST);
-        Ok(Self { out, how, message, headed: false, is_narrow })
+        Ok(Self { out, how, reflection, headed: false, is_narrow })
     }
 
     /// Prints the names of the columns, once; not before the server has accepted what was asked.
@@ -263,12 +262,8 @@ impl Lines {
 
     /// An event as one line of proto3 JSON.
     fn json(&mut self, event: &v1::PublicEvent) -> Outcome {
-        let bytes = event.encode_to_vec();
-        let message = DynamicMessage::decode(self.message.clone(), bytes.as_slice())
-            .map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
-        let options = SerializeOptions::new();
-        message
-            .serialize_with_options(&mut serde_json::Serializer::new(&mut self.out), &options)?;
+        let event = self.reflection.event(event).map_err(broken)?;
+        json::write(&event, &mut self.out)?;
         writeln!(self.out)?;
         Ok(())
     }
