@@ -40,10 +40,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tonic-prost", &["proto"]),
     ("chacha20poly1305", &["engine"]),
     ("clap", &["cli"]),
-    ("async-nats", &["publisher"]),
+    ("async-nats", &["log", "publisher"]),
     (
         "tokio",
-        &["engine", "projections", "scheduler", "publisher", "api", "cli", "tests", "benches"],
+        &[
+            "log",
+            "engine",
+            "projections",
+            "scheduler",
+            "publisher",
+            "api",
+            "cli",
+            "tests",
+            "benches",
+        ],
     ),
 ];
 

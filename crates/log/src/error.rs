@@ -104,6 +104,51 @@ pub enum LogError {
         /// Bytes that are needed.
         segment_len: u64,
     },
+    /// The servers that hold the log do not answer, or cannot just now. Nothing is lost; it may pass.
+    #[error("{doing}: {why}")]
+    Unavailable {
+        /// What was tried.
+        doing: String,
+        /// What the client or the server said.
+        why: String,
+    },
+    /// The servers that hold the log refuse for a reason that stays until somebody acts: credentials,
+    /// permissions, limits, a version that is too old.
+    #[error("{doing}: {why}")]
+    Denied {
+        /// What was tried.
+        doing: String,
+        /// What the server said.
+        why: String,
+    },
+    /// The stream that holds the log is not set up as durability and order need it, or is gone.
+    #[error("stream {stream}: {why}")]
+    StreamConfig {
+        /// The stream.
+        stream: String,
+        /// Each setting that differs, with what it has to be.
+        why: String,
+    },
+    /// The stream ends before, or holds another frame than, what this node has verified.
+    #[error("stream {stream} holds {found}, but {known} has frame {wanted}")]
+    StreamDiverged {
+        /// The stream.
+        stream: String,
+        /// What it holds.
+        found: String,
+        /// Who has seen the frame.
+        known: String,
+        /// The frame that was seen.
+        wanted: FrameNumber,
+    },
+    /// The stream has reached its limit of bytes. Nothing was written; a larger limit makes room.
+    #[error("stream {stream} is full: its limit is {max_bytes} bytes")]
+    StreamFull {
+        /// The stream.
+        stream: String,
+        /// Its limit.
+        max_bytes: u64,
+    },
     /// Options out of their limits.
     #[error("{0}")]
     Options(&'static str),
@@ -158,6 +203,7 @@ impl LogError {
                 | Self::Diverged { .. }
                 | Self::NoSegment { .. }
                 | Self::AnchorLost { .. }
+                | Self::StreamDiverged { .. }
         )
     }
 
@@ -173,10 +219,16 @@ impl LogError {
         matches!(self, Self::SyncFailed { .. })
     }
 
-    /// Whether the disk is full; the same append may pass once there is room.
+    /// Whether there is no room; the same append may pass once there is some.
     #[must_use]
     pub const fn is_full(&self) -> bool {
-        matches!(self, Self::Full { .. })
+        matches!(self, Self::Full { .. } | Self::StreamFull { .. })
+    }
+
+    /// Whether the log cannot be reached just now; the same may pass later.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
     }
 
     /// A short name for log lines and exit messages, which stays the same.
@@ -194,6 +246,11 @@ impl LogError {
             Self::AnchorLost { .. } => "anchor_lost",
             Self::NotNext { .. } => "not_next",
             Self::Full { .. } => "log_full",
+            Self::Unavailable { .. } => "log_unavailable",
+            Self::Denied { .. } => "log_denied",
+            Self::StreamConfig { .. } => "stream_config",
+            Self::StreamDiverged { .. } => "stream_diverged",
+            Self::StreamFull { .. } => "log_full",
             Self::Options(_) => "options",
             Self::SyncFailed { .. } => "sync_failed",
             Self::Io { .. } => "io",

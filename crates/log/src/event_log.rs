@@ -43,6 +43,20 @@ impl AppendOutcome {
     }
 }
 
+/// What a log holds where a frame of unknown outcome belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// That frame. It is durable, and readers see it.
+    Same,
+    /// Another one, of the writer with this epoch.
+    Other {
+        /// The writer's epoch.
+        by: Epoch,
+    },
+    /// Nothing.
+    Absent,
+}
+
 /// The writing end of a log. One per log, on one thread.
 pub trait EventLog: Send {
     /// The log's identity.
@@ -67,6 +81,35 @@ pub trait EventLog: Send {
 
     /// Waits for the oldest frame in flight and says what became of it; `None` where none is.
     fn settle(&mut self) -> Option<(FrameNumber, AppendOutcome)>;
+
+    /// Looks where a frame belongs whose outcome is [`AppendOutcome::Unknown`]. May wait a few
+    /// seconds for a log that cannot be reached.
+    ///
+    /// # Errors
+    /// [`LogError`] where nobody can tell; one that [`is_unavailable`](LogError::is_unavailable) may
+    /// pass.
+    fn look(&mut self, frame: &Frame) -> Result<Seen, LogError> {
+        Ok(match self.reader().read(frame.header().number)? {
+            Some(stored) if stored.hash() == frame.hash() => Seen::Same,
+            Some(stored) => Seen::Other { by: stored.header().epoch },
+            None => Seen::Absent,
+        })
+    }
+
+    /// Whether the log keeps copies of the keys for other nodes and has none yet: then all of them
+    /// are to be shared before the next frame.
+    fn wants_keys(&self) -> bool {
+        false
+    }
+
+    /// Puts records of the key file where every node finds them, durably. A log that one machine
+    /// keeps has nothing to do.
+    ///
+    /// # Errors
+    /// [`LogError`] where it is not certain that they are there.
+    fn share_keys(&mut self, _records: &[u8]) -> Result<(), LogError> {
+        Ok(())
+    }
 
     /// Housekeeping between appends. Cheap where there is nothing to do.
     ///

@@ -23,7 +23,7 @@ pub use clock::{Clock, SystemClock};
 pub use disk::{Disk, DiskFile, LockError, LockGuard, OsDisk};
 pub use encours_domain::{Micros, Position};
 pub use error::{Damage, LogError};
-pub use event_log::{AppendOutcome, EventLog, Known, LogReader};
+pub use event_log::{AppendOutcome, EventLog, Known, LogReader, Seen};
 pub use frame::{
     ACTOR_MAX, COMMAND_FIXED_LEN, CommandRecord, EVENT_FIXED_LEN, EventRecord, EventRef, FORMAT,
     FRAME_MAX, FRAME_TARGET, Frame, FrameDraft, FrameError, FrameHeader, HEADER_LEN, REASON_MAX,
