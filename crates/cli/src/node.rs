@@ -121,7 +121,7 @@ impl Node {
 }
 
 /// Takes the data folder for this process.
-fn lock(disk: &dyn Disk, data: &Path) -> Outcome<Box<dyn LockGuard>> {
+pub(crate) fn lock(disk: &dyn Disk, data: &Path) -> Outcome<Box<dyn LockGuard>> {
     let unusable = |error: std::io::Error| {
         Failure::new(Exit::Failure, format!("{}: {error}", data.display()))
             .hint("give a folder that can be written with --data")

@@ -9,7 +9,7 @@ use encours_api::{Api, PublicEvents, PublisherFigures, UnreadableEvents};
 use encours_log::{Disk, LogId, Position};
 use encours_proto::v1::PublicEvent;
 use encours_publisher::{
-    DEFAULT_STREAM, Format, Problem, Publisher, PublisherOptions, ServerAddr, Source,
+    DEFAULT_STREAM, Format, Problem, Publisher, PublisherOptions, ServerAddr, Source, Status,
 };
 
 use crate::failure::{Exit, Failure, Outcome};
@@ -77,17 +77,12 @@ fn stream(text: &str) -> Result<String, String> {
 }
 
 impl PublishArgs {
-    /// Starts to publish where that is asked for. Waits for no server.
-    pub(crate) fn spawn(
-        &self,
-        api: &Api,
-        data: &Path,
-        disk: Arc<dyn Disk>,
-    ) -> Outcome<Option<Publisher>> {
+    /// What to publish and where to, where that is asked for.
+    pub(crate) fn options(&self, data: &Path, disk: Arc<dyn Disk>) -> Option<PublisherOptions> {
         if self.publish_nats.is_empty() {
-            return Ok(None);
+            return None;
         }
-        let options = PublisherOptions {
+        Some(PublisherOptions {
             servers: self.publish_nats.clone(),
             credentials: self.publish_credentials.clone(),
             stream: self.publish_stream.clone(),
@@ -100,20 +95,19 @@ impl PublishArgs {
             from: self.publish_from.map(Position),
             folder: data.join("publisher"),
             disk,
-        };
-        let started = Publisher::spawn(LogEvents(api.public_events()), options);
-        let failed = |problem: Problem| Failure::new(Exit::Failure, problem.to_string());
-        started.map(Some).map_err(failed)
+        })
     }
 }
 
-/// Services whose metrics tell about this publisher.
-pub(crate) fn with_figures(api: Api, publisher: &Publisher) -> Api {
-    let status = publisher.status();
-    api.with_publisher(move || {
-        let status = status.borrow();
-        PublisherFigures { up: status.up, position: status.published, failures: status.failures }
-    })
+/// Starts to publish the events of a node. Waits for no server.
+pub(crate) fn spawn(api: &Api, options: PublisherOptions) -> Outcome<Publisher> {
+    let started = Publisher::spawn(LogEvents(api.public_events()), options);
+    started.map_err(|problem: Problem| Failure::new(Exit::Failure, problem.to_string()))
+}
+
+/// How a publisher is, for the metrics.
+pub(crate) fn figures(status: &Status) -> PublisherFigures {
+    PublisherFigures { up: status.up, position: status.published, failures: status.failures }
 }
 
 /// The events of this node's log.

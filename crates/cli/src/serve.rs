@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{Node, NodeOptions, failed};
-use crate::publish::{PublishArgs, with_figures};
+use crate::publish::{self, PublishArgs};
 
 /// What `encours serve` takes.
 #[derive(Args, Debug)]
@@ -79,9 +79,11 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
         }
     };
     let mut api = node.api().with_web_origins(args.web_origin.iter().cloned());
-    let publisher = args.publish.spawn(&api, &args.data, disk)?;
+    let publisher = args.publish.options(&args.data, disk);
+    let publisher = publisher.map(|options| publish::spawn(&api, options)).transpose()?;
     if let Some(publisher) = &publisher {
-        api = with_figures(api, publisher);
+        let status = publisher.status();
+        api = api.with_publisher(move || publish::figures(&status.borrow()));
     }
     let metrics =
         metrics.map(|listener| Metrics::serve(listener, api.clone(), clock)).transpose()?;
