@@ -173,6 +173,14 @@ impl From<LogError> for Failure {
             }
             LogError::RolledBack { .. } => Self::new(Exit::Damaged, message)
                 .hint("frames are missing at the end: restore the folder from a backup"),
+            LogError::Unavailable { .. } => Self::new(Exit::Unavailable, message)
+                .hint("nothing is lost; start the servers, or give others with --nats"),
+            LogError::StreamConfig { .. } => Self::new(Exit::Damaged, message)
+                .hint("`encours doctor` shows every setting; put right what differs, then start"),
+            LogError::StreamDiverged { .. } => Self::new(Exit::Damaged, message).hint(
+                "the servers have lost or altered frames: keep this folder, which has them, and see \
+                 \"A stream that has lost frames\" in docs/operations.md",
+            ),
             LogError::TooNew { .. } => Self::new(Exit::Failure, message)
                 .hint("use the version of encours that wrote it, or a later one"),
             LogError::SyncFailed { .. } => Self::new(Exit::Failure, message)
