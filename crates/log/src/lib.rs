@@ -16,6 +16,7 @@ mod frame;
 mod id;
 mod journal;
 mod memory;
+mod survey;
 mod verify;
 
 pub use chain::{ChainError, Tail};
@@ -32,4 +33,5 @@ pub use frame::{
 pub use id::{Epoch, FrameNumber, Hash, LogId, ParseLogIdError};
 pub use journal::{Journal, JournalOptions, Recovery, SEGMENT_LEN, SEGMENT_LEN_MIN};
 pub use memory::MemoryLog;
+pub use survey::{AccountFacts, Follower, Page, Placement, ServerFacts, Survey};
 pub use verify::{VerifyProgress, VerifyReport, verify, verify_reader};
