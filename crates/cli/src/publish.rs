@@ -9,7 +9,7 @@ use encours_api::{Api, PublicEvents, PublisherFigures, UnreadableEvents};
 use encours_log::{Disk, LogId, Position};
 use encours_proto::v1::PublicEvent;
 use encours_publisher::{
-    DEFAULT_STREAM, Format, Problem, Publisher, PublisherOptions, ServerAddr, Source, Status,
+    Format, Problem, Publisher, PublisherOptions, ServerAddr, Source, Status, stream_of,
 };
 
 use crate::failure::{Exit, Failure, Outcome};
@@ -32,10 +32,15 @@ pub(crate) struct PublishArgs {
     )]
     publish_credentials: Option<PathBuf>,
 
-    /// The stream; made where it does not exist
-    #[arg(long, env = "ENCOURS_PUBLISH_STREAM", value_name = "NAME",
-          default_value = DEFAULT_STREAM, value_parser = stream)]
-    publish_stream: String,
+    /// The name of this log, where several publish to one NATS account
+    #[arg(long, env = "ENCOURS_PUBLISH_AS", value_name = "NAME", requires = "publish_nats",
+          value_parser = log_name)]
+    publish_as: Option<String>,
+
+    /// The stream, made where it does not exist; where none is given ENCOURS_EVENTS, or
+    /// ENCOURS_EVENTS_NAME of a log that has a name
+    #[arg(long, env = "ENCOURS_PUBLISH_STREAM", value_name = "NAME", value_parser = stream)]
+    publish_stream: Option<String>,
 
     /// What the bodies of the messages are
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -76,16 +81,32 @@ fn stream(text: &str) -> Result<String, String> {
     Err("the name of a stream has 1 to 64 of A-Z a-z 0-9 _ -".to_owned())
 }
 
+fn log_name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    if (1..=32).contains(&text.len()) && text.chars().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("the name of a log has 1 to 32 of a-z 0-9 _ -".to_owned())
+}
+
 impl PublishArgs {
-    /// What to publish and where to, where that is asked for.
-    pub(crate) fn options(&self, data: &Path, disk: Arc<dyn Disk>) -> Option<PublisherOptions> {
+    /// What to publish and where to, where that is asked for. `log` is the log's own name, where it
+    /// has one that is not the default.
+    pub(crate) fn options(
+        &self,
+        data: &Path,
+        disk: Arc<dyn Disk>,
+        log: Option<&str>,
+    ) -> Option<PublisherOptions> {
         if self.publish_nats.is_empty() {
             return None;
         }
+        let log = self.publish_as.as_deref().or(log);
         Some(PublisherOptions {
             servers: self.publish_nats.clone(),
             credentials: self.publish_credentials.clone(),
-            stream: self.publish_stream.clone(),
+            stream: self.publish_stream.clone().unwrap_or_else(|| stream_of(log)),
+            log: log.map(str::to_owned),
             format: match self.publish_format {
                 BodyFormat::Json => Format::Json,
                 BodyFormat::Protobuf => Format::Protobuf,

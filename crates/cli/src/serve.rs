@@ -79,7 +79,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
         }
     };
     let mut api = node.api().with_web_origins(args.web_origin.iter().cloned());
-    let publisher = args.publish.options(&args.data, disk);
+    let publisher = args.publish.options(&args.data, disk, None);
     let publisher = publisher.map(|options| publish::spawn(&api, options)).transpose()?;
     if let Some(publisher) = &publisher {
         let status = publisher.status();

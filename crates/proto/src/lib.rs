@@ -23,6 +23,7 @@ pub mod opening;
 pub mod payment;
 pub mod plan;
 pub mod reminder;
+pub mod subject;
 
 /// What every message can do: tell its size and write its bytes.
 pub use prost::Message;

@@ -1,8 +1,8 @@
 //! Public events on NATS JetStream: every event of a log as one message, in log order, once.
 //!
 //! [`Publisher`] follows a [`Source`] of public events and publishes them to one stream, on
-//! subjects `encours.v1.<ledger>.<entity>.<event>` ([`subject`]), as CloudEvents 1.0 in binary mode
-//! with the position in the log as a header. Promises: never an event before it is durable; no gap,
+//! subjects `encours.v1.<ledger>.<entity>.<event>` ([`encours_proto::subject`]), as CloudEvents 1.0
+//! in binary mode with the position in the log as a header. Promises: never an event before it is durable; no gap,
 //! no repetition and no other order in the stream, whatever breaks in between (the position rule,
 //! see `session`); nothing waits for it; bounded memory.
 //!
@@ -16,11 +16,9 @@ mod recover;
 mod session;
 mod source;
 mod stream;
-mod subject;
 
 pub use async_nats::ServerAddr;
 pub use message::{CUSTOMER_HEADER, Format, LOG_ID_HEADER, POSITION_HEADER};
 pub use problem::Problem;
-pub use publisher::{DEFAULT_STREAM, MAX_PAUSE, Publisher, PublisherOptions, Status};
+pub use publisher::{DEFAULT_STREAM, MAX_PAUSE, Publisher, PublisherOptions, Status, stream_of};
 pub use source::Source;
-pub use subject::{NO_LEDGER, SUBJECT_PREFIX, id_of_token, subject, token};

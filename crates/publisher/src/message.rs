@@ -6,10 +6,9 @@ use chrono::{DateTime, SecondsFormat};
 use encours_log::Position;
 use encours_proto::Message as _;
 use encours_proto::json::{self, Reflection};
+use encours_proto::subject::subject_below;
 use encours_proto::v1::PublicEvent;
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
-
-use crate::subject::subject;
 
 /// The header with the log's id, as 32 hexadecimal digits.
 pub const LOG_ID_HEADER: &str = "Encours-Log-Id";
@@ -43,6 +42,7 @@ impl Format {
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) position: Position,
+    /// What it is published to; the stream turns it into the subject that subscribers see.
     pub(crate) subject: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -52,16 +52,18 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
     format: Format,
+    /// What subjects begin with.
+    prefix: String,
     reflection: Reflection,
 }
 
 impl Encoder {
-    /// One that makes bodies of this format.
+    /// One that makes bodies of this format, for subjects that begin with `prefix`.
     ///
     /// # Errors
     /// Where the contract that was compiled in cannot be read.
-    pub(crate) fn new(format: Format) -> Result<Self, String> {
-        Ok(Self { format, reflection: Reflection::new()? })
+    pub(crate) fn new(format: Format, prefix: String) -> Result<Self, String> {
+        Ok(Self { format, prefix, reflection: Reflection::new()? })
     }
 
     /// The message of an event.
@@ -80,7 +82,8 @@ impl Encoder {
                 body.into()
             }
         };
-        Ok(Outgoing { position: Position(event.position), subject: subject(event), headers, body })
+        let subject = subject_below(&self.prefix, event);
+        Ok(Outgoing { position: Position(event.position), subject, headers, body })
     }
 }
 

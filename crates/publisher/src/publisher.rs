@@ -17,6 +17,13 @@ use crate::source::Source;
 
 /// The stream that is published to where no other is named.
 pub const DEFAULT_STREAM: &str = "ENCOURS_EVENTS";
+/// The stream of the log of this name where no other is named; of the only one, or the default one,
+/// without a name.
+#[must_use]
+pub fn stream_of(log: Option<&str>) -> String {
+    log.map_or_else(|| DEFAULT_STREAM.to_owned(), |log| format!("{DEFAULT_STREAM}_{log}"))
+}
+
 /// The pause after the first failure; it doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause between two tries.
@@ -29,8 +36,12 @@ pub struct PublisherOptions {
     pub servers: Vec<ServerAddr>,
     /// A file of credentials (`.creds`), where the server asks for some.
     pub credentials: Option<PathBuf>,
-    /// The stream.
+    /// The stream; [`stream_of`] names one.
     pub stream: String,
+    /// The name of the log, `a-z 0-9 _ -`, where several publish to one account; `None` for the only
+    /// or the default one. The stream of a named log listens on subjects of its own, and stores what
+    /// comes under the same subjects as every other.
+    pub log: Option<String>,
     /// What the bodies are.
     pub format: Format,
     /// Replicas of a stream that is made.

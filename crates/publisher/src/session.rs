@@ -95,7 +95,8 @@ impl<S: Source> Work<S> {
         status: watch::Sender<Status>,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
-        let encoder = Encoder::new(options.format).map_err(Problem::Source)?;
+        let encoder =
+            Encoder::new(options.format, stream::prefix(&options)).map_err(Problem::Source)?;
         let source = Arc::new(source);
         let (cursor, cursor_moved) = (None, false);
         Ok(Self { source, encoder, options, status, stop, cursor, cursor_moved })

@@ -3,11 +3,12 @@
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy, State,
-    StorageType, Stream,
+    StorageType, Stream, SubjectTransform,
 };
 use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{HeaderMap, HeaderValue};
 use encours_log::Position;
+use encours_proto::subject::SUBJECT_PREFIX;
 use futures_util::StreamExt as _;
 
 use crate::message::{LOG_ID_HEADER, POSITION_HEADER};
@@ -15,19 +16,33 @@ use crate::problem::Problem;
 use crate::publisher::PublisherOptions;
 use crate::recover::{LastMessage, Told};
 use crate::session::MAX_IN_FLIGHT;
-use crate::subject::SUBJECT_PREFIX;
 
+/// What subjects begin with on which the stream of a named log listens; its name follows.
+const NAMED_PREFIX: &str = "encours.events";
 const NO_LIMIT: i64 = -1;
 /// Messages asked for at once.
 const ASKED: usize = 32;
 
+/// What the subjects begin with that are published to.
+pub(crate) fn prefix(options: &PublisherOptions) -> String {
+    // WHY not the same for all: the subjects of two streams in one account may not overlap.
+    let named = |log| format!("{NAMED_PREFIX}.{log}");
+    options.log.as_ref().map_or_else(|| SUBJECT_PREFIX.to_owned(), named)
+}
+
 /// The stream as it is made. Operators may change replicas, limits of age, bytes and messages,
 /// placement, compression and the duplicate window afterwards.
 fn wanted(options: &PublisherOptions) -> Config {
+    let subjects = format!("{}.>", prefix(options));
+    let transform = || SubjectTransform {
+        source: subjects.clone(),
+        destination: format!("{SUBJECT_PREFIX}.>"),
+    };
     Config {
         name: options.stream.clone(),
         description: Some("Public events of Encours, in log order".to_owned()),
-        subjects: vec![format!("{SUBJECT_PREFIX}.>")],
+        subject_transform: options.log.as_ref().map(|_| transform()),
+        subjects: vec![subjects],
         storage: StorageType::File,
         retention: RetentionPolicy::Limits,
         discard: DiscardPolicy::Old,
@@ -60,7 +75,10 @@ fn drift(there: &Config, wanted: &Config) -> Vec<String> {
     hold("sealed", !there.sealed, "false");
     hold("mirror", there.mirror.is_none(), "empty");
     hold("sources", there.sources.as_ref().is_none_or(Vec::is_empty), "empty");
-    hold("subject_transform", there.subject_transform.is_none(), "empty");
+    let transform = wanted.subject_transform.as_ref();
+    let must = transform.map(|to| format!("{} to {}", to.source, to.destination));
+    let must = must.as_deref().unwrap_or("empty");
+    hold("subject_transform", there.subject_transform.as_ref() == transform, must);
     let is_async = matches!(there.persist_mode, Some(PersistenceMode::Async));
     hold("persist_mode", !is_async, "default");
     drift
