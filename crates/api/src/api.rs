@@ -1,10 +1,10 @@
-//! What every service shares: the engine, the read model, and how calls wait for them.
+//! What every service shares: who writes, the read model, and how calls wait for them.
 
 use std::sync::Arc;
 
 use encours_domain::number::LedgerNo;
 use encours_domain::{Position, Reason, Refusal};
-use encours_engine::EngineHandle;
+use encours_engine::{EngineHandle, KeyStore};
 use encours_log::LogReader;
 use encours_projections::{AsOf, ReadModel};
 use encours_proto::command::id;
@@ -17,13 +17,17 @@ use crate::call::patience;
 use crate::connections::Connections;
 use crate::exports::MAX_EXPORTS;
 use crate::failure::{Failure, POSITION_NOT_REACHED};
-use crate::metrics::{Calls, PublisherFigures};
+use crate::leader::Writing;
+use crate::metrics::{Calls, LinkFigures, PublisherFigures};
 use crate::web::WebOrigin;
 
-/// The gRPC services over one engine and its read model. Clones are cheap and share it.
+/// The gRPC services over one log and its read model. Clones are cheap and share it.
 #[derive(Clone)]
 pub struct Api {
-    pub(crate) engine: EngineHandle,
+    /// Who writes the log.
+    pub(crate) writing: watch::Receiver<Writing>,
+    /// The keys of customers.
+    pub(crate) keys: watch::Receiver<Arc<KeyStore>>,
     pub(crate) model: ReadModel,
     pub(crate) reader: Arc<dyn LogReader>,
     /// True once the server stops: streams end.
@@ -34,13 +38,18 @@ pub struct Api {
     pub(crate) exporting: Arc<Semaphore>,
     /// The pages that browsers may call for.
     pub(crate) web_origins: Arc<[WebOrigin]>,
-    /// Asks the publisher how it is, where there is one.
-    pub(crate) publisher: Option<Arc<dyn Fn() -> PublisherFigures + Send + Sync>>,
+    /// Asks the publisher how it is, where there may be one.
+    pub(crate) publisher: Option<Asked<Option<PublisherFigures>>>,
+    /// Asks the connection to the servers that keep the log, where there are some.
+    pub(crate) link: Option<Asked<LinkFigures>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) connections: Arc<Connections>,
     /// The last event when the services were set up.
     pub(crate) first_position: Position,
 }
+
+/// Tells how something is that runs beside the services.
+type Asked<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,13 +58,29 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    /// The services that write through `engine` and read from `model`, which follows its log.
+    /// The services of a node that writes its log alone, through `engine`, and reads from `model`,
+    /// which follows that log.
     #[must_use]
     pub fn new(engine: EngineHandle, model: ReadModel) -> Self {
+        let (_, keys) = watch::channel(engine.keys());
         let reader = engine.reader();
+        let (_, writing) = watch::channel(Writing::Here(engine));
+        Self::of_node(model, reader, keys, writing)
+    }
+
+    /// The services of a node among several over one log: `writing` tells at any time who writes it.
+    /// Reads are answered from `model`, which follows `reader`, and with `keys`, whoever writes.
+    #[must_use]
+    pub fn of_node(
+        model: ReadModel,
+        reader: Arc<dyn LogReader>,
+        keys: watch::Receiver<Arc<KeyStore>>,
+        writing: watch::Receiver<Writing>,
+    ) -> Self {
         let first_position = Position(reader.tail().next_position.0.saturating_sub(1));
         Self {
-            engine,
+            writing,
+            keys,
             model,
             reader,
             stopping: watch::Sender::new(false),
@@ -63,6 +88,7 @@ impl Api {
             exporting: Arc::new(Semaphore::new(MAX_EXPORTS)),
             web_origins: Arc::new([]),
             publisher: None,
+            link: None,
             calls: Arc::new(Calls::new()),
             connections: Arc::default(),
             first_position,
@@ -75,13 +101,24 @@ impl Api {
         Self { web_origins: origins.into_iter().collect(), ..self }
     }
 
-    /// Has the metrics tell how a publisher is.
+    /// Has the metrics tell how a publisher is, for as long as there is one.
     #[must_use]
     pub fn with_publisher(
         self,
-        figures: impl Fn() -> PublisherFigures + Send + Sync + 'static,
+        figures: impl Fn() -> Option<PublisherFigures> + Send + Sync + 'static,
     ) -> Self {
         Self { publisher: Some(Arc::new(figures)), ..self }
+    }
+
+    /// Has the metrics tell how the connection is to the servers that keep the log.
+    #[must_use]
+    pub fn with_link(self, figures: impl Fn() -> LinkFigures + Send + Sync + 'static) -> Self {
+        Self { link: Some(Arc::new(figures)), ..self }
+    }
+
+    /// The keys of customers.
+    pub(crate) fn keys(&self) -> Arc<KeyStore> {
+        Arc::clone(&self.keys.borrow())
     }
 
     /// Waits until the read model has reached `min_position`, as long as the call has time.

@@ -30,6 +30,9 @@ const SHORT_RETRY: Duration = Duration::from_millis(100);
 /// When to try again after the service has stopped or the log has filled up.
 const LONG_RETRY: Duration = Duration::from_secs(5);
 
+/// When to try again where no node writes the log.
+const LEADER_RETRY: Duration = Duration::from_secs(1);
+
 /// Reasons of the interface itself, beside those of the domain.
 ///
 /// Name, code and what it means; the table of all reasons is made from this and
@@ -80,6 +83,16 @@ pub const REASONS: &[(&str, Code, &str)] = &[
     ),
     (STOPPING, Code::Unavailable, "The service is stopping; nothing was changed."),
     (
+        NO_LEADER,
+        Code::Unavailable,
+        "No node writes the log just now: another one takes over within seconds; nothing was changed.",
+    ),
+    (
+        NOT_LEADER,
+        Code::Unavailable,
+        "A node handed the call on to one that does not write the log any more; nothing was changed.",
+    ),
+    (
         UNAVAILABLE,
         Code::Unavailable,
         "Something that the answer needs cannot be read just now; nothing was changed.",
@@ -110,6 +123,8 @@ const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";
 pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";
 const STOPPING: &str = "STOPPING";
+const NO_LEADER: &str = "NO_LEADER";
+const NOT_LEADER: &str = "NOT_LEADER";
 const UNAVAILABLE: &str = "UNAVAILABLE";
 const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
 const READ_MODEL_STOPPED: &str = "READ_MODEL_STOPPED";
@@ -167,6 +182,12 @@ impl Failure {
     /// The service is stopping.
     pub(crate) fn stopping() -> Self {
         Self::new(STOPPING, "the service is stopping").retry_after(LONG_RETRY)
+    }
+
+    /// No node writes the log.
+    pub(crate) fn no_leader() -> Self {
+        Self::new(NO_LEADER, "no node writes the log just now; another one takes over soon")
+            .retry_after(LEADER_RETRY)
     }
 
     /// A defect, told without its inner details.

@@ -107,7 +107,7 @@ impl Api {
 
     /// Opens the sealed names of a ledger's customers, for searches.
     pub(crate) fn name_of(&self, ledger: LedgerNo) -> impl Fn(CustomerNo, &[u8]) -> Option<String> {
-        let keys = self.engine.keys();
+        let keys = self.keys();
         move |customer, sealed| match keys.open_detail(ledger, customer, DetailKind::Name, sealed) {
             Ok(Detail::Name(name)) => Some(name),
             Ok(_) | Err(_) => None,

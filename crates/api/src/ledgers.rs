@@ -1,6 +1,7 @@
 //! `LedgerService`.
 
-use encours_domain::{ClockNo, Day, Id, Reason};
+use encours_domain::resource::Clock;
+use encours_domain::{Day, Position, Reason};
 use encours_projections::Order;
 use encours_proto::command::id;
 use encours_proto::ledger::{clock_message, ledger_message};
@@ -81,53 +82,48 @@ impl LedgerService for Api {
 
 impl Api {
     /// Waits until the clock of the answered ledger has finished the day, and shows it so.
+    ///
+    /// WHY by the read model: it follows the days whichever node writes them.
     async fn finish(
         &self,
         outcome: &mut v1::CommandOutcome,
         to: Day,
         patience: std::time::Duration,
     ) -> Result<(), Failure> {
-        let Some(v1::command_outcome::Resource::Ledger(ledger)) = &mut outcome.resource else {
+        let Some(v1::command_outcome::Resource::Ledger(shown)) = &mut outcome.resource else {
             return Ok(());
         };
-        let Some(clock_id) = ledger.clock.as_ref().map(|clock| clock.clock_id.clone()) else {
-            return Ok(());
-        };
-        let mut clocks = self.engine.clocks();
-        let reached = |clocks: &std::sync::Arc<[encours_engine::ClockInfo]>| {
-            clocks.iter().any(|clock| clock.id.as_str() == clock_id && clock.finished >= to)
-        };
-        let finished = timeout(patience, clocks.wait_for(reached)).await;
-        match finished {
-            Ok(Ok(clocks)) => {
-                let clock = clocks.iter().find(|clock| clock.id.as_str() == clock_id);
-                ledger.clock = clock.map(|clock| clock_message(&shown(clock)));
-                // WHY the tail: the clocks are those of a durable frame, so it lies behind the day.
-                let tail = self.reader.tail().next_position.0.saturating_sub(1);
-                outcome.position = outcome.position.max(tail);
+        match timeout(patience, self.finished(&shown.ledger_id, to)).await {
+            Ok(Some((clock, position))) => {
+                shown.clock = Some(clock_message(&clock));
+                outcome.position = outcome.position.max(position.0);
                 Ok(())
             }
-            Ok(Err(_)) => Err(Failure::stopping()),
-            Err(_) => Err(Failure::new(
+            Ok(None) | Err(_) => Err(Failure::new(
                 DAY_NOT_REACHED,
-                format!("the clock {clock_id} has not finished {to} yet; it goes on by itself"),
+                format!(
+                    "the clock of {} has not finished {to} yet; it goes on by itself",
+                    shown.ledger_id
+                ),
             )
             .about("to")
             .with("to", to)
             .with("position", outcome.position)),
         }
     }
-}
 
-fn shown(clock: &encours_engine::ClockInfo) -> encours_domain::resource::Clock {
-    let (no, id): (ClockNo, Id) = (clock.no, clock.id.clone());
-    encours_domain::resource::Clock {
-        no,
-        id,
-        test: clock.test,
-        zone: clock.zone.clone(),
-        today: clock.today,
-        finished: clock.finished,
-        target: clock.target,
+    /// The clock of a ledger once it has finished a day; `None` where the read model stops before.
+    async fn finished(&self, ledger_id: &str, to: Day) -> Option<(Clock, Position)> {
+        let mut position = self.model.position_watch();
+        loop {
+            position.borrow_and_update();
+            let view = self.model.ledger(ledger_id);
+            if let Some(ledger) = view.value.filter(|ledger| ledger.clock.finished >= to) {
+                return Some((ledger.clock, view.position));
+            }
+            if self.model.health().stopped.is_some() || position.changed().await.is_err() {
+                return None;
+            }
+        }
     }
 }

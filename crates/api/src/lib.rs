@@ -18,6 +18,7 @@ mod exports;
 mod failure;
 mod filters;
 mod invoices;
+mod leader;
 mod ledgers;
 mod metrics;
 mod names;
@@ -36,7 +37,8 @@ pub use batch::MAX_BATCH_COMMANDS;
 pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, MAX_WAIT};
 pub use exports::MAX_EXPORTS;
 pub use failure::{ERROR_DOMAIN, REASONS};
-pub use metrics::PublisherFigures;
+pub use leader::Writing;
+pub use metrics::{LinkFigures, PublisherFigures};
 pub use paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES};
 pub use public::{PublicEvents, UnreadableEvents};
 pub use server::{

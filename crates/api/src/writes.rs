@@ -35,8 +35,8 @@ impl Api {
         actor: String,
     ) -> Result<v1::CommandOutcome, Failure> {
         let write = write(command)?;
-        let reply = self
-            .engine
+        let engine = self.writing.borrow().engine().cloned().ok_or_else(Failure::no_leader)?;
+        let reply = engine
             .execute(Submission {
                 command: write.command,
                 request_id: write.request_id,
@@ -79,7 +79,7 @@ impl Api {
         known: Vec<Detail>,
     ) -> Result<Vec<Detail>, Failure> {
         let mut details = known;
-        let keys = self.engine.keys();
+        let keys = self.keys();
         for (kind, sealed) in &customer.details {
             if details.iter().all(|detail| detail.kind() != *kind) {
                 let opened = keys.open_detail(customer.ledger, customer.no, *kind, sealed);

@@ -83,7 +83,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let publisher = publisher.map(|options| publish::spawn(&api, options)).transpose()?;
     if let Some(publisher) = &publisher {
         let status = publisher.status();
-        api = api.with_publisher(move || publish::figures(&status.borrow()));
+        api = api.with_publisher(move || Some(publish::figures(&status.borrow())));
     }
     let metrics =
         metrics.map(|listener| Metrics::serve(listener, api.clone(), clock)).transpose()?;

@@ -7,8 +7,10 @@ mod calls;
 mod page;
 mod serve;
 
+use std::sync::Arc;
+
 use encours_domain::{Micros, Position};
-use encours_engine::{Behind, ClockInfo, Figures, Outcome};
+use encours_engine::{Behind, ClockInfo, EngineHandle, Figures, Outcome};
 
 pub(crate) use calls::{Calls, CountLayer};
 use page::{Kind, Page};
@@ -28,17 +30,37 @@ pub struct PublisherFigures {
     pub failures: u64,
 }
 
+/// How the connection is to the servers that keep the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkFigures {
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Appends whose outcome had to be found out by reading the log.
+    pub ambiguous: u64,
+    /// Appends that found another writer's frame in their place.
+    pub fenced: u64,
+    /// Frames that did not follow the one before and were asked for again.
+    pub gaps: u64,
+}
+
 /// The page of all metrics.
 fn text(api: &Api, now: Micros) -> String {
     let mut page = Page::default();
     page.metric("encours_build_info", Kind::Gauge, "The version that runs; always 1.");
     page.sample("encours_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
-    commands(&mut page, &api.engine.metrics());
+    let engine = api.writing.borrow().engine().cloned();
+    commands(&mut page, &engine.as_ref().map(EngineHandle::metrics).unwrap_or_default());
     log_and_model(&mut page, api);
-    if let Some(figures) = &api.publisher {
-        publisher(&mut page, figures(), api.reader.tail().next_position.0.saturating_sub(1));
+    if let Some(figures) = api.publisher.as_ref().and_then(|figures| figures()) {
+        publisher(&mut page, figures, api.reader.tail().next_position.0.saturating_sub(1));
     }
-    days(&mut page, &api.engine.clocks().borrow(), now);
+    if let Some(figures) = &api.link {
+        link(&mut page, figures());
+    }
+    let clocks = engine.map(|engine| Arc::clone(&engine.clocks().borrow()));
+    days(&mut page, clocks.as_deref().unwrap_or_default(), now);
+    let help = "1 while this node writes the log.";
+    page.single("encours_leader", Kind::Gauge, help, u8::from(clocks.is_some()));
     calls_and_connections(&mut page, &api.calls, &api.connections);
     page.into_text()
 }
@@ -101,6 +123,18 @@ fn publisher(page: &mut Page, figures: PublisherFigures, log: u64) {
     page.single("encours_publisher_lag_events", Kind::Gauge, help, lag);
     let help = "How often the publisher had to begin anew.";
     page.single("encours_publisher_failures_total", Kind::Counter, help, failures);
+}
+
+fn link(page: &mut Page, figures: LinkFigures) {
+    let LinkFigures { connected, ambiguous, fenced, gaps } = figures;
+    let help = "1 while there is a connection to the servers that keep the log.";
+    page.single("encours_nats_connected", Kind::Gauge, help, u8::from(connected));
+    let help = "Appends whose outcome had to be found out by reading the log.";
+    page.single("encours_append_ambiguous_total", Kind::Counter, help, ambiguous);
+    let help = "Appends that found another writer's frame in their place.";
+    page.single("encours_fenced_total", Kind::Counter, help, fenced);
+    let help = "Frames that did not follow the one before and were asked for again.";
+    page.single("encours_gap_detected_total", Kind::Counter, help, gaps);
 }
 
 fn days(page: &mut Page, clocks: &[ClockInfo], now: Micros) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use encours_api::{Api, PublisherFigures};
+use encours_api::{Api, LinkFigures, PublisherFigures};
 use encours_domain::{Micros, Position};
 use encours_proto::v1;
 use encours_sim::SimClock;
@@ -22,7 +22,9 @@ async fn observed() -> (Server, String, SimClock) {
     let shown = Arc::new(clock.clone());
     let server = Server::start_with(|api: Api| {
         let figures = PublisherFigures { up: true, position: Position(2), failures: 3 };
-        let api = api.with_publisher(move || figures);
+        let api = api.with_publisher(move || Some(figures));
+        let link = LinkFigures { connected: true, ambiguous: 5, fenced: 6, gaps: 7 };
+        let api = api.with_link(move || link);
         tokio::spawn(api.clone().serve_metrics(listener, shown, std::future::pending()));
         api
     });
@@ -88,6 +90,11 @@ async fn what_happens_is_counted() {
     is("encours_publisher_position", 2);
     is("encours_publisher_lag_events", head - 2);
     is("encours_publisher_failures_total", 3);
+    is("encours_leader", 1);
+    is("encours_nats_connected", 1);
+    is("encours_append_ambiguous_total", 5);
+    is("encours_fenced_total", 6);
+    is("encours_gap_detected_total", 7);
     is("encours_queue_depth", 0);
     is("encours_log_full", 0);
     is("encours_clocks{kind=\"test\"}", 1);
