@@ -68,6 +68,7 @@ mod past;
 mod recover;
 mod requests;
 mod snapshot;
+mod standby;
 mod submission;
 mod sync_engine;
 #[cfg(test)]
@@ -84,6 +85,7 @@ pub use metrics::{BUCKETS_US, Figures, Outcome, Timing};
 pub use recover::RecoveryReport;
 pub use requests::IdFileError;
 pub use snapshot::SnapshotError;
+pub use standby::{Standby, StandbyOptions};
 pub use submission::{Denied, Reply, Submission};
 pub use sync_engine::SyncEngine;
 pub use writer::{EngineOptions, Limits, known_frames};

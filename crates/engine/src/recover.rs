@@ -1,20 +1,22 @@
-//! From what is on the disk to a core: the newest snapshot that fits, then the log after it.
+//! From what is on the disk to a state: the newest snapshot that fits, then the log after it.
 //!
-//! The one road back into memory: for every start, and after frames that did not become durable.
+//! The one road back into memory: for every start, for following a log that somebody else writes, and
+//! after frames that did not become durable.
 
 use std::sync::Arc;
 
 use encours_domain::Position;
-use encours_domain::state::State;
+use encours_domain::state::{Rows, State};
 use encours_log::{Frame, FrameNumber, LogReader, Tail};
 
 use crate::core::{Core, Settings};
 use crate::digest::half;
 use crate::error::EngineError;
 use crate::keeper::Keeper;
-use crate::keys::KeyStore;
+use crate::keys::{Key, KeyStore};
 use crate::past::{each_command, entry_of};
-use crate::requests::Requests;
+use crate::requests::{Generation, Requests};
+use crate::snapshot::Snapshot;
 
 /// What a recovery did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,48 +31,114 @@ pub struct RecoveryReport {
     pub request_ids: u64,
 }
 
-/// Folds the durable log into a core. `ids_in_memory` is the size of a generation of request ids.
-pub(crate) fn recover(
-    log: &dyn LogReader,
-    keeper: &mut Keeper,
-    keys: &Arc<KeyStore>,
-    settings: Settings,
-    ids_in_memory: usize,
-) -> Result<(Core, RecoveryReport), EngineError> {
-    let tail = log.tail();
-    let snapshot = keeper.snapshots.newest(log)?;
-    let (mut state, from) = match snapshot {
-        Some(snapshot) => (State::from_rows(snapshot.rows), snapshot.tail),
-        None => (State::default(), Tail::genesis(log.log_id())),
-    };
-    let mut requests = Requests::new(keeper.lookup(), ids_in_memory);
-    let mut report = RecoveryReport { snapshot: from.number, frames: 0, events: 0, request_ids: 0 };
-    // WHY two starts: the files of request ids may end before the snapshot or after it.
-    let mut number = match log.frame_of(requests.covered().next()) {
-        Some(frame) if frame <= from.number => frame,
-        _ => from.number.next(),
-    };
-    let mut folded = from;
-    while number <= tail.number {
-        let frame = log.read(number)?.ok_or(EngineError::Gap { frame: number })?;
-        report.frames += 1;
-        let is_new = number > folded.number;
-        if is_new {
-            folded = folded
-                .follow(log.log_id(), frame.header())
-                .map_err(|source| EngineError::Chain { frame: number, source })?;
-        }
-        fold(&frame, is_new.then_some(&mut state), &mut requests, &mut report)?;
-        requests.cover(frame.last_position());
-        if let Some(generation) = requests.freeze(false) {
-            keeper.add(&generation)?;
-            requests.written(keeper.lookup());
-        }
-        number = number.next();
+/// The durable log, folded up to a frame. After an error it must not be used any more.
+pub(crate) struct Fold {
+    state: State,
+    requests: Requests,
+    /// The last frame that the state has.
+    tail: Tail,
+    /// The next frame to read. WHY beside the tail: the files of request ids may end before the
+    /// snapshot or after it.
+    next: FrameNumber,
+    snapshot_at: Position,
+    report: RecoveryReport,
+}
+
+impl Fold {
+    /// Begins with the newest snapshot. `ids_in_memory` is the size of a generation of request ids.
+    pub(crate) fn open(
+        log: &dyn LogReader,
+        keeper: &Keeper,
+        ids_in_memory: usize,
+    ) -> Result<Self, EngineError> {
+        let (state, tail) = match keeper.snapshots.newest(log)? {
+            Some(snapshot) => (State::from_rows(snapshot.rows), snapshot.tail),
+            None => (State::default(), Tail::genesis(log.log_id())),
+        };
+        let requests = Requests::new(keeper.lookup(), ids_in_memory);
+        let next = match log.frame_of(requests.covered().next()) {
+            Some(frame) if frame <= tail.number => frame,
+            _ => tail.number.next(),
+        };
+        let snapshot_at = Position(tail.next_position.0 - 1);
+        let report = RecoveryReport { snapshot: tail.number, frames: 0, events: 0, request_ids: 0 };
+        Ok(Self { state, requests, tail, next, snapshot_at, report })
     }
-    let snapshot_at = Position(from.next_position.0 - 1);
-    let core = Core::new(settings, folded, state, Arc::clone(keys), requests, snapshot_at);
-    Ok((core, report))
+
+    /// Folds the frames that the log shows beyond.
+    pub(crate) fn follow(
+        &mut self,
+        log: &dyn LogReader,
+        keeper: &mut Keeper,
+    ) -> Result<(), EngineError> {
+        let end = log.tail().number;
+        while self.next <= end {
+            let number = self.next;
+            let frame = log.read(number)?.ok_or(EngineError::Gap { frame: number })?;
+            self.report.frames += 1;
+            let is_new = number > self.tail.number;
+            if is_new {
+                self.tail = self
+                    .tail
+                    .follow(log.log_id(), frame.header())
+                    .map_err(|source| EngineError::Chain { frame: number, source })?;
+            }
+            let state = is_new.then_some(&mut self.state);
+            fold(&frame, state, &mut self.requests, &mut self.report)?;
+            self.requests.cover(frame.last_position());
+            if let Some(generation) = self.requests.freeze(false) {
+                self.write_ids(&generation, keeper)?;
+            }
+            self.next = number.next();
+        }
+        Ok(())
+    }
+
+    fn write_ids(
+        &mut self,
+        generation: &Generation,
+        keeper: &mut Keeper,
+    ) -> Result<(), EngineError> {
+        keeper.add(generation)?;
+        self.requests.written(keeper.lookup());
+        Ok(())
+    }
+
+    /// Writes a snapshot where `every` events have been folded since the last one.
+    pub(crate) fn keep(&mut self, keeper: &mut Keeper, every: u64) -> Result<(), EngineError> {
+        let last = Position(self.tail.next_position.0 - 1);
+        if last.0 < self.snapshot_at.0.saturating_add(every.max(1)) {
+            return Ok(());
+        }
+        // WHY the ids first: a start reads them again from where their files end.
+        if let Some(generation) = self.requests.freeze(true) {
+            self.write_ids(&generation, keeper)?;
+        }
+        keeper.snapshots.write(&Snapshot { tail: self.tail, rows: self.rows().clone() })?;
+        self.snapshot_at = last;
+        Ok(())
+    }
+
+    /// The last frame folded.
+    pub(crate) const fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// The rows after that frame.
+    pub(crate) const fn rows(&self) -> &Rows {
+        self.state.rows()
+    }
+
+    /// What was done so far.
+    pub(crate) const fn report(&self) -> RecoveryReport {
+        self.report
+    }
+
+    /// A core that goes on after the last frame folded.
+    pub(crate) fn into_core(self, settings: Settings, keys: Arc<KeyStore>, digest: Key) -> Core {
+        let Self { state, requests, tail, snapshot_at, .. } = self;
+        Core::new(settings, tail, state, keys, digest, requests, snapshot_at)
+    }
 }
 
 /// Applies a frame's events, each with the digest of its command, where there is a `state` to apply

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use encours_domain::event::{LogCreated, WriterOpened};
 use encours_domain::{Command, Micros, Position};
-use encours_log::{Clock, Disk, Epoch, EventLog, Known, LogReader, Tail};
+use encours_log::{Clock, Disk, EventLog, Known, LogError, LogReader, Tail};
 use tracing::{info, warn};
 
 use crate::clocks::{Days, local_day};
@@ -16,10 +16,11 @@ use crate::core::{Abandoned, Answer, Core, Fault, Settings, Surroundings, Ticket
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::EngineError;
 use crate::keeper::Keeper;
-use crate::keys::{KeyFile, KeyFileError, KeyStore, missing_keys};
+use crate::keys::{Key, KeyFile, KeyFileError, KeyStore, missing_keys};
 use crate::log_side::LogSide;
 use crate::past::LogPast;
-use crate::recover::{RecoveryReport, recover};
+use crate::recover::{Fold, RecoveryReport};
+use crate::standby::{Standby, StandbyOptions};
 use crate::submission::Submission;
 
 /// The ticket of the engine's own commands: nobody waits for them.
@@ -84,6 +85,7 @@ pub(crate) struct Writer {
     settings: Settings,
     limits: Limits,
     keys: Arc<KeyStore>,
+    digest_key: Key,
     past: LogPast,
     entropy: Arc<dyn Entropy>,
     days: Days,
@@ -107,39 +109,35 @@ impl Writer {
         dir: &Path,
     ) -> Result<(Opened, Arc<dyn Clock>), EngineError> {
         let EngineOptions { log, disk, clock, entropy, limits } = options;
-        let tail = log.tail();
-        let log_id = log.log_id();
-        let is_empty = tail.next_position == Position(1);
-        let keys_dir = dir.join("keys");
-        let opened = KeyFile::open(&*disk, &keys_dir, log_id, is_empty, &*entropy)?;
-        let mut key_file = opened.file;
-        let keys = Arc::new(opened.store);
         let reader = log.reader();
-        let mut keeper = Keeper::open(&disk, dir, Arc::clone(&reader), limits.file_ids)?;
+        let standby = Standby::open(StandbyOptions { reader, disk, entropy, limits }, dir)?;
+        Ok((Self::lead(standby, log, &clock)?, clock))
+    }
+
+    /// Goes on from a standby: folds what is left of the log, sees to the keys and drafts the event
+    /// that this writer took over.
+    pub(crate) fn lead(
+        mut standby: Standby,
+        log: Box<dyn EventLog>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Opened, EngineError> {
+        let (reader, log_id) = (log.reader(), log.log_id());
+        let expected = standby.options.reader.log_id();
+        if log_id != expected {
+            let file = "the log to be written".to_owned();
+            return Err(LogError::WrongLog { file, found: log_id, expected }.into());
+        }
+        standby.fold.follow(&*reader, &mut standby.keeper)?;
+        let tail = standby.fold.tail();
+        let (key_file, digest_key) = keys_to_lead(&mut standby)?;
+        let Standby { options, keys, keeper, fold, .. } = standby;
         let settings = Settings {
             log_id,
-            epoch: Epoch(tail.epoch.0 + 1),
-            snapshot_every: limits.snapshot_every,
+            epoch: tail.epoch.next(),
+            snapshot_every: options.limits.snapshot_every,
         };
-        let (mut core, report) =
-            recover(&*reader, &mut keeper, &keys, settings, limits.generation_ids)?;
-        keys.keep_only(core.rows());
-        if opened.damaged > 0 {
-            warn!(records = opened.damaged, "damaged records in the key file");
-        }
-        let customers: u64 =
-            core.rows().ledgers.iter().map(|ledger| u64::from(ledger.customers.len())).sum();
-        if opened.damaged > 0 || customers > keys.len() as u64 {
-            let missing = missing_keys(&keys, core.rows());
-            if missing > 0 {
-                let path = key_file.path().to_owned();
-                return Err(KeyFileError::KeysLost { path, customers: missing }.into());
-            }
-        }
-        if opened.damaged > 0 {
-            key_file.heal(&*disk, log_id, &keys)?;
-            warn!(keys = keys.len(), "the key file was written anew without the damage");
-        }
+        let report = fold.report();
+        let mut core = fold.into_core(settings, Arc::clone(&keys), digest_key.clone());
         announce(&mut core, settings, &tail, clock.now())?;
         info!(
             snapshot = report.snapshot.0,
@@ -153,15 +151,16 @@ impl Writer {
         let writer = Self {
             core,
             settings,
-            limits,
+            limits: options.limits,
             keys: Arc::clone(&keys),
+            digest_key,
             past: LogPast(reader),
-            entropy,
+            entropy: options.entropy,
             days: Days::default(),
             latest: clock.now(),
         };
         let log = LogSide::new(log, key_file);
-        Ok((Opened { writer, log, keeper, keys, report }, clock))
+        Ok(Opened { writer, log, keeper, keys, report })
     }
 
     /// Decides the next day that the system's time has to open, where there is one and room for it.
@@ -203,10 +202,11 @@ impl Writer {
     /// Drops memory and folds the durable log again, after frames that found no room.
     pub(crate) fn restart(mut self, keeper: &mut Keeper) -> Result<(Self, Abandoned), EngineError> {
         let abandoned = self.core.abandon();
-        let (core, report) =
-            recover(&*self.past.0, keeper, &self.keys, self.settings, self.limits.generation_ids)?;
+        let mut fold = Fold::open(&*self.past.0, keeper, self.limits.generation_ids)?;
+        fold.follow(&*self.past.0, keeper)?;
+        let report = fold.report();
         warn!(frames = report.frames, events = report.events, "state rolled back to the log");
-        self.core = core;
+        self.core = fold.into_core(self.settings, Arc::clone(&self.keys), self.digest_key.clone());
         self.days = Days::default();
         announce(&mut self.core, self.settings, &self.past.0.tail(), self.latest)?;
         Ok((self, abandoned))
@@ -227,6 +227,40 @@ impl Writer {
         }
         self.latest = self.latest.max(now);
     }
+}
+
+/// The key file and the digest key of a standby that is to lead: made where the log is empty, held
+/// against the state and healed where it is not.
+fn keys_to_lead(standby: &mut Standby) -> Result<(KeyFile, Key), EngineError> {
+    let Standby { options, keys_dir, key_file, damaged, keys, fold, .. } = standby;
+    let (disk, log_id) = (&*options.disk, options.reader.log_id());
+    let digest_key = keys.digest_key();
+    let (mut file, digest_key) = match (key_file.take(), digest_key) {
+        (Some(file), Some(digest_key)) => (file, digest_key),
+        _ if fold.tail().next_position == Position(1) => {
+            let mut digest_key = Key::default();
+            options.entropy.fill(digest_key.as_mut_slice()).map_err(KeyFileError::from)?;
+            let file = KeyFile::make(disk, keys_dir, log_id, &digest_key)?;
+            keys.set_digest_key(digest_key.clone());
+            (file, digest_key)
+        }
+        _ => return Err(KeyFileError::Missing { path: KeyFile::path_in(keys_dir) }.into()),
+    };
+    keys.keep_only(fold.rows());
+    let customers: u64 =
+        fold.rows().ledgers.iter().map(|ledger| u64::from(ledger.customers.len())).sum();
+    if *damaged > 0 || customers > keys.len() as u64 {
+        let missing = missing_keys(keys, fold.rows());
+        if missing > 0 {
+            let path = file.path().to_owned();
+            return Err(KeyFileError::KeysLost { path, customers: missing }.into());
+        }
+    }
+    if *damaged > 0 {
+        file.heal(disk, log_id, &digest_key, &keys.customers())?;
+        warn!(keys = keys.len(), "the key file was written anew without the damage");
+    }
+    Ok((file, digest_key))
 }
 
 /// Drafts the events by which this writer takes the log over, unless they are durable already.

@@ -94,7 +94,7 @@ impl Core {
     fn decide(&mut self, submission: Submission, around: Surroundings<'_>) -> Result<Reply, Stop> {
         submission.check()?;
         let Submission { mut command, request_id, actor, reason, .. } = submission;
-        let digest = digest(&command, self.keys.digest_key());
+        let digest = digest(&command, &self.digest_key);
         let id = self.fingerprint(&command, request_id.as_deref());
         if let Some(id) = &id
             && let Some(reply) = self.repeat(&command, &digest, id, around.past)?

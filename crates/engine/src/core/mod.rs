@@ -27,7 +27,7 @@ use encours_schema::SchemaError;
 use crate::clocks::{ClockInfo, clock_infos};
 use crate::digest::FullDigest;
 use crate::entropy::Entropy;
-use crate::keys::{KeyError, KeyStore, NewKey};
+use crate::keys::{Key, KeyError, KeyStore, NewKey};
 use crate::requests::{Fingerprint, Generation, Requests};
 use crate::snapshot::Snapshot;
 use crate::submission::{Denied, Reply};
@@ -120,6 +120,7 @@ pub(crate) struct Core {
     settings: Settings,
     state: State,
     keys: Arc<KeyStore>,
+    digest_key: Key,
     requests: Requests,
     /// First outcomes in frames that are not durable yet, where [`Past`] cannot see them.
     unsettled: HashMap<Fingerprint, Unsettled>,
@@ -175,6 +176,7 @@ impl Core {
         tail: Tail,
         state: State,
         keys: Arc<KeyStore>,
+        digest_key: Key,
         requests: Requests,
         snapshot_at: Position,
     ) -> Self {
@@ -182,6 +184,7 @@ impl Core {
             settings,
             state,
             keys,
+            digest_key,
             requests,
             unsettled: HashMap::new(),
             draft: Draft::new(tail.next_position),

@@ -25,7 +25,7 @@ use crate::log_side::Outcome;
 use crate::metrics::{Counters, Figures};
 use crate::recover::RecoveryReport;
 use crate::submission::{Denied, Reply, Submission};
-use crate::writer::{EngineOptions, Opened, Writer};
+use crate::writer::{EngineOptions, Limits, Opened, Writer};
 use desk::Desk;
 use inbox::{Caller, Inbox, Note, Waiting};
 
@@ -64,6 +64,15 @@ impl Engine {
         let opened = catch_unwind(AssertUnwindSafe(|| Writer::open(options, dir)));
         let (opened, clock) =
             opened.unwrap_or_else(|panic| Err(EngineError::panicked("opening", &*panic)))?;
+        Self::start(opened, limits, clock)
+    }
+
+    /// Makes the take-over durable and starts the threads.
+    pub(crate) fn start(
+        opened: Opened,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EngineError> {
         let Opened { mut writer, mut log, mut keeper, keys, report } = opened;
         let mut is_full = false;
         while let Some(work) = writer.core.take_frame()? {

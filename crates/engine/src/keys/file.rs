@@ -23,23 +23,16 @@ use encours_domain::{CustomerNo, LedgerNo};
 use encours_log::{Disk, DiskFile, LogId};
 use zeroize::Zeroizing;
 
-use super::store::{KEY_LEN, Key, KeyStore};
-use crate::entropy::{Entropy, EntropyError};
+use super::store::{KEY_LEN, Key, KeyStore, NewKey};
+use crate::entropy::EntropyError;
+use crate::error::EngineError;
 
-const RECORD_LEN: usize = 64;
+pub(super) const RECORD_LEN: usize = 64;
 const CHUNK_RECORDS: usize = 1_024;
-const KIND_LOG: u32 = 1;
-const KIND_DIGEST: u32 = 2;
-const KIND_CUSTOMER: u32 = 3;
+pub(super) const KIND_LOG: u32 = 1;
+pub(super) const KIND_DIGEST: u32 = 2;
+pub(super) const KIND_CUSTOMER: u32 = 3;
 const FILE_NAME: &str = "customers.keys";
-
-/// A customer's new key, on its way into the file.
-#[derive(Clone)]
-pub(crate) struct NewKey {
-    pub(crate) ledger: LedgerNo,
-    pub(crate) customer: CustomerNo,
-    pub(crate) key: Key,
-}
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +72,26 @@ pub enum KeyFileError {
         /// How many customers.
         customers: u64,
     },
+    /// Records that another node has shared are not what it wrote.
+    #[error("a body of {bytes} bytes of the shared keys is damaged")]
+    SharedDamaged {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Records that another node has shared belong to another log.
+    #[error("the shared keys belong to log {found}, not to {expected}")]
+    SharedWrongLog {
+        /// The log they belong to.
+        found: LogId,
+        /// The log that is open.
+        expected: LogId,
+    },
+    /// Other nodes have shared keys, but not the digest key, which comes first.
+    #[error("the shared keys do not begin with their head, and {} is missing", path.display())]
+    SharedHeadless {
+        /// Where the key file would be.
+        path: PathBuf,
+    },
     /// The disk refused.
     #[error("{operation} {}: {source}", path.display())]
     Io {
@@ -105,31 +118,28 @@ pub(crate) struct KeyFile {
 /// What opening the file found.
 pub(crate) struct Opened {
     pub(crate) file: KeyFile,
-    pub(crate) store: KeyStore,
+    pub(crate) digest_key: Key,
+    pub(crate) customers: BTreeMap<(LedgerNo, CustomerNo), Key>,
     /// Records that are not intact.
     pub(crate) damaged: u64,
 }
 
 impl KeyFile {
-    /// Opens the key file of a log, making it where the log is still empty.
+    /// Where the key file is in its folder.
+    pub(crate) fn path_in(dir: &Path) -> PathBuf {
+        dir.join(FILE_NAME)
+    }
+
+    /// Opens the key file of a log; `None` where there is none.
     pub(crate) fn open(
         disk: &dyn Disk,
         dir: &Path,
         log_id: LogId,
-        log_is_empty: bool,
-        entropy: &dyn Entropy,
-    ) -> Result<Opened, KeyFileError> {
-        let path = dir.join(FILE_NAME);
+    ) -> Result<Option<Opened>, KeyFileError> {
+        let path = Self::path_in(dir);
         disk.create_dir_all(dir).map_err(io_error("make the folder of", &path))?;
-        let exists = disk.exists(&path).map_err(io_error("look for", &path))?;
-        if !exists && !log_is_empty {
-            return Err(KeyFileError::Missing { path });
-        }
-        if !exists {
-            let mut digest_key = Zeroizing::new([0; KEY_LEN]);
-            entropy.fill(digest_key.as_mut_slice())?;
-            let bytes = head(log_id, &digest_key);
-            disk.replace(&path, &bytes).map_err(io_error("make", &path))?;
+        if !disk.exists(&path).map_err(io_error("look for", &path))? {
+            return Ok(None);
         }
         let file = disk.open_rw(&path).map_err(io_error("open", &path))?;
         // WHY: an earlier process may have died between making the name and syncing it. As for records
@@ -147,24 +157,40 @@ impl KeyFile {
         let Some(digest_key) = reading.digest_key else {
             return Err(KeyFileError::Damaged { path });
         };
-        Ok(Opened {
+        Ok(Some(Opened {
             file: Self { file, path, records: reading.end },
-            store: KeyStore::new(digest_key, reading.customers),
+            digest_key,
+            customers: reading.customers,
             damaged: reading.damaged,
-        })
+        }))
     }
 
-    /// Writes the file anew with the keys of `store` only.
+    /// Makes the key file of a log, in place of what may be there.
+    pub(crate) fn make(
+        disk: &dyn Disk,
+        dir: &Path,
+        log_id: LogId,
+        digest_key: &Key,
+    ) -> Result<Self, KeyFileError> {
+        let path = Self::path_in(dir);
+        disk.replace(&path, &head(log_id, digest_key)).map_err(io_error("make", &path))?;
+        let file = disk.open_rw(&path).map_err(io_error("open", &path))?;
+        disk.sync_dir(dir).map_err(io_error("sync the folder of", &path))?;
+        Ok(Self { file, path, records: 2 })
+    }
+
+    /// Writes the file anew with these keys only.
     pub(crate) fn heal(
         &mut self,
         disk: &dyn Disk,
         log_id: LogId,
-        store: &KeyStore,
+        digest_key: &Key,
+        keys: &[NewKey],
     ) -> Result<(), KeyFileError> {
-        let mut bytes = head(log_id, store.digest_key());
+        let mut bytes = head(log_id, digest_key);
         let mut records = 2;
-        for ((ledger, customer), key) in store.customers() {
-            bytes.extend_from_slice(&*record(records, KIND_CUSTOMER, ledger.0, customer.0, &key));
+        for NewKey { ledger, customer, key } in keys {
+            bytes.extend_from_slice(&*record(records, KIND_CUSTOMER, ledger.0, customer.0, key));
             records += 1;
         }
         disk.replace(&self.path, &bytes).map_err(io_error("write anew", &self.path))?;
@@ -225,6 +251,16 @@ pub(crate) enum AppendError {
     Sync(io::Error),
 }
 
+impl AppendError {
+    /// As what a standby fails with, whose key file is at `path`.
+    pub(crate) fn of(self, path: &Path) -> EngineError {
+        match self {
+            Self::Write(source) => io_error("write keys to", path)(source).into(),
+            Self::Sync(error) => EngineError::KeySync(error),
+        }
+    }
+}
+
 /// What a scan of the file has gathered.
 #[derive(Default)]
 struct Reading {
@@ -258,8 +294,7 @@ impl Reading {
     }
 
     fn take(&mut self, index: u64, bytes: &[u8]) {
-        let mut key: Key = Box::new(Zeroizing::new([0; KEY_LEN]));
-        key.copy_from_slice(&bytes[12..44]);
+        let key = key_in(bytes);
         match (index, number(bytes, 0)) {
             (0, KIND_LOG) => {
                 let mut id = [0; 16];
@@ -286,7 +321,14 @@ fn head(log_id: LogId, digest_key: &[u8; KEY_LEN]) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-fn record(
+/// The key in a record.
+pub(super) fn key_in(bytes: &[u8]) -> Key {
+    let mut key: Key = Box::new(Zeroizing::new([0; KEY_LEN]));
+    key.copy_from_slice(&bytes[12..44]);
+    key
+}
+
+pub(super) fn record(
     index: u64,
     kind: u32,
     ledger: u32,
@@ -303,7 +345,7 @@ fn record(
     bytes
 }
 
-fn check(index: u64, bytes: &[u8]) -> bool {
+pub(super) fn check(index: u64, bytes: &[u8]) -> bool {
     bytes.len() == RECORD_LEN && number(bytes, 60) == crc(index, &bytes[..60])
 }
 
@@ -311,7 +353,7 @@ fn crc(index: u64, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&index.to_le_bytes()), bytes)
 }
 
-fn number(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn number(bytes: &[u8], at: usize) -> u32 {
     let mut number = [0; 4];
     number.copy_from_slice(&bytes[at..at + 4]);
     u32::from_le_bytes(number)

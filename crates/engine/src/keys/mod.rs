@@ -5,9 +5,11 @@
 //! whoever destroys the key has erased the details everywhere at once.
 
 mod file;
+mod shared;
 mod store;
 
 pub use file::KeyFileError;
-pub(crate) use file::{AppendError, KeyFile, NewKey, missing_keys};
-pub(crate) use store::kind_code;
+pub(crate) use file::{AppendError, KeyFile, missing_keys};
+pub(crate) use shared::{Shared, bodies};
+pub(crate) use store::{Key, NewKey, kind_code};
 pub use store::{KeyError, KeyStore};

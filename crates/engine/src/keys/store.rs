@@ -11,7 +11,6 @@ use encours_domain::state::Rows;
 use encours_domain::{CustomerNo, LedgerNo};
 use zeroize::Zeroizing;
 
-use super::file::NewKey;
 use crate::entropy::{Entropy, EntropyError};
 
 /// Bytes of a key.
@@ -23,10 +22,20 @@ const SEALED_FORM: u8 = 1;
 /// A key in memory, wiped when dropped. Boxed, so that moving it leaves no copy behind.
 pub(crate) type Key = Box<Zeroizing<[u8; KEY_LEN]>>;
 
+/// A customer's new key, on its way into the file.
+#[derive(Clone)]
+pub(crate) struct NewKey {
+    pub(crate) ledger: LedgerNo,
+    pub(crate) customer: CustomerNo,
+    pub(crate) key: Key,
+}
+
 /// The keys of a log's customers. Shared by the writer, which adds keys, and by readers, which open
 /// details with them.
+#[derive(Default)]
 pub struct KeyStore {
-    digest_key: Key,
+    /// Unknown on a node that no other has given it yet.
+    digest_key: RwLock<Option<Key>>,
     customers: RwLock<BTreeMap<(LedgerNo, CustomerNo), Key>>,
 }
 
@@ -55,12 +64,23 @@ pub enum KeyError {
 
 impl KeyStore {
     pub(crate) fn new(digest_key: Key, customers: BTreeMap<(LedgerNo, CustomerNo), Key>) -> Self {
+        let digest_key = RwLock::new(Some(digest_key));
         Self { digest_key, customers: RwLock::new(customers) }
     }
 
-    /// The key that personal details go into digests under.
-    pub(crate) fn digest_key(&self) -> &[u8; KEY_LEN] {
-        &self.digest_key
+    /// The key that personal details go into digests under, where it is known.
+    pub(crate) fn digest_key(&self) -> Option<Key> {
+        self.digest_key.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_digest_key(&self, key: Key) {
+        *self.digest_key.write().unwrap_or_else(PoisonError::into_inner) = Some(key);
+    }
+
+    /// Whether this is the customer's key.
+    pub(crate) fn has(&self, new: &NewKey) -> bool {
+        let customers = self.customers.read().unwrap_or_else(PoisonError::into_inner);
+        customers.get(&(new.ledger, new.customer)) == Some(&new.key)
     }
 
     /// How many customers have a key.
@@ -162,8 +182,14 @@ impl KeyStore {
     }
 
     /// All keys, by ledger and customer.
-    pub(crate) fn customers(&self) -> BTreeMap<(LedgerNo, CustomerNo), Key> {
-        self.customers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn customers(&self) -> Vec<NewKey> {
+        let customers = self.customers.read().unwrap_or_else(PoisonError::into_inner);
+        let new = |(&(ledger, customer), key): (&(LedgerNo, CustomerNo), &Key)| NewKey {
+            ledger,
+            customer,
+            key: key.clone(),
+        };
+        customers.iter().map(new).collect()
     }
 
     fn cipher(&self, ledger: LedgerNo, customer: CustomerNo) -> Option<XChaCha20Poly1305> {
