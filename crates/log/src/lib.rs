@@ -33,5 +33,7 @@ pub use frame::{
 pub use id::{Epoch, FrameNumber, Hash, LogId, ParseLogIdError};
 pub use journal::{Journal, JournalOptions, Recovery, SEGMENT_LEN, SEGMENT_LEN_MIN};
 pub use memory::MemoryLog;
-pub use survey::{AccountFacts, Follower, Page, Placement, ServerFacts, Survey};
+pub use survey::{
+    AccountFacts, Follower, OLDEST_SERVER, Page, Placement, ServerFacts, Survey, is_too_old,
+};
 pub use verify::{VerifyProgress, VerifyReport, verify, verify_reader};

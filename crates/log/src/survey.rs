@@ -27,6 +27,17 @@ const PAGES_MAX: usize = 64;
 /// Where every server answers with the page that its monitoring port serves as `/varz`.
 const PAGES_SUBJECT: &str = "$SYS.REQ.SERVER.PING.VARZ";
 
+/// The oldest nats-server that a log is kept on: those before it lose data in known ways.
+pub const OLDEST_SERVER: [u64; 3] = [2, 15, 1];
+
+/// Whether a server's version, such as `2.15.1`, comes before [`OLDEST_SERVER`], or is none.
+#[must_use]
+pub fn is_too_old(version: &str) -> bool {
+    let release = version.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
+    let parts: Option<Vec<u64>> = release.split('.').map(|part| part.parse().ok()).collect();
+    parts.is_none_or(|parts| *parts < OLDEST_SERVER[..])
+}
+
 /// A connection to one or more servers, to ask them.
 #[derive(Clone)]
 pub struct Survey {
@@ -298,4 +309,19 @@ fn unavailable(doing: &str, why: &dyn std::fmt::Display) -> LogError {
 
 fn denied(doing: &str, why: &dyn std::fmt::Display) -> LogError {
     LogError::Denied { doing: doing.to_owned(), why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_apart_by_their_numbers() {
+        for version in ["2.15.1", "2.15.2-beta.1", "2.16.0", "v3.0.0", "2.100.0"] {
+            assert!(!is_too_old(version), "{version}");
+        }
+        for version in ["2.15.0", "2.9.25", "1.4.1", "", "dev"] {
+            assert!(is_too_old(version), "{version}");
+        }
+    }
 }
