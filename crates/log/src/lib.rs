@@ -2,7 +2,8 @@
 //!
 //! A log is a chain of [`Frame`]s, each one group commit. One writer appends through [`EventLog`],
 //! any number of readers follow through [`LogReader`] and see durable frames only. [`Journal`] stores
-//! a log in segment files on a [`Disk`], [`MemoryLog`] keeps one in memory. [`verify`] checks a
+//! a log in segment files on a [`Disk`], [`JetStreamLog`] in a stream of a NATS cluster, with a copy
+//! on each node ([`Replica`]), [`MemoryLog`] keeps one in memory. [`verify`] checks a
 //! journal's files from outside, [`verify_reader`] a running log.
 //!
 //! All disk access goes through [`Disk`], all time through [`Clock`], so that tests can fake both.
@@ -14,6 +15,7 @@ mod error;
 mod event_log;
 mod frame;
 mod id;
+mod jetstream;
 mod journal;
 mod memory;
 mod survey;
@@ -31,6 +33,10 @@ pub use frame::{
     REQUEST_ID_MAX, SealWith,
 };
 pub use id::{Epoch, FrameNumber, Hash, LogId, ParseLogIdError};
+pub use jetstream::{
+    Beat, Holder, JetStreamLog, LEASE_BEAT, LEASE_TTL, Lease, Link, LinkFigures, LogName,
+    ParseLogNameError, Replica, ServerAddr, StreamFacts, StreamOptions, TakeKeys,
+};
 pub use journal::{Journal, JournalOptions, Recovery, SEGMENT_LEN, SEGMENT_LEN_MIN};
 pub use memory::MemoryLog;
 pub use survey::{

@@ -188,7 +188,8 @@ impl Journal {
         AppendOutcome::Committed
     }
 
-    fn anchor_tail(&mut self) -> Result<(), LogError> {
+    /// Anchors the newest frame.
+    pub(crate) fn anchor_tail(&mut self) -> Result<(), LogError> {
         let tail = self.reader.tail_now();
         if self.anchor.number() < tail.number {
             self.anchor.advance(&tail).map_err(|error| self.stop_if_fatal(error))?;

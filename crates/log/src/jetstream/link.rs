@@ -1,0 +1,424 @@
+//! One connection to the servers, and the streams of one log.
+
+use std::future::Future;
+use std::num::{NonZeroU8, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::connection::State as Connection;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::{AccountErrorKind, ContextBuilder};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{Config, Info};
+use async_nats::{
+    Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError, ServerInfo,
+};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::config::{LOG_ID_ENTRY, drift, keys_stream, log_stream};
+use super::name::LogName;
+use super::problem::{answered, denied, no_info, not_made, not_read, unavailable};
+use crate::clock::{Clock as _, SystemClock};
+use crate::error::LogError;
+use crate::id::{FrameNumber, LogId};
+
+/// The oldest server that is used: older ones lose data in known ways.
+const OLDEST_SERVER: [u64; 3] = [2, 15, 1];
+/// How long servers may take to accept a connection.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the servers may take to answer a request.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a connection is tried on which nothing moves. After three without an answer it is
+/// given up.
+const PING: Duration = Duration::from_secs(2);
+/// The longest pause between two attempts to connect again.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// What may wait to be sent: more than the window, so that it never waits while connected; few,
+/// since each may be a frame of half a megabyte.
+const QUEUE: usize = 64;
+/// How often a request looks whether the connection is back.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Where a log is kept, and how.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// The servers; any one that answers is used.
+    pub servers: Vec<ServerAddr>,
+    /// A credentials file, as `nsc` writes it.
+    pub credentials: Option<PathBuf>,
+    /// The log.
+    pub log: LogName,
+    /// On how many servers each frame is kept before it counts as durable; for a new stream.
+    pub replicas: NonZeroU8,
+    /// The most bytes of the log stream; for a new one. A stream may have more.
+    pub max_bytes: u64,
+    /// How many frames may be on their way at once; 8 is good.
+    pub window: NonZeroUsize,
+}
+
+/// What a connection has seen since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkFigures {
+    /// Whether it is up.
+    pub connected: bool,
+    /// Frames whose outcome had to be found out.
+    pub ambiguous: u64,
+    /// Appends that found another writer's frame in their place.
+    pub fenced: u64,
+    /// Gaps in what the servers sent.
+    pub gaps: u64,
+}
+
+/// What the streams of a log say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// The log.
+    pub log_id: LogId,
+    /// The last frame.
+    pub last: FrameNumber,
+    /// Bytes stored.
+    pub bytes: u64,
+    /// The most bytes there may be.
+    pub max_bytes: u64,
+    /// The last sequence of the keys stream; 0: no keys were ever shared.
+    pub keys_last: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) ambiguous: AtomicU64,
+    pub(super) fenced: AtomicU64,
+    pub(super) gaps: AtomicU64,
+}
+
+/// One connection and the names of one log. A clone shares the connection, which comes back by
+/// itself for as long as one of them lives.
+///
+/// The calls that are not `async` block, on the runtime that was given: they belong on plain threads
+/// and panic on the runtime's own. Each has an end: some seconds, whatever the servers do.
+#[derive(Clone)]
+pub struct Link {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    runtime: Handle,
+    pub(super) options: StreamOptions,
+    pub(super) context: Context,
+    client: Client,
+    pub(super) clock: SystemClock,
+    pub(super) counters: Counters,
+    /// How often the connection was lost.
+    losses: watch::Receiver<u64>,
+    /// What the server last refused for want of permission.
+    violation: Arc<Mutex<Option<String>>>,
+}
+
+impl Link {
+    /// Connects, and checks that a server new enough answers, with JetStream.
+    ///
+    /// `runtime` must have worker threads of its own.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] where nobody answers, [`LogError::Denied`] for credentials that are
+    /// not taken and servers that are too old.
+    pub fn connect(runtime: Handle, options: StreamOptions) -> Result<Self, LogError> {
+        let (losses, violation) = (watch::channel(0), Arc::new(Mutex::new(None)));
+        let connecting = connect(&options, losses.0, Arc::clone(&violation));
+        let client = runtime.block_on(connecting)?;
+        let context = {
+            // WHY: the client starts a task of its own for each context.
+            let _inside = runtime.enter();
+            ContextBuilder::new()
+                .timeout(PATIENCE)
+                .ack_timeout(PATIENCE)
+                .max_ack_inflight(QUEUE + 2 * options.window.get())
+                .build(client.clone())
+        };
+        let shared = Shared {
+            runtime,
+            options,
+            context,
+            client,
+            clock: SystemClock::new(),
+            counters: Counters::default(),
+            losses: losses.1,
+            violation,
+        };
+        let link = Self { shared: Arc::new(shared) };
+        link.check_server()?;
+        link.block(link.check_account())?;
+        Ok(link)
+    }
+
+    /// What the connection has seen.
+    #[must_use]
+    pub fn figures(&self) -> LinkFigures {
+        let counters = &self.shared.counters;
+        LinkFigures {
+            connected: self.is_connected(),
+            ambiguous: counters.ambiguous.load(Ordering::Relaxed),
+            fenced: counters.fenced.load(Ordering::Relaxed),
+            gaps: counters.gaps.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The streams of the log, held against what they have to be; made where they are missing and
+    /// `create` gives the id of a new log.
+    ///
+    /// # Errors
+    /// [`LogError::StreamConfig`] where a stream is missing or differs, naming each setting;
+    /// [`LogError::StreamDiverged`] where frames are missing; [`LogError::Unavailable`],
+    /// [`LogError::Denied`].
+    pub fn stream(&self, create: Option<LogId>) -> Result<StreamFacts, LogError> {
+        self.check_server()?;
+        self.block(self.open_streams(create))
+    }
+}
+
+impl Link {
+    pub(super) fn options(&self) -> &StreamOptions {
+        &self.shared.options
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.shared.clock.monotonic()
+    }
+
+    pub(super) fn block<T>(&self, work: impl Future<Output = T>) -> T {
+        self.shared.runtime.block_on(work)
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.shared.runtime
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.shared.client.connection_state() == Connection::Connected
+    }
+
+    /// Tells of each loss of the connection after this call.
+    pub(super) fn losses(&self) -> watch::Receiver<u64> {
+        let mut losses = self.shared.losses.clone();
+        losses.mark_unchanged();
+        losses
+    }
+
+    /// Waits, for at most [`PATIENCE`], until the connection is up.
+    ///
+    /// WHY: the client keeps what is asked of it meanwhile, and remembers every request that nobody
+    /// answers. So nothing is asked while nobody can hear it.
+    async fn connected(&self, doing: &str) -> Result<(), LogError> {
+        let up = async {
+            while !self.is_connected() {
+                sleep(LOOK).await;
+            }
+        };
+        let waited = timeout(PATIENCE, up).await;
+        waited.map_err(|_| unavailable(doing, "no server can be reached"))
+    }
+
+    /// One request, once connected.
+    pub(super) async fn ask<T>(
+        &self,
+        doing: &str,
+        request: impl Future<Output = Result<T, LogError>>,
+    ) -> Result<T, LogError> {
+        self.connected(doing).await?;
+        // The request has a limit of its own; this one is for what waits before it.
+        let answer = timeout(2 * PATIENCE, request).await;
+        let answer = answer.unwrap_or_else(|_| Err(unavailable(doing, "no answer in time")));
+        answer.map_err(|error| self.explain(error))
+    }
+
+    /// A server that refuses for want of permission does not answer the request but says so aside.
+    pub(super) fn explain(&self, error: LogError) -> LogError {
+        let LogError::Unavailable { doing, why } = error else { return error };
+        let violation = self.shared.violation.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match violation {
+            Some(said) => denied(&doing, said),
+            None => LogError::Unavailable { doing, why },
+        }
+    }
+
+    /// What the stream's leader says of it; `None` where there is no such stream.
+    pub(super) async fn info(&self, stream: &str) -> Result<Option<Info>, LogError> {
+        let doing = format!("stream {stream}");
+        let request = async {
+            match self.shared.context.get_stream(stream).await {
+                Ok(found) => Ok(Some(found.cached_info().clone())),
+                Err(error) => no_info(&doing, stream, &error).map_or(Ok(None), Err),
+            }
+        };
+        self.ask(&doing, request).await
+    }
+
+    /// One message, as the stream's leader has it; `None` where there is none of this sequence.
+    pub(super) async fn message(
+        &self,
+        stream: &str,
+        sequence: u64,
+    ) -> Result<Option<StreamMessage>, LogError> {
+        let doing = format!("reading message {sequence} of stream {stream}");
+        let request = async {
+            let handle = self.shared.context.get_stream_no_info(stream).await;
+            let handle = handle.map_err(|error| unavailable(&doing, error))?;
+            match handle.get_raw_message(sequence).await {
+                Ok(message) => Ok(Some(message)),
+                Err(error) => not_read(&doing, stream, &error).map_or(Ok(None), Err),
+            }
+        };
+        self.ask(&doing, request).await
+    }
+
+    fn check_server(&self) -> Result<(), LogError> {
+        let info = self.shared.client.server_info();
+        if version(&info).is_some_and(|version| version >= OLDEST_SERVER) {
+            return Ok(());
+        }
+        let [major, minor, patch] = OLDEST_SERVER;
+        let why = format!(
+            "it is of version {:?}; {major}.{minor}.{patch} or later is needed, older ones lose data",
+            info.version
+        );
+        Err(denied(&format!("server {}", info.server_name), why))
+    }
+
+    async fn check_account(&self) -> Result<(), LogError> {
+        let doing = "asking for JetStream";
+        let request = async {
+            let account = self.shared.context.query_account().await;
+            account.map(|_| ()).map_err(|error| match error.kind() {
+                AccountErrorKind::JetStream(why) => answered(doing, "", &why),
+                _ => unavailable(doing, error),
+            })
+        };
+        self.ask(doing, request).await
+    }
+
+    async fn open_streams(&self, create: Option<LogId>) -> Result<StreamFacts, LogError> {
+        let options = self.options();
+        let log = self.open_stream(&log_stream(options, create), create.is_some()).await?;
+        let keys = self.open_stream(&keys_stream(options), create.is_some()).await?;
+        facts(&log, &keys)
+    }
+
+    /// The stream as it is, made where it is missing. What was made is read back, so that of two
+    /// nodes that make it at once both go on with the one that there is.
+    async fn open_stream(&self, wanted: &Config, create: bool) -> Result<Info, LogError> {
+        let name = &wanted.name;
+        let mut info = self.info(name).await?;
+        if info.is_none() && create {
+            let doing = format!("making stream {name}");
+            let request = async {
+                let made = self.shared.context.create_stream(wanted).await;
+                made.map(|_| ()).map_err(|error| not_made(&doing, name, &error))
+            };
+            let made = self.ask(&doing, request).await;
+            info = self.info(name).await?;
+            match &info {
+                Some(_) if made.is_ok() => tracing::info!(stream = name, "stream made"),
+                Some(_) => {}
+                None => made?,
+            }
+        }
+        let info = info.ok_or_else(|| super::problem::gone(name))?;
+        check_settings(&info.config, wanted)?;
+        Ok(info)
+    }
+}
+
+/// # Errors
+/// [`LogError::StreamConfig`] with each setting that differs.
+pub(super) fn check_settings(there: &Config, wanted: &Config) -> Result<(), LogError> {
+    let drift = drift(there, wanted);
+    if drift.is_empty() {
+        return Ok(());
+    }
+    let why = format!("its settings differ: {}", drift.join("; "));
+    Err(LogError::StreamConfig { stream: wanted.name.clone(), why })
+}
+
+/// The log that a stream says it holds.
+pub(super) fn log_id_of(config: &Config) -> Result<LogId, LogError> {
+    let id = config.metadata.get(LOG_ID_ENTRY).and_then(|text| text.parse().ok());
+    id.ok_or_else(|| {
+        let why = format!("its metadata has no {LOG_ID_ENTRY} of 32 hex digits");
+        LogError::StreamConfig { stream: config.name.clone(), why }
+    })
+}
+
+fn facts(log: &Info, keys: &Info) -> Result<StreamFacts, LogError> {
+    let state = &log.state;
+    if state.messages != state.last_sequence {
+        return Err(LogError::StreamDiverged {
+            stream: log.config.name.clone(),
+            found: format!("{} of its messages", state.messages),
+            known: "its last sequence".to_owned(),
+            wanted: FrameNumber(state.last_sequence),
+        });
+    }
+    Ok(StreamFacts {
+        log_id: log_id_of(&log.config)?,
+        last: FrameNumber(state.last_sequence),
+        bytes: state.bytes,
+        max_bytes: u64::try_from(log.config.max_bytes).unwrap_or(u64::MAX),
+        keys_last: keys.state.last_sequence,
+    })
+}
+
+async fn connect(
+    options: &StreamOptions,
+    losses: watch::Sender<u64>,
+    violation: Arc<Mutex<Option<String>>>,
+) -> Result<Client, LogError> {
+    let servers: Vec<_> =
+        options.servers.iter().map(|at| format!("{}:{}", at.host(), at.port())).collect();
+    let doing = format!("connecting to {}", servers.join(", "));
+    let mut connect = ConnectOptions::new()
+        .name(format!("encours log {}", options.log))
+        .connection_timeout(PATIENCE)
+        .request_timeout(Some(PATIENCE))
+        .ping_interval(PING)
+        .client_capacity(QUEUE)
+        .reconnect_delay_callback(|attempts| {
+            let pause = Duration::from_millis(50).saturating_mul(1 << attempts.min(10));
+            pause.min(RECONNECT_PAUSE_MAX)
+        })
+        .event_callback(move |event| {
+            match event {
+                Event::Disconnected | Event::Closed => losses.send_modify(|losses| *losses += 1),
+                Event::ServerError(ServerError::Other(said)) => {
+                    tracing::warn!(said, "a NATS server complains");
+                    if said.to_lowercase().contains("permissions violation") {
+                        *violation.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+                    }
+                }
+                _ => {}
+            }
+            std::future::ready(())
+        });
+    if let Some(file) = &options.credentials {
+        let read = connect.credentials_file(file).await;
+        connect = read
+            .map_err(|error| denied(&doing, format!("credentials {}: {error}", file.display())))?;
+    }
+    let connected = timeout(CONNECT_PATIENCE, connect.connect(options.servers.as_slice())).await;
+    let connected = connected.map_err(|_| unavailable(&doing, "no server answers"))?;
+    connected.map_err(|error| match error.kind() {
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+            denied(&doing, error)
+        }
+        _ => unavailable(&doing, error),
+    })
+}
+
+/// A version such as `2.15.1` or `2.16.0-beta.1`.
+fn version(info: &ServerInfo) -> Option<[u64; 3]> {
+    let mut parts = info.version.split(['.', '-']).map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next()??, parts.next()??])
+}

@@ -1,0 +1,26 @@
+//! A log in a JetStream stream, kept by one or more servers, with a verified copy on this node.
+//!
+//! One message is one frame, with the frame's bytes unchanged; a frame's number is its message's
+//! sequence. Each is published with the sequence that it expects to follow, so that a frame has one
+//! place and there is never more than one in it: whoever publishes second, late or twice is turned
+//! away. What became of a publish that was not acknowledged as it should be is found out by reading.
+//!
+//! [`Link`] is the connection; [`Replica`] the local copy, a journal, which takes in what the stream
+//! holds; [`JetStreamLog`] the writing end; [`Lease`] says who may try to write.
+
+mod config;
+mod lease;
+mod link;
+mod log;
+mod name;
+mod problem;
+mod pull;
+mod replica;
+mod short;
+
+pub use async_nats::ServerAddr;
+pub use lease::{Beat, Holder, LEASE_BEAT, LEASE_TTL, Lease};
+pub use link::{Link, LinkFigures, StreamFacts, StreamOptions};
+pub use log::JetStreamLog;
+pub use name::{LogName, ParseLogNameError};
+pub use replica::{Replica, TakeKeys};

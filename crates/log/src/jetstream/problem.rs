@@ -1,0 +1,100 @@
+//! What the client library and the servers say, as [`LogError`].
+
+use std::fmt::Display;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::stream::{ConsumerErrorKind, RawMessageErrorKind};
+
+use crate::error::LogError;
+
+pub(super) fn unavailable(doing: &str, why: impl Display) -> LogError {
+    LogError::Unavailable { doing: doing.to_owned(), why: why.to_string() }
+}
+
+pub(super) fn denied(doing: &str, why: impl Display) -> LogError {
+    LogError::Denied { doing: doing.to_owned(), why: why.to_string() }
+}
+
+pub(super) fn gone(stream: &str) -> LogError {
+    let why = "it is missing; where it was deleted, making it again is for a person to decide";
+    LogError::StreamConfig { stream: stream.to_owned(), why: why.to_owned() }
+}
+
+/// What an answer of JetStream's API with an error means.
+pub(super) fn answered(
+    doing: &str,
+    stream: &str,
+    error: &async_nats::jetstream::Error,
+) -> LogError {
+    match error.error_code() {
+        ErrorCode::STREAM_NOT_FOUND => gone(stream),
+        ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
+            denied(doing, error)
+        }
+        // No leader, no quorum, a server that starts or is busy.
+        ErrorCode::CLUSTER_INCOMPLETE
+        | ErrorCode::CLUSTER_NO_PEERS
+        | ErrorCode::CLUSTER_NOT_ACTIVE
+        | ErrorCode::CLUSTER_NOT_ASSIGNED
+        | ErrorCode::CLUSTER_NOT_AVAILABLE
+        | ErrorCode::CLUSTER_NOT_LEADER
+        | ErrorCode::STREAM_OFFLINE
+        | ErrorCode::STREAM_TOO_MANY_REQUESTS
+        | ErrorCode::INSUFFICIENT_RESOURCES => unavailable(doing, error),
+        _ if error.code() == 503 => unavailable(doing, error),
+        _ => denied(doing, error),
+    }
+}
+
+/// A failed request for a stream's facts; `None`: there is no such stream.
+pub(super) fn no_info(
+    doing: &str,
+    stream: &str,
+    error: &async_nats::jetstream::context::GetStreamError,
+) -> Option<LogError> {
+    match error.kind() {
+        GetStreamErrorKind::JetStream(why) if why.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+            None
+        }
+        GetStreamErrorKind::JetStream(why) => Some(answered(doing, stream, &why)),
+        _ => Some(unavailable(doing, error)),
+    }
+}
+
+/// A stream that could not be made.
+pub(super) fn not_made(
+    doing: &str,
+    stream: &str,
+    error: &async_nats::jetstream::context::CreateStreamError,
+) -> LogError {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(why) => answered(doing, stream, &why),
+        _ => unavailable(doing, error),
+    }
+}
+
+/// A failed read of one message; `None`: there is no such message.
+pub(super) fn not_read(
+    doing: &str,
+    stream: &str,
+    error: &async_nats::jetstream::stream::RawMessageError,
+) -> Option<LogError> {
+    match error.kind() {
+        RawMessageErrorKind::NoMessageFound => None,
+        RawMessageErrorKind::JetStream(why) => Some(answered(doing, stream, &why)),
+        _ => Some(unavailable(doing, error)),
+    }
+}
+
+/// A consumer that could not be made.
+pub(super) fn no_consumer(
+    doing: &str,
+    stream: &str,
+    error: &async_nats::jetstream::stream::ConsumerError,
+) -> LogError {
+    match error.kind() {
+        ConsumerErrorKind::JetStream(why) => answered(doing, stream, &why),
+        _ => unavailable(doing, error),
+    }
+}

@@ -1,0 +1,89 @@
+//! Frames as the stream sends them, in order, with a bounded number on their way.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::pull::{Config, Stream};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::timeout;
+
+use super::link::Link;
+use super::problem::{no_consumer, unavailable};
+use crate::error::LogError;
+use crate::id::FrameNumber;
+
+/// Bytes asked for at once. The client asks again once half of them have come, so that at most half
+/// as much again is on its way: well below the 32 MB past which servers drop a reader as slow.
+const ASK_BYTES: usize = 16 * 1024 * 1024;
+/// Messages asked for at once; the smallest frames fill less than the bytes.
+const ASK_MESSAGES: usize = 4096;
+/// How long a request for messages lasts.
+const ASK_LASTS: Duration = Duration::from_secs(30);
+/// How often the server says that it is still there while nothing comes.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// When the server forgets a reader that is gone.
+const FORGET: Duration = Duration::from_secs(30);
+
+/// A message of the stream.
+pub(super) struct Pulled {
+    pub(super) sequence: u64,
+    pub(super) message: Message,
+}
+
+/// A reader of one stream from one sequence on. It ends with the first trouble; a new one begins
+/// where it stood.
+pub(super) struct Feed {
+    stream: Stream,
+}
+
+impl Feed {
+    pub(super) async fn open(
+        link: &Link,
+        stream: &str,
+        from: FrameNumber,
+    ) -> Result<Self, LogError> {
+        let doing = format!("reading stream {stream} from message {from}");
+        let config = Config {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from.0 },
+            ack_policy: AckPolicy::None,
+            memory_storage: true,
+            num_replicas: 1,
+            inactive_threshold: FORGET,
+            ..Config::default()
+        };
+        let context = &link.shared.context;
+        let opened = async {
+            let consumer = context.create_consumer_on_stream(config, stream).await;
+            let consumer = consumer.map_err(|error| no_consumer(&doing, stream, &error))?;
+            let messages = consumer
+                .stream()
+                .max_messages_per_batch(ASK_MESSAGES)
+                .max_bytes_per_batch(ASK_BYTES)
+                .expires(ASK_LASTS)
+                .heartbeat(HEARTBEAT);
+            messages.messages().await.map_err(|error| unavailable(&doing, error))
+        };
+        Ok(Self { stream: link.ask(&doing, opened).await? })
+    }
+
+    /// The next message; `None` where none comes within `patience`.
+    pub(super) async fn next(&mut self, patience: Duration) -> Result<Option<Pulled>, LogError> {
+        let next = if patience.is_zero() {
+            self.stream.next().now_or_never()
+        } else {
+            timeout(patience, self.stream.next()).await.ok()
+        };
+        let doing = "reading the log stream";
+        match next {
+            None => Ok(None),
+            Some(None) => Err(unavailable(doing, "the server has ended it")),
+            Some(Some(Err(error))) => Err(unavailable(doing, error)),
+            Some(Some(Ok(message))) => {
+                let sequence = message.info().map(|info| info.stream_sequence);
+                let sequence = sequence.map_err(|error| unavailable(doing, error))?;
+                Ok(Some(Pulled { sequence, message }))
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A stream that seems to end before what it has acknowledged.
+
+use std::num::NonZeroU8;
+use std::time::Duration;
+
+use crate::error::LogError;
+use crate::id::FrameNumber;
+
+/// How long a replicated stream may seem too short.
+///
+/// WHY: a server that led and was cut off from the others goes on answering for ten seconds, from
+/// what it had. A new leader may answer before it has taken in what is committed.
+const REPLICATED: Duration = Duration::from_secs(20);
+/// The same for a stream on one server, which has no such excuse: a second look is enough.
+const SINGLE: Duration = Duration::from_millis(400);
+
+/// Remembers since when a stream seems too short.
+#[derive(Debug)]
+pub(super) struct Short {
+    patience: Duration,
+    since: Option<Duration>,
+}
+
+impl Short {
+    pub(super) const fn new(replicas: NonZeroU8) -> Self {
+        let patience = if replicas.get() > 1 { REPLICATED } else { SINGLE };
+        Self { patience, since: None }
+    }
+
+    /// The stream was seen to be long enough.
+    pub(super) const fn forget(&mut self) {
+        self.since = None;
+    }
+
+    /// The stream was seen to end at `last`, before `wanted`: an error once that has lasted.
+    pub(super) fn seen(
+        &mut self,
+        now: Duration,
+        stream: &str,
+        last: FrameNumber,
+        wanted: FrameNumber,
+    ) -> Option<LogError> {
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_sub(since) < self.patience {
+            tracing::warn!(stream, %last, %wanted, "the stream seems to have lost its end");
+            return None;
+        }
+        Some(LogError::StreamDiverged {
+            stream: stream.to_owned(),
+            found: format!("nothing after message {last}"),
+            known: "this node".to_owned(),
+            wanted,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(short: &mut Short, at_ms: u64) -> bool {
+        let now = Duration::from_millis(at_ms);
+        short.seen(now, "S", FrameNumber(1), FrameNumber(2)).is_some()
+    }
+
+    #[test]
+    fn a_stream_is_short_once_it_has_been_for_a_while() {
+        let mut short = Short::new(NonZeroU8::MIN);
+        assert!(!seen(&mut short, 100));
+        assert!(!seen(&mut short, 200));
+        assert!(seen(&mut short, 500));
+        short.forget();
+        assert!(!seen(&mut short, 600));
+    }
+
+    #[test]
+    fn a_replicated_stream_gets_longer() {
+        let mut short = Short::new(NonZeroU8::MIN.saturating_add(2));
+        assert!(!seen(&mut short, 0));
+        assert!(!seen(&mut short, 19_000));
+        assert!(seen(&mut short, 20_000));
+    }
+}
