@@ -92,10 +92,28 @@ impl EngineError {
             Self::Log(error) => error.is_corruption(),
             Self::Chain { .. } | Self::Gap { .. } | Self::Event { .. } => true,
             Self::Keys(error) => {
-                matches!(error, KeyFileError::Damaged { .. } | KeyFileError::KeysLost { .. })
+                matches!(
+                    error,
+                    KeyFileError::Damaged { .. }
+                        | KeyFileError::KeysLost { .. }
+                        | KeyFileError::SharedDamaged { .. }
+                )
             }
             _ => false,
         }
+    }
+
+    /// Whether the log could not be reached. Nothing durable is lost; it may pass, and the next start
+    /// goes on from what the log then shows.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Log(error) if error.is_unavailable())
+    }
+
+    /// Whether another writer has taken the log, so that this node has to follow it.
+    #[must_use]
+    pub const fn is_fenced(&self) -> bool {
+        matches!(self, Self::Fenced { .. } | Self::Superseded { .. })
     }
 
     /// A short name for log lines and exit messages, which stays the same.

@@ -43,7 +43,7 @@ pub enum Outcome {
     LogFull,
     /// Denied because the engine was stopping or had stopped.
     Stopping,
-    /// Denied because earlier requests could not be looked up.
+    /// Denied because the log did not answer, or earlier requests could not be looked up.
     Unavailable,
     /// The engine stopped while it was under way.
     Unknown,
@@ -105,6 +105,8 @@ pub struct Figures {
     pub sync: Timing,
     /// Whether the log has no room, now.
     pub is_full: bool,
+    /// Appends whose outcome was not known at first, and had to be looked for.
+    pub ambiguous: u64,
 }
 
 impl Figures {
@@ -154,14 +156,14 @@ impl Counters {
         self.sync.add(took);
     }
 
-    pub(crate) fn figures(&self, queue_depth: usize, is_full: bool) -> Figures {
+    /// The figures that are counted here.
+    pub(crate) fn figures(&self) -> Figures {
         let sync = self.sync.timing();
         Figures {
             commands: std::array::from_fn(|outcome| self.commands[outcome].timing()),
-            queue_depth: queue_depth as u64,
             frames: sync.count(),
             sync,
-            is_full,
+            ..Figures::default()
         }
     }
 }

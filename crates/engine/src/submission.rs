@@ -110,8 +110,9 @@ pub enum Denied {
     /// The engine is stopping or has stopped. Nothing was changed.
     #[error("the service is stopping")]
     Stopping,
-    /// What a repeat is recognised by could not be read just now. Nothing was changed.
-    #[error("earlier requests cannot be looked up just now: {reason}")]
+    /// The log does not answer, or what a repeat is recognised by could not be read just now. Nothing
+    /// was changed.
+    #[error("not just now: {reason}")]
     Unavailable {
         /// What went wrong.
         reason: String,

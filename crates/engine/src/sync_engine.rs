@@ -8,14 +8,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use encours_domain::state::Rows;
-use encours_log::{Clock, LogReader};
+use encours_log::{Clock, EventLog, LogReader};
 
 use crate::core::{Answer, Settled, Ticket};
 use crate::error::EngineError;
 use crate::keeper::{Job, Keeper};
 use crate::keys::KeyStore;
 use crate::log_side::{LogSide, Outcome};
+use crate::patience::Patience;
 use crate::recover::RecoveryReport;
+use crate::standby::Standby;
 use crate::submission::{Denied, Reply, Submission};
 use crate::writer::{EngineOptions, Opened, Writer};
 
@@ -40,7 +42,25 @@ impl SyncEngine {
     /// # Errors
     /// [`EngineError`] where log, keys or folders cannot be used.
     pub fn open(options: EngineOptions, dir: &Path) -> Result<Self, EngineError> {
-        let (opened, clock) = Writer::open(options, dir)?;
+        let clock = Arc::clone(&options.clock);
+        let patience = Patience::without_pause(Arc::clone(&clock));
+        Self::start(Writer::open(options, dir, patience)?, clock)
+    }
+
+    /// As [`Standby::lead`], on the caller's thread.
+    ///
+    /// # Errors
+    /// As those of [`Standby::lead`].
+    pub fn lead(
+        standby: Standby,
+        log: Box<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EngineError> {
+        let patience = Patience::without_pause(Arc::clone(&clock));
+        Self::start(Writer::lead(standby, log, &clock, patience)?, clock)
+    }
+
+    fn start(opened: Opened, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
         let Opened { writer, log, keeper, keys, report } = opened;
         let reader = writer.reader();
         let mut engine = Self {
@@ -102,6 +122,12 @@ impl SyncEngine {
             self.fail(error);
         }
         self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    /// How many appends had an outcome that was not known at first.
+    #[must_use]
+    pub fn ambiguous(&self) -> u64 {
+        self.log.patience.doubts.count()
     }
 
     /// Why the engine does nothing any more, where it has failed.

@@ -16,9 +16,10 @@ use crate::core::{Abandoned, Answer, Core, Fault, Settings, Surroundings, Ticket
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::EngineError;
 use crate::keeper::Keeper;
-use crate::keys::{Key, KeyFile, KeyFileError, KeyStore, missing_keys};
+use crate::keys::{Key, KeyStore};
 use crate::log_side::LogSide;
 use crate::past::LogPast;
+use crate::patience::Patience;
 use crate::recover::{Fold, RecoveryReport};
 use crate::standby::{Standby, StandbyOptions};
 use crate::submission::Submission;
@@ -107,11 +108,12 @@ impl Writer {
     pub(crate) fn open(
         options: EngineOptions,
         dir: &Path,
-    ) -> Result<(Opened, Arc<dyn Clock>), EngineError> {
+        patience: Patience,
+    ) -> Result<Opened, EngineError> {
         let EngineOptions { log, disk, clock, entropy, limits } = options;
         let reader = log.reader();
         let standby = Standby::open(StandbyOptions { reader, disk, entropy, limits }, dir)?;
-        Ok((Self::lead(standby, log, &clock)?, clock))
+        Self::lead(standby, log, &clock, patience)
     }
 
     /// Goes on from a standby: folds what is left of the log, sees to the keys and drafts the event
@@ -120,6 +122,7 @@ impl Writer {
         mut standby: Standby,
         log: Box<dyn EventLog>,
         clock: &Arc<dyn Clock>,
+        patience: Patience,
     ) -> Result<Opened, EngineError> {
         let (reader, log_id) = (log.reader(), log.log_id());
         let expected = standby.options.reader.log_id();
@@ -129,8 +132,14 @@ impl Writer {
         }
         standby.fold.follow(&*reader, &mut standby.keeper)?;
         let tail = standby.fold.tail();
-        let (key_file, digest_key) = keys_to_lead(&mut standby)?;
-        let Standby { options, keys, keeper, fold, .. } = standby;
+        let Standby { options, keys, keeper, fold } = standby;
+        let is_empty = tail.next_position == Position(1);
+        let own = keys.lead(&*options.disk, fold.rows(), is_empty, &*options.entropy)?;
+        let (keys, digest_key) = (Arc::clone(&own.store), own.digest_key.clone());
+        let none = log.wants_keys();
+        let unshared = own.unshared(none);
+        let mut log = LogSide::new(log, own.file, patience);
+        log.share(none.then_some(&digest_key), &unshared)?;
         let settings = Settings {
             log_id,
             epoch: tail.epoch.next(),
@@ -159,7 +168,6 @@ impl Writer {
             days: Days::default(),
             latest: clock.now(),
         };
-        let log = LogSide::new(log, key_file);
         Ok(Opened { writer, log, keeper, keys, report })
     }
 
@@ -227,40 +235,6 @@ impl Writer {
         }
         self.latest = self.latest.max(now);
     }
-}
-
-/// The key file and the digest key of a standby that is to lead: made where the log is empty, held
-/// against the state and healed where it is not.
-fn keys_to_lead(standby: &mut Standby) -> Result<(KeyFile, Key), EngineError> {
-    let Standby { options, keys_dir, key_file, damaged, keys, fold, .. } = standby;
-    let (disk, log_id) = (&*options.disk, options.reader.log_id());
-    let digest_key = keys.digest_key();
-    let (mut file, digest_key) = match (key_file.take(), digest_key) {
-        (Some(file), Some(digest_key)) => (file, digest_key),
-        _ if fold.tail().next_position == Position(1) => {
-            let mut digest_key = Key::default();
-            options.entropy.fill(digest_key.as_mut_slice()).map_err(KeyFileError::from)?;
-            let file = KeyFile::make(disk, keys_dir, log_id, &digest_key)?;
-            keys.set_digest_key(digest_key.clone());
-            (file, digest_key)
-        }
-        _ => return Err(KeyFileError::Missing { path: KeyFile::path_in(keys_dir) }.into()),
-    };
-    keys.keep_only(fold.rows());
-    let customers: u64 =
-        fold.rows().ledgers.iter().map(|ledger| u64::from(ledger.customers.len())).sum();
-    if *damaged > 0 || customers > keys.len() as u64 {
-        let missing = missing_keys(keys, fold.rows());
-        if missing > 0 {
-            let path = file.path().to_owned();
-            return Err(KeyFileError::KeysLost { path, customers: missing }.into());
-        }
-    }
-    if *damaged > 0 {
-        file.heal(disk, log_id, &digest_key, &keys.customers())?;
-        warn!(keys = keys.len(), "the key file was written anew without the damage");
-    }
-    Ok((file, digest_key))
 }
 
 /// Drafts the events by which this writer takes the log over, unless they are durable already.

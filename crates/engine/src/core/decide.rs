@@ -221,7 +221,10 @@ impl Core {
         id: &Fingerprint,
         past: &dyn Past,
     ) -> Result<Option<Reply>, Stop> {
-        let unavailable = |reason| Stop::Answer(Box::new(Err(Denied::Unavailable { reason })));
+        let unavailable = |why: String| {
+            let reason = format!("earlier requests cannot be looked up: {why}");
+            Stop::Answer(Box::new(Err(Denied::Unavailable { reason })))
+        };
         let outcome = match self.unsettled.get(id) {
             Some(outcome) => *outcome,
             None => match self.requests.get(id).map_err(|e| unavailable(e.to_string()))? {

@@ -34,6 +34,8 @@ pub(super) struct Desk {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     window: usize,
+    /// When the frames on their way were sent, by the clock's monotonic time.
+    sent: VecDeque<Duration>,
     to_log: Option<Sender<ToLog>>,
     to_keeper: Option<Sender<Job>>,
     /// Taken from the queue, not decided.
@@ -49,7 +51,6 @@ impl Desk {
         writer: Writer,
         keeper: Arc<Mutex<Keeper>>,
         shared: Arc<Shared>,
-        clock: Arc<dyn Clock>,
         window: usize,
         to_log: Sender<ToLog>,
         to_keeper: Sender<Job>,
@@ -57,9 +58,10 @@ impl Desk {
         Self {
             writer: Some(writer),
             keeper,
+            clock: Arc::clone(&shared.clock),
             shared,
-            clock,
             window,
+            sent: VecDeque::new(),
             to_log: Some(to_log),
             to_keeper: Some(to_keeper),
             taken: VecDeque::new(),
@@ -84,7 +86,7 @@ impl Desk {
             let _ = thread.join();
         }
         self.late_failure();
-        let figures = self.shared.counters.figures(0, false);
+        let figures = self.shared.counters.figures();
         info!(
             accepted = figures.count(crate::Outcome::Accepted),
             repeated = figures.count(crate::Outcome::Repeated),
@@ -108,6 +110,7 @@ impl Desk {
             self.taken.extend(batch.commands);
             self.decide()?;
             self.send()?;
+            self.shared.oldest_sent(self.sent.front().copied());
             if batch.is_last && self.is_quiet() {
                 return Ok(());
             }
@@ -170,6 +173,7 @@ impl Desk {
                 return Ok(());
             }
             let Some(work) = writer.core.take_frame()? else { return Ok(()) };
+            self.sent.push_back(self.clock.monotonic());
             if let Some(to_log) = &self.to_log {
                 // A log thread that is gone has left a note that says why.
                 let _ = to_log.send(ToLog::Commit(Box::new(work)));
@@ -183,6 +187,7 @@ impl Desk {
             Note::Outcome(Outcome::Durable(number)) => {
                 let Some(writer) = &mut self.writer else { return Ok(()) };
                 let settled = writer.core.settled(number)?;
+                self.sent.pop_front();
                 self.settled(settled);
                 Ok(())
             }
@@ -233,6 +238,7 @@ impl Desk {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let (writer, abandoned) = writer.restart(&mut keeper)?;
         drop(keeper);
+        self.sent.clear();
         self.writer = Some(writer);
         for ticket in abandoned.in_flight.into_iter().chain(abandoned.drafted) {
             if let Some(waiting) = self.waiting.remove(&ticket) {
@@ -261,6 +267,7 @@ impl Desk {
     fn fail(&mut self, error: EngineError) {
         error!(%error, code = error.code(), "the engine has failed");
         self.shared.failed.send_replace(Some(Arc::new(error)));
+        self.shared.oldest_sent(None);
         let unsent = self.shared.inbox.drain();
         for waiting in self.taken.drain(..).chain(unsent) {
             reply(&self.shared, waiting.caller, Err(Denied::Stopping));

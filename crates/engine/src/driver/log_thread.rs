@@ -110,6 +110,8 @@ impl LogThread<'_> {
         let has_room = match self.side.admits() {
             Ok(()) => true,
             Err(error) if error.is_full() => false,
+            // The next frame will tell.
+            Err(error) if error.is_unavailable() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         if has_room != self.had_room {

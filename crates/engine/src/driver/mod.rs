@@ -9,9 +9,10 @@ mod log_thread;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use encours_log::{Clock, LogReader};
 use tokio::sync::{oneshot, watch};
@@ -23,11 +24,17 @@ use crate::keeper::{Job, Keeper};
 use crate::keys::KeyStore;
 use crate::log_side::Outcome;
 use crate::metrics::{Counters, Figures};
+use crate::patience::{Doubts, Patience};
 use crate::recover::RecoveryReport;
 use crate::submission::{Denied, Reply, Submission};
 use crate::writer::{EngineOptions, Limits, Opened, Writer};
 use desk::Desk;
 use inbox::{Caller, Inbox, Note, Waiting};
+
+/// How long a frame may be on its way before new commands are turned away at once. WHY: callers should
+/// hear that the log cannot be reached, not wait for it; those who wait already may still get their
+/// answer.
+const STALLED_AFTER: Duration = Duration::from_secs(3);
 
 /// What the threads and the handles share.
 struct Shared {
@@ -35,6 +42,9 @@ struct Shared {
     counters: Counters,
     /// For how long commands take.
     clock: Arc<dyn Clock>,
+    doubts: Arc<Doubts>,
+    /// When the oldest frame on its way was sent; `u64::MAX` where none is.
+    oldest_sent_us: AtomicU64,
     is_full: AtomicBool,
     /// A snapshot waits to be written; another would only be in its way.
     snapshot_waits: AtomicBool,
@@ -44,6 +54,32 @@ struct Shared {
     clocks: watch::Sender<Arc<[ClockInfo]>>,
     failed: watch::Sender<Option<Arc<EngineError>>>,
     stopped: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Takes no more commands, and gives up sooner where the log cannot be reached.
+    fn close(&self) {
+        self.doubts.hurry(true);
+        self.inbox.close();
+    }
+
+    /// Notes when the oldest frame on its way was sent, by the clock's monotonic time.
+    fn oldest_sent(&self, sent: Option<Duration>) {
+        let sent = sent.and_then(|sent| u64::try_from(sent.as_micros()).ok());
+        self.oldest_sent_us.store(sent.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Turns a command away where the log does not answer.
+    fn admit(&self, now: Duration) -> Result<(), Denied> {
+        let sent = Duration::from_micros(self.oldest_sent_us.load(Ordering::Relaxed));
+        let waited = now.saturating_sub(sent);
+        if waited <= STALLED_AFTER {
+            return Ok(());
+        }
+        let seconds = waited.as_secs();
+        let reason = format!("the log has not answered for {seconds} seconds");
+        Err(Denied::Unavailable { reason })
+    }
 }
 
 /// The running engine. Dropping it asks for a clean stop without waiting; see
@@ -60,38 +96,29 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where log, keys or folders cannot be used.
     pub fn open(options: EngineOptions, dir: &Path) -> Result<Self, EngineError> {
-        let limits = options.limits;
-        let opened = catch_unwind(AssertUnwindSafe(|| Writer::open(options, dir)));
-        let (opened, clock) =
-            opened.unwrap_or_else(|panic| Err(EngineError::panicked("opening", &*panic)))?;
-        Self::start(opened, limits, clock)
+        let (limits, clock) = (options.limits, Arc::clone(&options.clock));
+        let patience = Patience::with_pauses(Arc::clone(&clock));
+        Self::start(|| Writer::open(options, dir, patience), limits, &clock)
     }
 
     /// Makes the take-over durable and starts the threads.
     pub(crate) fn start(
-        opened: Opened,
+        open: impl FnOnce() -> Result<Opened, EngineError>,
         limits: Limits,
-        clock: Arc<dyn Clock>,
+        clock: &Arc<dyn Clock>,
     ) -> Result<Self, EngineError> {
-        let Opened { mut writer, mut log, mut keeper, keys, report } = opened;
-        let mut is_full = false;
-        while let Some(work) = writer.core.take_frame()? {
-            log.submit(work);
-            match log.settle() {
-                Some(Outcome::Durable(number)) => drop(writer.core.settled(number)?),
-                Some(Outcome::Full) => {
-                    (writer, _) = writer.restart(&mut keeper)?;
-                    is_full = true;
-                    break;
-                }
-                Some(Outcome::Stop(error)) => return Err(error),
-                None => break,
-            }
-        }
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::take_over(open()?)));
+        let (opened, is_full) =
+            opened.unwrap_or_else(|panic| Err(EngineError::panicked("opening", &*panic)))?;
+        let Opened { writer, log, keeper, keys, report } = opened;
+        let doubts = Arc::clone(&log.patience.doubts);
+        doubts.hurry(false);
         let shared = Arc::new(Shared {
             inbox: Inbox::new(limits.queue),
             counters: Counters::default(),
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(clock),
+            doubts,
+            oldest_sent_us: AtomicU64::new(u64::MAX),
             is_full: AtomicBool::new(is_full),
             snapshot_waits: AtomicBool::new(false),
             keys,
@@ -104,7 +131,7 @@ impl Engine {
         let window = log.window();
         let (to_log, from_desk) = mpsc::channel();
         let log_thread = {
-            let (shared, clock) = (Arc::clone(&shared), Arc::clone(&clock));
+            let (shared, clock) = (Arc::clone(&shared), Arc::clone(clock));
             spawn("log", move || log_thread::run(log, &from_desk, &shared, &clock))?
         };
         let keeper = Arc::new(Mutex::new(keeper));
@@ -113,10 +140,27 @@ impl Engine {
             let (shared, keeper) = (Arc::clone(&shared), Arc::clone(&keeper));
             spawn("keeper", move || keep(&jobs, &keeper, &shared))?
         };
-        let desk = Desk::new(writer, keeper, Arc::clone(&shared), clock, window, to_log, to_keeper);
+        let desk = Desk::new(writer, keeper, Arc::clone(&shared), window, to_log, to_keeper);
         let threads = [log_thread, keeper_thread];
         spawn("writer", move || desk.run(threads))?;
         Ok(Self { handle: EngineHandle { shared } })
+    }
+
+    /// Appends the event that this writer took over. Says whether the log was full.
+    fn take_over(mut opened: Opened) -> Result<(Opened, bool), EngineError> {
+        while let Some(work) = opened.writer.core.take_frame()? {
+            opened.log.submit(work);
+            match opened.log.settle() {
+                Some(Outcome::Durable(number)) => drop(opened.writer.core.settled(number)?),
+                Some(Outcome::Full) => {
+                    (opened.writer, _) = opened.writer.restart(&mut opened.keeper)?;
+                    return Ok((opened, true));
+                }
+                Some(Outcome::Stop(error)) => return Err(error),
+                None => break,
+            }
+        }
+        Ok((opened, false))
     }
 
     /// A handle to send commands through. Cheap to clone.
@@ -128,7 +172,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.handle.shared.inbox.close();
+        self.handle.shared.close();
     }
 }
 
@@ -180,7 +224,11 @@ impl EngineHandle {
         let (sender, answer) = oneshot::channel();
         let since = self.shared.clock.monotonic();
         let caller = Caller { answer: sender, since };
-        if let Err(denied) = self.shared.inbox.push(Waiting { submission, caller }) {
+        let pushed = self
+            .shared
+            .admit(since)
+            .and_then(|()| self.shared.inbox.push(Waiting { submission, caller }));
+        if let Err(denied) = pushed {
             let answer = Err(denied);
             let took = self.shared.clock.monotonic().saturating_sub(since);
             self.shared.counters.answered(&answer, took);
@@ -218,7 +266,9 @@ impl EngineHandle {
     #[must_use]
     pub fn metrics(&self) -> Figures {
         let is_full = self.shared.is_full.load(Ordering::Relaxed);
-        self.shared.counters.figures(self.shared.inbox.depth(), is_full)
+        let ambiguous = self.shared.doubts.count();
+        let queue_depth = self.shared.inbox.depth() as u64;
+        Figures { queue_depth, is_full, ambiguous, ..self.shared.counters.figures() }
     }
 
     /// Turns to the reason once the engine has failed: the process must then exit with an error.
@@ -233,7 +283,7 @@ impl EngineHandle {
     /// # Errors
     /// Why the engine had failed, where it had.
     pub async fn stop(&self) -> Result<(), Arc<EngineError>> {
-        self.shared.inbox.close();
+        self.shared.close();
         let mut stopped = self.shared.stopped.subscribe();
         // The sender lives in `shared`, so waiting cannot fail.
         let _ = stopped.wait_for(|stopped| *stopped).await;

@@ -224,7 +224,7 @@ impl KeyFile {
 }
 
 /// How many customers have details that no key opens.
-pub(crate) fn missing_keys(store: &KeyStore, rows: &Rows) -> u64 {
+pub(super) fn missing_keys(store: &KeyStore, rows: &Rows) -> u64 {
     let mut missing = 0;
     for ledger in rows.ledgers.iter() {
         for (customer, row) in (0..).zip(ledger.customers.iter()) {
@@ -237,7 +237,10 @@ pub(crate) fn missing_keys(store: &KeyStore, rows: &Rows) -> u64 {
     missing
 }
 
-fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
+pub(super) fn io_error(
+    operation: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> KeyFileError {
     let path = path.to_owned();
     move |source| KeyFileError::Io { operation, path, source }
 }

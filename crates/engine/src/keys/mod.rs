@@ -5,11 +5,14 @@
 //! whoever destroys the key has erased the details everywhere at once.
 
 mod file;
+mod local;
 mod shared;
 mod store;
 
 pub use file::KeyFileError;
-pub(crate) use file::{AppendError, KeyFile, missing_keys};
-pub(crate) use shared::{Shared, bodies};
+pub(crate) use file::{AppendError, KeyFile};
+pub(crate) use local::LocalKeys;
+pub use local::{read_key_bodies, write_key_bodies};
+pub(crate) use shared::bodies;
 pub(crate) use store::{Key, NewKey, kind_code};
 pub use store::{KeyError, KeyStore};

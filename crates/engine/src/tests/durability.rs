@@ -91,6 +91,6 @@ fn a_writer_that_was_replaced_cannot_append() {
     leader = world.open();
     *world.gates.unknown.lock().unwrap() = Some(false);
     zombie.execute(by_ann(customer(Some("c1")))).unwrap_err();
-    assert_eq!(zombie.failed().unwrap().code(), "log_superseded");
+    assert_eq!(zombie.failed().unwrap().code(), "fenced");
     assert!(!leader.execute(by_ann(customer(Some("c1")))).unwrap().repeated);
 }

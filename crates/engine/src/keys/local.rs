@@ -1,0 +1,201 @@
+//! The keys of one node: its key file, the store in memory, and what other nodes are known to have.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use encours_domain::state::Rows;
+use encours_domain::{CustomerNo, LedgerNo};
+use encours_log::{Disk, LogId};
+use tracing::warn;
+
+use super::file::{KeyFile, KeyFileError, io_error, missing_keys};
+use super::shared::{Shared, bodies};
+use super::store::{Key, KeyStore, NewKey};
+use crate::entropy::Entropy;
+use crate::error::EngineError;
+
+/// See the module.
+pub(crate) struct LocalKeys {
+    log_id: LogId,
+    dir: PathBuf,
+    /// `None` on a node that no other has given the keys yet.
+    file: Option<KeyFile>,
+    /// Records of the key file that are not intact.
+    damaged: u64,
+    store: Arc<KeyStore>,
+    /// The customers whose keys other nodes find, once it is known that they find the head.
+    shared: Option<BTreeSet<(LedgerNo, CustomerNo)>>,
+}
+
+/// The keys of a node that leads.
+pub(crate) struct LeadersKeys {
+    pub(crate) file: KeyFile,
+    pub(crate) store: Arc<KeyStore>,
+    pub(crate) digest_key: Key,
+    /// The customers whose keys other nodes find, where it is known that they find the head.
+    shared: Option<BTreeSet<(LedgerNo, CustomerNo)>>,
+}
+
+impl LocalKeys {
+    /// Opens the key file in `dir`, where there is one.
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path, log_id: LogId) -> Result<Self, KeyFileError> {
+        let found = KeyFile::open(disk, dir, log_id)?;
+        let damaged = found.as_ref().map_or(0, |found| found.damaged);
+        if damaged > 0 {
+            warn!(records = damaged, "damaged records in the key file");
+        }
+        let (file, store) = match found {
+            Some(found) => (Some(found.file), KeyStore::new(found.digest_key, found.customers)),
+            None => (None, KeyStore::default()),
+        };
+        let (dir, store) = (dir.to_owned(), Arc::new(store));
+        Ok(Self { log_id, dir, file, damaged, store, shared: None })
+    }
+
+    pub(crate) fn store(&self) -> Arc<KeyStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// Takes in a body as another node has shared it: in the key file first, then in use.
+    pub(crate) fn add(&mut self, disk: &dyn Disk, body: &[u8]) -> Result<(), EngineError> {
+        let bytes = body.len();
+        let shared = Shared::read(body).ok_or(KeyFileError::SharedDamaged { bytes })?;
+        if shared.log_id != self.log_id {
+            let (found, expected) = (shared.log_id, self.log_id);
+            return Err(KeyFileError::SharedWrongLog { found, expected }.into());
+        }
+        if let Some(digest_key) = shared.digest_key {
+            self.take_head(disk, digest_key)?;
+        }
+        let Some(file) = &mut self.file else {
+            return Err(KeyFileError::SharedHeadless { path: KeyFile::path_in(&self.dir) }.into());
+        };
+        let mut changed = Vec::new();
+        for ((ledger, customer), key) in shared.customers {
+            if let Some(shared) = &mut self.shared {
+                shared.insert((ledger, customer));
+            }
+            let new = NewKey { ledger, customer, key };
+            if !self.store.has(&new) {
+                changed.push(new);
+            }
+        }
+        file.append(&changed).map_err(|error| error.of(file.path()))?;
+        for new in &changed {
+            self.store.keep(new);
+        }
+        Ok(())
+    }
+
+    /// Takes the digest key that the other nodes use.
+    fn take_head(&mut self, disk: &dyn Disk, digest_key: Key) -> Result<(), KeyFileError> {
+        self.shared.get_or_insert_default();
+        if self.store.digest_key().as_ref() == Some(&digest_key) {
+            return Ok(());
+        }
+        match &mut self.file {
+            None => {
+                self.file = Some(KeyFile::make(disk, &self.dir, self.log_id, &digest_key)?);
+            }
+            // WHY the other one gives way: nothing is in the log whose keys were not shared before,
+            // so no command was ever digested under it.
+            Some(file) => {
+                warn!(path = %file.path().display(), "another node's digest key is taken over");
+                file.heal(disk, self.log_id, &digest_key, &self.store.customers())?;
+            }
+        }
+        self.store.set_digest_key(digest_key);
+        Ok(())
+    }
+
+    /// The keys to lead with: made where the log is empty, held against the state and healed where it
+    /// is not.
+    pub(crate) fn lead(
+        mut self,
+        disk: &dyn Disk,
+        rows: &Rows,
+        log_is_empty: bool,
+        entropy: &dyn Entropy,
+    ) -> Result<LeadersKeys, KeyFileError> {
+        let (mut file, digest_key) = match (self.file.take(), self.store.digest_key()) {
+            (Some(file), Some(digest_key)) => (file, digest_key),
+            _ if log_is_empty => self.make(disk, entropy)?,
+            _ => return Err(KeyFileError::Missing { path: KeyFile::path_in(&self.dir) }),
+        };
+        let store = self.store;
+        store.keep_only(rows);
+        let customers: u64 =
+            rows.ledgers.iter().map(|ledger| u64::from(ledger.customers.len())).sum();
+        if self.damaged > 0 || customers > store.len() as u64 {
+            let missing = missing_keys(&store, rows);
+            if missing > 0 {
+                let path = file.path().to_owned();
+                return Err(KeyFileError::KeysLost { path, customers: missing });
+            }
+        }
+        if self.damaged > 0 {
+            file.heal(disk, self.log_id, &digest_key, &store.customers())?;
+            warn!(keys = store.len(), "the key file was written anew without the damage");
+        }
+        Ok(LeadersKeys { file, store, digest_key, shared: self.shared })
+    }
+
+    fn make(&self, disk: &dyn Disk, entropy: &dyn Entropy) -> Result<(KeyFile, Key), KeyFileError> {
+        let mut digest_key = Key::default();
+        entropy.fill(digest_key.as_mut_slice())?;
+        let file = KeyFile::make(disk, &self.dir, self.log_id, &digest_key)?;
+        self.store.set_digest_key(digest_key.clone());
+        Ok((file, digest_key))
+    }
+}
+
+impl LeadersKeys {
+    /// The customers' keys that other nodes do not find yet: all where they find nothing (`none`), the
+    /// rest where an earlier leader has not come to the end.
+    pub(crate) fn unshared(&self, none: bool) -> Vec<NewKey> {
+        let all = self.store.customers();
+        match &self.shared {
+            _ if none => all,
+            None => Vec::new(),
+            Some(shared) => {
+                let is_left = |new: &NewKey| !shared.contains(&(new.ledger, new.customer));
+                all.into_iter().filter(is_left).collect()
+            }
+        }
+    }
+}
+
+/// The keys of the key file in `dir`, as a node that leads gives them to
+/// [`EventLog::share_keys`](encours_log::EventLog::share_keys): bodies of at most 256 KiB, the head
+/// first. Damaged records are left out.
+///
+/// # Errors
+/// [`KeyFileError`] where the file is missing, damaged at its start, of another log or not readable.
+pub fn read_key_bodies(
+    disk: &dyn Disk,
+    dir: &Path,
+    log_id: LogId,
+) -> Result<Vec<Vec<u8>>, KeyFileError> {
+    let path = KeyFile::path_in(dir);
+    if !disk.exists(&path).map_err(io_error("look for", &path))? {
+        return Err(KeyFileError::Missing { path });
+    }
+    let keys = LocalKeys::open(disk, dir, log_id)?;
+    let head = keys.store.digest_key();
+    Ok(bodies(log_id, head.as_ref(), &keys.store.customers()).map(|body| body.to_vec()).collect())
+}
+
+/// Writes these bodies into the key file in `dir`, in their order; made where there is none.
+///
+/// # Errors
+/// As those of [`Standby::add_keys`](crate::Standby::add_keys).
+pub fn write_key_bodies<'a>(
+    disk: &dyn Disk,
+    dir: &Path,
+    log_id: LogId,
+    bodies: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<(), EngineError> {
+    let mut keys = LocalKeys::open(disk, dir, log_id)?;
+    bodies.into_iter().try_for_each(|body| keys.add(disk, body))
+}
