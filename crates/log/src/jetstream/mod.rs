@@ -16,6 +16,7 @@ mod name;
 mod problem;
 mod pull;
 mod replica;
+mod seed;
 mod short;
 
 pub use async_nats::ServerAddr;
@@ -24,3 +25,4 @@ pub use link::{Link, LinkFigures, StreamFacts, StreamOptions};
 pub use log::JetStreamLog;
 pub use name::{LogName, ParseLogNameError};
 pub use replica::{Replica, TakeKeys};
+pub use seed::Seeding;
