@@ -48,14 +48,21 @@ impl Client {
     /// # Panics
     /// Where none answers.
     pub async fn connect(url: &str) -> Self {
-        let endpoint = Endpoint::from_shared(url.to_owned()).expect("a URL");
-        let channel = endpoint
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(CALL_LIMIT)
-            .tcp_nodelay(true)
-            .connect()
-            .await
-            .unwrap_or_else(|error| panic!("{url}: {error}"));
+        let channel = endpoint(url, CALL_LIMIT).connect().await;
+        Self::on(channel.unwrap_or_else(|error| panic!("{url}: {error}")))
+    }
+
+    /// A client that connects when it is first used, and again where it has lost its connection; a
+    /// call may take this long.
+    ///
+    /// # Panics
+    /// Where this is no URL.
+    #[must_use]
+    pub fn lazy(url: &str, limit: Duration) -> Self {
+        Self::on(endpoint(url, limit).connect_lazy())
+    }
+
+    fn on(channel: Channel) -> Self {
         Self {
             ledgers: LedgerServiceClient::new(channel.clone()),
             customers: CustomerServiceClient::new(channel.clone()),
@@ -82,9 +89,21 @@ impl Client {
     ///
     /// # Panics
     /// Where a call fails, or the position does not move on.
-    pub async fn events_after(&self, mut position: u64) -> Vec<v1::PublicEvent> {
+    pub async fn events_after(&self, position: u64) -> Vec<v1::PublicEvent> {
+        self.events_between(position, self.head().await.position).await
+    }
+
+    /// Every event after a position, up to the end of the log as this node has it once it has reached
+    /// `min_position`.
+    ///
+    /// # Panics
+    /// Where a call fails, or the position does not move on.
+    pub async fn events_between(
+        &self,
+        mut position: u64,
+        min_position: u64,
+    ) -> Vec<v1::PublicEvent> {
         let mut events = Vec::new();
-        let min_position = self.head().await.position;
         loop {
             let request = v1::ReadEventsRequest {
                 after_position: position,
@@ -104,6 +123,11 @@ impl Client {
     }
 }
 
+fn endpoint(url: &str, limit: Duration) -> Endpoint {
+    let endpoint = Endpoint::from_shared(url.to_owned()).expect("a URL");
+    endpoint.connect_timeout(Duration::from_secs(10)).timeout(limit).tcp_nodelay(true)
+}
+
 /// What an error of a server tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -121,6 +145,19 @@ pub struct Told {
     pub message: String,
 }
 
+impl Told {
+    /// Whether faults bring it about, not the command itself: trying again may help.
+    #[must_use]
+    pub fn is_of_faults(&self) -> bool {
+        match self.code {
+            Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => true,
+            // Those of the client's own transport, which has no reasons.
+            Code::Unknown | Code::Cancelled | Code::Internal => self.reason.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 impl From<&Status> for Told {
     fn from(status: &Status) -> Self {
         let info = status.get_details_error_info();
@@ -133,6 +170,19 @@ impl From<&Status> for Told {
             figures: info.map(|info| info.metadata.into_iter().collect()).unwrap_or_default(),
             fields: fields.into_iter().map(|violation| violation.field).collect(),
             message: status.message().to_owned(),
+        }
+    }
+}
+
+impl From<v1::CommandError> for Told {
+    fn from(error: v1::CommandError) -> Self {
+        Self {
+            code: Code::from(error.code),
+            reason: error.reason,
+            domain: String::new(),
+            figures: error.figures.into_iter().collect(),
+            fields: vec![error.field],
+            message: error.message,
         }
     }
 }

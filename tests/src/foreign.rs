@@ -35,13 +35,26 @@ pub fn python() -> Result<PathBuf, String> {
 /// # Errors
 /// Why there is none: no Node, or no registry to install from.
 pub fn node_modules() -> Result<PathBuf, String> {
+    modules("docs/examples/node", "ENCOURS_TEST_NODE_MODULES", "node-tests")
+}
+
+/// The same of `tests/node/package-lock.json`, with which the tests check documents; the variable is
+/// `ENCOURS_TEST_NODE_CHECKERS`.
+///
+/// # Errors
+/// As [`node_modules`].
+pub fn node_checkers() -> Result<PathBuf, String> {
+    modules("tests/node", "ENCOURS_TEST_NODE_CHECKERS", "node-checkers")
+}
+
+fn modules(source: &str, variable: &str, target_folder: &str) -> Result<PathBuf, String> {
     run(Command::new("node").arg("--version")).map_err(|why| format!("no node: {why}"))?;
-    if let Some(named) = std::env::var_os("ENCOURS_TEST_NODE_MODULES") {
+    if let Some(named) = std::env::var_os(variable) {
         return Ok(named.into());
     }
-    let folder = target().join("node-tests");
-    let [package, lock] = ["package.json", "package-lock.json"]
-        .map(|name| root().join("docs/examples/node").join(name));
+    let folder = target().join(target_folder);
+    let [package, lock] =
+        ["package.json", "package-lock.json"].map(|name| root().join(source).join(name));
     installed(&folder, &[&lock, &package], || {
         let limits = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
         run(Command::new("npm").arg("ci").args(limits).current_dir(&folder))

@@ -8,9 +8,11 @@
 //! | variable | what | where it is not set |
 //! | --- | --- | --- |
 //! | `ENCOURS_BIN` | the binary under test | the one beside the test, built where it is stale |
-//! | `ENCOURS_TEST_SEED` | seed of the `kill -9` test | always the same one |
+//! | `ENCOURS_TEST_LOG` | what keeps the log: `embedded`, or `jetstream` on a nats-server of the test's own | `embedded` |
+//! | `ENCOURS_TEST_SEED` | seed of the `kill -9` tests | always the same one |
 //! | `ENCOURS_TEST_PYTHON` | interpreter with `tests/python/requirements.txt` | a virtual environment under `target` |
 //! | `ENCOURS_TEST_NODE_MODULES` | `node_modules` of `docs/examples/node` | installed under `target` |
+//! | `ENCOURS_TEST_NODE_CHECKERS` | `node_modules` of `tests/node` | installed under `target` |
 //! | `ENCOURS_TEST_DATA` | folder with the file of real invoices | `../shared/data` |
 #![allow(
     clippy::unwrap_used,
@@ -24,22 +26,30 @@
 
 mod binary;
 mod client;
+mod cluster;
 mod company;
 mod files;
 mod foreign;
+mod load;
 mod nats;
+mod on_nats;
+mod ports;
 mod process;
-mod relay;
+mod proxy;
 mod server;
 mod values;
 
 pub use binary::{encours, example, root, target};
 pub use client::{Client, Told};
+pub use cluster::NatsCluster;
 pub use company::Company;
 pub use files::{copy, data_folder, every_file, fingerprint, flip_bit};
-pub use foreign::{node_modules, python};
+pub use foreign::{node_checkers, node_modules, python};
+pub use load::{Heard, LOAD_LEDGER, Load, LoadOptions, Sent, check, repeat_unknown, send, verify};
 pub use nats::NatsServer;
+pub use on_nats::ServerNats;
+pub use ports::http_get;
 pub use process::{Ran, run, run_program};
-pub use relay::Relay;
+pub use proxy::{Mode, Proxy, Way};
 pub use server::{Server, Stopped};
 pub use values::{amount, date, day, eur, money};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::binary::{root, target};
+use crate::files::every_file;
 use crate::foreign::{installed, run};
+use crate::ports::{free_port, http_get};
 use crate::process::wait;
 
 /// The oldest server that is used: older ones lose data in known ways.
@@ -27,6 +29,7 @@ pub struct NatsServer {
     child: Option<Child>,
     folder: TempDir,
     port: u16,
+    monitor: u16,
 }
 
 impl NatsServer {
@@ -48,28 +51,86 @@ impl NatsServer {
     /// Where its folder cannot be made.
     #[must_use]
     pub fn prepare(settings: &str) -> Option<Self> {
+        Self::prepare_with("sync_interval: always", settings)
+    }
+
+    /// As [`prepare`](Self::prepare), with these settings of JetStream in the place of those that sync
+    /// every message.
+    ///
+    /// # Panics
+    /// Where its folder cannot be made.
+    #[must_use]
+    pub fn prepare_with(jetstream: &str, settings: &str) -> Option<Self> {
         if let Err(why) = nats_server() {
             println!("skipped: {why}");
             return None;
         }
         let folder = tempfile::Builder::new().prefix("encours-nats-").tempdir();
         let folder = folder.expect("a folder can be made");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = free.local_addr().expect("a listener has an address").port();
-        let store = folder.path().join("store");
+        let [port, monitor] = [free_port(), free_port()];
+        let server = Self { child: None, folder, port, monitor };
         let config = format!(
-            "listen: \"127.0.0.1:{port}\"\n\
-             jetstream {{ store_dir: \"{}\", sync_interval: always }}\n{settings}\n",
-            store.display()
+            "listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\n\
+             jetstream {{ store_dir: \"{}\", {jetstream} }}\n{settings}\n",
+            server.store().display()
         );
-        fs::write(folder.path().join("nats.conf"), config).expect("the folder can be written");
-        Some(Self { child: None, folder, port })
+        fs::write(server.folder.path().join("nats.conf"), config).expect("it can be written");
+        Some(server)
     }
 
     /// Where it listens, such as `nats://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.address())
+    }
+
+    /// Where it listens, without a scheme.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it tells how it is, such as `http://127.0.0.1:40124`.
+    #[must_use]
+    pub fn monitor_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.monitor)
+    }
+
+    /// A page of its monitoring, such as `/jsz`, as JSON; `None` where it does not answer.
+    #[must_use]
+    pub fn monitored(&self, page: &str) -> Option<serde_json::Value> {
+        let text = http_get(&format!("127.0.0.1:{}", self.monitor), page)?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// The folder of all that it keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder of JetStream.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// The files that hold the messages of a stream, oldest first.
+    ///
+    /// # Panics
+    /// Where it has no such stream.
+    #[must_use]
+    pub fn message_files(&self, stream: &str) -> Vec<PathBuf> {
+        let folder = self.store().join("jetstream/$G/streams").join(stream).join("msgs");
+        let mut blocks = every_file(&folder);
+        blocks.retain(|file| file.extension().is_some_and(|extension| extension == "blk"));
+        blocks.sort_by_key(|file| file.file_stem()?.to_str()?.parse::<u64>().ok());
+        blocks
+    }
+
+    /// Its process id; `None` where it does not run.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Starts it, after its end, and waits until it answers.
@@ -77,6 +138,22 @@ impl NatsServer {
     /// # Panics
     /// Where it does not within half a minute.
     pub fn restart(&mut self) {
+        self.spawn();
+        let begun = Instant::now();
+        while !self.answers() {
+            assert!(begun.elapsed() < START_LIMIT, "nats-server does not answer: {}", self.said());
+            let child = self.child.as_mut().expect("it was started");
+            let ended = child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "nats-server has ended: {}", self.said());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it, after its end, and does not wait.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn spawn(&mut self) {
         self.kill9();
         let said = File::options().create(true).append(true).open(self.said_path());
         let said = said.expect("the folder can be written");
@@ -88,14 +165,6 @@ impl NatsServer {
             .stderr(said)
             .spawn();
         self.child = Some(child.expect("nats-server can be started"));
-        let begun = Instant::now();
-        while !self.answers() {
-            assert!(begun.elapsed() < START_LIMIT, "nats-server does not answer: {}", self.said());
-            let child = self.child.as_mut().expect("it was started");
-            let ended = child.try_wait().expect("a child can be asked");
-            assert!(ended.is_none(), "nats-server has ended: {}", self.said());
-            std::thread::sleep(Duration::from_millis(10));
-        }
     }
 
     /// SIGTERM, and waits for the end.

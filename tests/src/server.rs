@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::binary::encours;
+use crate::on_nats::ServerNats;
 use crate::process::{Ran, wait};
 
 /// How long a server may take until it answers.
@@ -67,6 +68,35 @@ impl Server {
     /// # Panics
     /// Where it does neither within a minute.
     pub fn try_start_under(prefix: &[&str], data: &Path) -> Result<Self, Ran> {
+        let nats = ServerNats::of_this_run(data);
+        Self::launch(prefix, data, &nats.map(|nats| nats.arguments()).unwrap_or_default())
+    }
+
+    /// Starts a server on a folder whose log is kept by nats-servers, and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it ends instead, or is not ready within a minute.
+    #[must_use]
+    pub fn start_on_nats(data: &Path, nats: &ServerNats) -> Self {
+        Self::try_start_on_nats(data, nats, &[])
+            .unwrap_or_else(|ran| panic!("the server did not start: {ran}"))
+    }
+
+    /// As [`start_on_nats`](Self::start_on_nats), with more arguments; where it ends before it is
+    /// ready, what it left.
+    ///
+    /// # Errors
+    /// What the process left, where it ended.
+    ///
+    /// # Panics
+    /// Where it does neither within a minute.
+    pub fn try_start_on_nats(data: &Path, nats: &ServerNats, more: &[&str]) -> Result<Self, Ran> {
+        let more = more.iter().map(|word| (*word).to_owned());
+        Self::launch(&[], data, &nats.arguments().into_iter().chain(more).collect::<Vec<_>>())
+    }
+
+    /// Starts a server under a prefix, with these arguments besides, and waits until it is ready.
+    fn launch(prefix: &[&str], data: &Path, arguments: &[String]) -> Result<Self, Ran> {
         // Building the binary first, where it is to be built, is no part of its start.
         let binary = encours();
         let begun = Instant::now();
@@ -78,6 +108,7 @@ impl Server {
             .arg(data)
             // Short segments: a test rolls over them, and a start fills less.
             .args(["--listen", "127.0.0.1:0", "--segment-mib", "1"])
+            .args(arguments)
             .env_remove("ENCOURS_SERVER")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -116,6 +147,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where it listens, without a scheme.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Its process id.

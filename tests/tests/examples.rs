@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use encours_proto::v1;
 use encours_tests::{
-    Client, Ran, Relay, Server, data_folder, example, node_modules, python, root, run_program,
+    Client, Ran, Proxy, Server, data_folder, example, node_modules, python, root, run_program,
 };
 use tempfile::TempDir;
 
@@ -47,7 +47,7 @@ event invoice.overdue
 ";
 
 /// After how many bytes of answers a connection breaks off: at once, in the midst, near the end.
-const CUTS: [usize; 4] = [0, 700, 1_500, 3_000];
+const CUTS: [u64; 4] = [0, 700, 1_500, 3_000];
 
 /// An example that can be run: a program with what it needs in its environment.
 struct Example {
@@ -141,8 +141,9 @@ async fn tells_the_story(language: &str, example: Result<Example, String>) {
 
     for cut in CUTS {
         let ledger = format!("cut-{cut}");
-        let relay = Relay::start(&server.url(), cut).await;
-        let url = relay.url();
+        let proxy = Proxy::start(&server.url()).await;
+        proxy.cut_after(cut);
+        let url = proxy.url("http");
         let ran = tokio::task::block_in_place(|| example.run(&url, &[&ledger])).ok();
         assert_eq!(ran.stdout, STORY, "broken off after {cut} bytes: {ran}");
         assert!(ran.stderr.contains("trying again"), "not broken off after {cut} bytes: {ran}");

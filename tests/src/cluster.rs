@@ -1,0 +1,226 @@
+//! Three real nats-servers on loopback that replicate their streams.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::nats::NatsServer;
+use crate::ports::free_port;
+
+/// How many servers there are.
+const SERVERS: usize = 3;
+/// How long the servers may take to agree: an election takes 4 to 9 seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How often they are asked.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A cluster of three servers that sync every message; all are killed when it is dropped. Each keeps
+/// its ports and its store over restarts, and tells clients of no other server.
+#[derive(Debug)]
+pub struct NatsCluster {
+    servers: Vec<NatsServer>,
+    /// Which of them are held still.
+    held: [bool; SERVERS],
+}
+
+impl NatsCluster {
+    /// Starts three servers and waits until they can make streams; `None`, with the reason printed,
+    /// where this machine has none.
+    ///
+    /// # Panics
+    /// Where they do not start.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// As [`start`](Self::start), with these lines in the configuration of each.
+    ///
+    /// # Panics
+    /// Where they do not start.
+    #[must_use]
+    pub fn start_with(settings: &str) -> Option<Self> {
+        let ports: Vec<u16> = (0..SERVERS).map(|_| free_port()).collect();
+        let routes: Vec<_> =
+            ports.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
+        let member = |(index, port): (usize, &u16)| {
+            let routes = routes.join(", ");
+            NatsServer::prepare(&format!(
+                "server_name: n{index}\n\
+                 cluster {{ name: encours-test, listen: \"127.0.0.1:{port}\", no_advertise: true, \
+                 routes: [{routes}] }}\n{settings}"
+            ))
+        };
+        let servers: Option<Vec<_>> = ports.iter().enumerate().map(member).collect();
+        let mut cluster = Self { servers: servers?, held: [false; SERVERS] };
+        for server in &mut cluster.servers {
+            server.spawn();
+        }
+        cluster.wait_until_ready();
+        Some(cluster)
+    }
+
+    /// Where they listen, in their order.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.servers.iter().map(NatsServer::url).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Panics
+    /// Where there are fewer.
+    #[must_use]
+    pub fn server(&self, index: usize) -> &NatsServer {
+        &self.servers[index]
+    }
+
+    /// `kill -9` of one, at once.
+    ///
+    /// # Panics
+    /// Where there are fewer.
+    pub fn kill9(&mut self, index: usize) {
+        self.held[index] = false;
+        self.servers[index].kill9();
+    }
+
+    /// SIGTERM to one, and waits for its end.
+    ///
+    /// # Panics
+    /// Where there are fewer, or it does not end.
+    pub fn stop(&mut self, index: usize) {
+        self.servers[index].stop();
+    }
+
+    /// Holds one still, with SIGSTOP: its connections stay, and it does nothing.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn pause(&mut self, index: usize) {
+        self.servers[index].signal("STOP");
+        self.held[index] = true;
+    }
+
+    /// Has one that was held still go on, with SIGCONT.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn resume(&mut self, index: usize) {
+        self.servers[index].signal("CONT");
+        self.held[index] = false;
+    }
+
+    /// Starts one again, after its end, and waits until it greets; whether the others have it back is
+    /// told by [`wait_until_ready`](Self::wait_until_ready).
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn restart(&mut self, index: usize) {
+        self.servers[index].restart();
+    }
+
+    /// Waits until those that run have one leader among them, and each has all that it told: then
+    /// streams can be made and found, and one more may fail where all run.
+    ///
+    /// # Panics
+    /// Where they do not agree within a minute.
+    pub fn wait_until_ready(&self) {
+        let begun = Instant::now();
+        while let Err(why) = self.agreed() {
+            assert!(begun.elapsed() < LIMIT, "no cluster: {why}");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until every copy of a stream on a server that runs has all of it.
+    ///
+    /// # Panics
+    /// Where they do not within a minute.
+    pub fn wait_until_current(&self, stream: &str) {
+        let begun = Instant::now();
+        loop {
+            let told = self.running().find_map(|index| {
+                let info = self.stream_info(index, stream)?;
+                (info["cluster"]["leader"] == name(index)).then_some(info)
+            });
+            let copies = told.as_ref().and_then(|info| info["cluster"]["replicas"].as_array());
+            let lagging = copies.map(|copies| {
+                let is_behind = |copy: &&Value| {
+                    let runs = self.running().any(|index| copy["name"] == name(index));
+                    runs && copy["current"] != true
+                };
+                copies.iter().filter(is_behind).count()
+            });
+            if lagging == Some(0) {
+                return;
+            }
+            assert!(begun.elapsed() < LIMIT, "copies of {stream} are behind: {told:?}");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until a stream has a leader among the servers that run; its index.
+    ///
+    /// # Panics
+    /// Where it has none within a minute.
+    #[must_use]
+    pub fn stream_leader(&self, stream: &str) -> usize {
+        let begun = Instant::now();
+        loop {
+            // WHY the leader itself: a follower may still name one that is dead.
+            let leads = |index: &usize| {
+                let info = self.stream_info(*index, stream);
+                info.is_some_and(|info| info["cluster"]["leader"] == name(*index))
+            };
+            if let Some(index) = self.running().find(leads) {
+                return index;
+            }
+            assert!(begun.elapsed() < LIMIT, "stream {stream} has no leader");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn running(&self) -> impl Iterator<Item = usize> {
+        (0..SERVERS).filter(|index| self.servers[*index].pid().is_some() && !self.held[*index])
+    }
+
+    /// What a server tells of a stream; `None` where it does not answer or has no copy.
+    fn stream_info(&self, index: usize, stream: &str) -> Option<Value> {
+        let page = self.servers[index].monitored("/jsz?accounts=true&streams=true")?;
+        let accounts = page["account_details"].as_array()?;
+        let mut streams =
+            accounts.iter().filter_map(|account| account["stream_detail"].as_array()).flatten();
+        streams.find(|found| found["name"] == stream).cloned()
+    }
+
+    /// Why the servers that run are no cluster yet.
+    fn agreed(&self) -> Result<(), String> {
+        let mut leaders = Vec::new();
+        for index in self.running() {
+            let page = self.servers[index].monitored("/jsz");
+            let page = page.ok_or_else(|| format!("n{index} does not answer"))?;
+            let meta = page["meta_cluster"].clone();
+            if meta["leader"] == name(index) {
+                let copies = meta["replicas"].as_array().cloned().unwrap_or_default();
+                for other in self.running().filter(|other| *other != index) {
+                    let found = copies.iter().find(|copy| copy["name"] == name(other));
+                    if found.is_none_or(|copy| copy["current"] != true) {
+                        return Err(format!("n{other} is behind: {meta}"));
+                    }
+                }
+            }
+            leaders.push(meta["leader"].as_str().unwrap_or_default().to_owned());
+        }
+        match &leaders[..] {
+            [first, rest @ ..] if !first.is_empty() && rest.iter().all(|one| one == first) => {
+                let leads = self.running().any(|index| name(index) == *first);
+                leads.then_some(()).ok_or_else(|| format!("{first} leads, which does not run"))
+            }
+            _ => Err(format!("the servers name {leaders:?} as their leader")),
+        }
+    }
+}
+
+fn name(index: usize) -> String {
+    format!("n{index}")
+}
