@@ -45,6 +45,11 @@ pub const REASONS: &[(&str, Code, &str)] = &[
     ),
     (INVALID_PAGE_SIZE, Code::InvalidArgument, "A page size is negative or above 1,000."),
     (
+        INVALID_SUBJECT,
+        Code::InvalidArgument,
+        "A pattern of subjects is malformed; the message names the rule.",
+    ),
+    (
         INVALID_ACTOR,
         Code::InvalidArgument,
         "The metadata `encours-actor` is longer than 128 bytes or not printable.",
@@ -114,6 +119,7 @@ pub const REASONS: &[(&str, Code, &str)] = &[
 
 pub(crate) const INVALID_PAGE_TOKEN: &str = "INVALID_PAGE_TOKEN";
 pub(crate) const INVALID_PAGE_SIZE: &str = "INVALID_PAGE_SIZE";
+pub(crate) const INVALID_SUBJECT: &str = "INVALID_SUBJECT";
 pub(crate) const INVALID_ACTOR: &str = "INVALID_ACTOR";
 pub(crate) const POSITION_NOT_REACHED: &str = "POSITION_NOT_REACHED";
 pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";

@@ -12,15 +12,19 @@ use encours_proto::Message as _;
 use encours_proto::command::optional_id;
 use encours_proto::events::{EVENT_NAMES, Envelope, entity_of, event_name, public_event};
 use encours_proto::money::unknown_word;
+use encours_proto::subject::{OfLedger, Pattern};
 use encours_proto::v1;
 
 use crate::api::{Api, unknown};
-use crate::failure::Failure;
+use crate::failure::{Failure, INVALID_SUBJECT};
 use crate::names::ModelNames;
 use crate::paging::MAX_PAGE_BYTES;
 
 /// The most events that one call looks at.
 pub(crate) const MAX_SCAN: u64 = 20_000;
+
+/// The most patterns of subjects in a filter.
+const MAX_SUBJECTS: usize = 64;
 
 /// The events of a log, as far as a read model knows them.
 #[derive(Clone)]
@@ -37,6 +41,22 @@ pub(crate) struct Filter {
     entities: Vec<String>,
     names: Vec<String>,
     customer: Option<Id>,
+    subjects: Vec<Subjects>,
+}
+
+/// Events of subjects that fit a pattern.
+#[derive(Clone, Debug)]
+struct Subjects {
+    ledger: Owner,
+    pattern: Pattern,
+}
+
+/// Whose events are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Any,
+    NoLedger,
+    Ledger(LedgerNo),
 }
 
 /// What a look at a part of the log has found.
@@ -61,12 +81,7 @@ impl Api {
         let within = |refusal: Refusal| Failure::from(refusal.within("filter"));
         let ledger = match optional_id("ledger_id", &asked.ledger_id).map_err(within)? {
             None => None,
-            Some(id) => {
-                let found = self.model.ledger(id.as_str()).value.ok_or_else(|| {
-                    unknown(Reason::UnknownLedger, "filter.ledger_id", "ledger", id.as_str())
-                })?;
-                Some((found.no, found.clock.no))
-            }
+            Some(id) => Some(self.ledger_named("filter.ledger_id", id.as_str())?),
         };
         let customer = optional_id("customer_id", &asked.customer_id).map_err(within)?;
         match (&customer, ledger) {
@@ -82,7 +97,46 @@ impl Api {
             }
             (None, _) => {}
         }
-        Ok(Filter { ledger, entities: asked.entities, names: asked.events, customer })
+        let subjects = self.subjects(&asked.subjects, ledger.map(|(no, _)| no))?;
+        Ok(Filter { ledger, entities: asked.entities, names: asked.events, customer, subjects })
+    }
+
+    /// A ledger and its clock.
+    fn ledger_named(&self, field: &str, id: &str) -> Result<(LedgerNo, ClockNo), Failure> {
+        let found = self.model.ledger(id).value;
+        let found = found.ok_or_else(|| unknown(Reason::UnknownLedger, field, "ledger", id))?;
+        Ok((found.no, found.clock.no))
+    }
+
+    /// Reads patterns of subjects, beside a filter for this ledger.
+    fn subjects(&self, asked: &[String], of: Option<LedgerNo>) -> Result<Vec<Subjects>, Failure> {
+        const FIELD: &str = "filter.subjects";
+        if asked.len() > MAX_SUBJECTS {
+            let count = asked.len();
+            let why = format!("{FIELD} has {count} entries, it can have {MAX_SUBJECTS}");
+            let refusal = Refusal::new(Reason::TooLarge, FIELD, why).with("limit", MAX_SUBJECTS);
+            return Err(refusal.into());
+        }
+        let read = |text: &String| {
+            let pattern = Pattern::parse(text)
+                .map_err(|why| Failure::new(INVALID_SUBJECT, why.to_string()).about(FIELD))?;
+            if let Some(known) = pattern.known_instead() {
+                return Err(unknown_word(FIELD, text, &known).into());
+            }
+            let ledger = match pattern.ledger() {
+                OfLedger::Any => Owner::Any,
+                OfLedger::None => Owner::NoLedger,
+                OfLedger::Id(id) => Owner::Ledger(self.ledger_named(FIELD, id)?.0),
+            };
+            match (ledger, of) {
+                (Owner::Ledger(one), Some(other)) if one != other => {
+                    let why = format!("{text:?} is of another ledger than filter.ledger_id");
+                    Err(Refusal::new(Reason::ConflictingFields, FIELD, why).into())
+                }
+                _ => Ok(Subjects { ledger, pattern }),
+            }
+        };
+        asked.iter().map(read).collect()
     }
 }
 
@@ -109,10 +163,23 @@ impl Filter {
         }) && (self.names.is_empty() || self.names.iter().any(|wanted| wanted == name))
             && (self.entities.is_empty()
                 || self.entities.iter().any(|wanted| wanted == entity_of(name)))
+            && (self.subjects.is_empty()
+                || self.subjects.iter().any(|wanted| wanted.admits(event.ledger(), name)))
     }
 
     fn admits_customer(&self, event: &v1::PublicEvent) -> bool {
         self.customer.as_ref().is_none_or(|customer| customer.as_str() == event.customer_id)
+    }
+}
+
+impl Subjects {
+    fn admits(&self, ledger: Option<LedgerNo>, name: &str) -> bool {
+        let is_of_owner = match self.ledger {
+            Owner::Any => true,
+            Owner::NoLedger => ledger.is_none(),
+            Owner::Ledger(wanted) => ledger == Some(wanted),
+        };
+        is_of_owner && self.pattern.admits(name)
     }
 }
 

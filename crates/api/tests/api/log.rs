@@ -3,7 +3,7 @@
 use encours_proto::v1;
 use encours_proto::v1::public_event::Body;
 
-use crate::support::{Client, Server, acme, date, eur, invoice, payment, soon};
+use crate::support::{Client, Server, acme, date, eur, field, invoice, payment, reason, soon};
 
 fn filter(events: &[&str]) -> Option<v1::EventFilter> {
     let events = events.iter().map(|name| (*name).to_owned()).collect();
@@ -84,6 +84,69 @@ async fn events_tell_enough_to_act_on() {
     let Some(Body::AllocationMade(body)) = &allocation.body else { panic!("{allocation:?}") };
     assert_eq!(body.open_after, Some(eur(0)));
     assert_eq!(body.source, Some(v1::allocation_made::Source::PaymentId("P1".into())));
+}
+
+fn of_subjects(ledger_id: &str, subjects: &[&str]) -> Option<v1::EventFilter> {
+    let subjects = subjects.iter().map(|subject| (*subject).to_owned()).collect();
+    Some(v1::EventFilter { ledger_id: ledger_id.to_owned(), subjects, ..Default::default() })
+}
+
+#[tokio::test]
+async fn events_are_chosen_by_patterns_of_their_subjects() {
+    let (_server, mut client, position) = late_and_paid().await;
+    for (ledger, subjects, wanted) in [
+        ("", &["payment.>"][..], &["payment.recorded"][..]),
+        ("acme", &["payment.recorded", "*.overdue"], &["invoice.overdue", "payment.recorded"]),
+        ("", &["encours.v1.acme.payment.*", "*.made"], &["payment.recorded", "allocation.made"]),
+        ("", &["encours.v1.*.ledger.>"], &["ledger.created"]),
+        ("acme", &["encours.v1.~.*.advanced"], &["clock.advanced"]),
+        ("", &["encours.v1.acme.clock.>"], &[]),
+        ("", &["encours.v1.~.invoice.>"], &[]),
+    ] {
+        let read = v1::ReadEventsRequest {
+            filter: of_subjects(ledger, subjects),
+            min_position: position,
+            ..Default::default()
+        };
+        let read = client.log.read_events(read).await.unwrap().into_inner();
+        let names: Vec<_> = read.events.iter().map(|event| event.event.as_str()).collect();
+        assert_eq!(names, wanted, "{subjects:?}");
+        assert!(read.end);
+    }
+}
+
+#[tokio::test]
+async fn wrong_patterns_of_subjects_are_refused_and_the_rule_named() {
+    let (_server, mut client, position) = late_and_paid().await;
+    let other = v1::CreateLedgerRequest {
+        ledger_id: "other".into(),
+        currency_code: "EUR".into(),
+        time_zone: "Europe/Paris".into(),
+        ..Default::default()
+    };
+    let made = client.ledgers.create_ledger(other).await.unwrap().into_inner().position;
+    assert!(made > position);
+    let many = ["payment.>"; 65];
+    for (ledger, subjects, wanted, said) in [
+        ("", &["payment"][..], "INVALID_SUBJECT", "it is <entity>.<event>"),
+        ("", &["payment.>", "pay*.>"], "INVALID_SUBJECT", "* and > stand alone between dots"),
+        ("", &["bill.>"], "UNKNOWN_VALUE", "invoice, ledger, log, opening_item"),
+        ("", &["payment.lost"], "UNKNOWN_VALUE", "payment.refunded"),
+        ("", &["encours.v1.nobody.payment.>"], "UNKNOWN_LEDGER", "nobody"),
+        ("other", &["encours.v1.acme.payment.>"], "CONFLICTING_FIELDS", "of another ledger"),
+        ("", &many, "TOO_LARGE", "65 entries, it can have 64"),
+    ] {
+        let read = v1::ReadEventsRequest {
+            filter: of_subjects(ledger, subjects),
+            min_position: made,
+            ..Default::default()
+        };
+        let status = client.log.read_events(read).await.unwrap_err();
+        assert_eq!(reason(&status), wanted);
+        let about = if wanted == "UNKNOWN_LEDGER" { "" } else { "filter.subjects" };
+        assert_eq!(field(&status), about);
+        assert!(status.message().contains(said), "{status:?}");
+    }
 }
 
 #[tokio::test]

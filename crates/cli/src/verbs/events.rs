@@ -33,6 +33,10 @@ Examples:
 const WATCH_EXAMPLES: &str = "\
 Examples:
   encours events watch --ledger acme --entity payment --from 120 --output json
+  encours events watch --subject 'payment.>,*.overdue'
+
+A pattern is <entity>.<event>, or encours.v1.<ledger>.<entity>.<event> as messages to NATS have it;
+* stands for any one part, > at the end for all that follow.
 
 Each event comes once and in order. When it ends it tells the position to go on from, so that
 `--from` of the next run misses nothing and repeats nothing.";
@@ -57,6 +61,10 @@ pub(crate) struct EventsArgs {
     /// Only those about this kind of thing, such as payment; several with commas between
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     entity: Vec<String>,
+    /// Only those with a subject that fits, such as payment.> or encours.v1.acme.invoice.*; several
+    /// with commas between
+    #[arg(long, value_name = "PATTERN,...", value_delimiter = ',')]
+    subject: Vec<String>,
     /// The first position to look at
     #[arg(long, value_name = "POSITION", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..))]
@@ -75,6 +83,7 @@ impl EventsArgs {
             entities: self.entity.clone(),
             events: self.event.clone(),
             customer_id: self.customer.clone(),
+            subjects: self.subject.clone(),
         }
     }
 }
