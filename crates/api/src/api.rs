@@ -1,6 +1,7 @@
 //! What every service shares: who writes, the read model, and how calls wait for them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use encours_domain::number::LedgerNo;
 use encours_domain::{Position, Reason, Refusal};
@@ -17,6 +18,7 @@ use crate::call::patience;
 use crate::connections::Connections;
 use crate::exports::MAX_EXPORTS;
 use crate::failure::{Failure, POSITION_NOT_REACHED};
+use crate::forward::Roads;
 use crate::leader::Writing;
 use crate::metrics::{Calls, LinkFigures, PublisherFigures};
 use crate::web::WebOrigin;
@@ -26,6 +28,8 @@ use crate::web::WebOrigin;
 pub struct Api {
     /// Who writes the log.
     pub(crate) writing: watch::Receiver<Writing>,
+    /// The ways to another node that writes it.
+    pub(crate) roads: Roads,
     /// The keys of customers.
     pub(crate) keys: watch::Receiver<Arc<KeyStore>>,
     pub(crate) model: ReadModel,
@@ -44,6 +48,8 @@ pub struct Api {
     pub(crate) link: Option<Asked<LinkFigures>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) connections: Arc<Connections>,
+    /// Watchers that were left because they did not read.
+    pub(crate) tail_dropped: Arc<AtomicU64>,
     /// The last event when the services were set up.
     pub(crate) first_position: Position,
 }
@@ -80,6 +86,7 @@ impl Api {
         let first_position = Position(reader.tail().next_position.0.saturating_sub(1));
         Self {
             writing,
+            roads: Roads::default(),
             keys,
             model,
             reader,
@@ -91,6 +98,7 @@ impl Api {
             link: None,
             calls: Arc::new(Calls::new()),
             connections: Arc::default(),
+            tail_dropped: Arc::default(),
             first_position,
         }
     }

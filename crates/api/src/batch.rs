@@ -1,23 +1,23 @@
 //! `BatchService`: many commands on one call, pipelined in their order.
 
-use std::pin::Pin;
-
 use encours_domain::{Reason, Refusal};
+use encours_engine::EngineHandle;
 use encours_proto::v1;
 use encours_proto::v1::batch_service_server::BatchService;
-use encours_proto::v1::command_result::Result as Shown;
-use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::future;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::api::Api;
-use crate::call::actor;
+use crate::call::Caller;
 use crate::failure::Failure;
+use crate::forward::Road;
+use crate::leader::Writing;
+use crate::writes::WINDOW;
 
 /// The most commands of one `Execute`.
 pub const MAX_BATCH_COMMANDS: usize = 1_000;
-/// Commands of one call that are under way at the same time: enough to fill a frame while the one
-/// before is made durable.
-const WINDOW: usize = 256;
 
 #[tonic::async_trait]
 impl BatchService for Api {
@@ -25,7 +25,7 @@ impl BatchService for Api {
         &self,
         request: Request<v1::ExecuteRequest>,
     ) -> Result<Response<v1::ExecuteResponse>, Status> {
-        let actor = actor(request.metadata())?;
+        let caller = Caller::of(request.metadata())?;
         let commands = request.into_inner().commands;
         if commands.len() > MAX_BATCH_COMMANDS {
             let message = format!(
@@ -37,55 +37,99 @@ impl BatchService for Api {
                 .with("limit", MAX_BATCH_COMMANDS);
             return Err(Failure::from(refusal).into());
         }
-        // WHY buffered: the futures are started, and so the commands queued, in their order.
-        let results = stream::iter(commands)
-            .map(|command| self.result(command, actor.clone()))
-            .buffered(WINDOW)
-            .collect()
-            .await;
+        let results = self.execute_commands(commands, &caller).await?;
         Ok(Response::new(v1::ExecuteResponse { results }))
     }
 
-    type ExecuteStreamStream =
-        Pin<Box<dyn Stream<Item = Result<v1::ExecuteStreamResponse, Status>> + Send>>;
+    type ExecuteStreamStream = BoxStream<'static, Answer>;
 
     async fn execute_stream(
         &self,
         request: Request<Streaming<v1::ExecuteStreamRequest>>,
     ) -> Result<Response<Self::ExecuteStreamStream>, Status> {
-        let actor = actor(request.metadata())?;
-        let api = self.clone();
-        let mut stopping = self.stopping.subscribe();
-        let stopped = self.stopping.subscribe();
-        let stop = async move {
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-        };
-        let results = request
-            .into_inner()
-            .take_until(Box::pin(stop))
+        let caller = Caller::of(request.metadata())?;
+        let commands = request.into_inner();
+        let mut search = self.search(&caller);
+        loop {
+            let undone = match search.leader()? {
+                Writing::Here(engine) => {
+                    let answers = self.stream_here(engine, search.change(), commands, caller.actor);
+                    return Ok(Response::new(answers));
+                }
+                Writing::There(address) => match self.roads.open(&address, &caller).await {
+                    Ok(road) => return Ok(Response::new(self.stream_there(road, commands))),
+                    Err(undone) => undone,
+                },
+                Writing::Nobody => Failure::no_leader(),
+            };
+            search.wait(undone).await?;
+        }
+    }
+}
+
+type Answer = Result<v1::ExecuteStreamResponse, Status>;
+
+impl Api {
+    /// Executes the commands of a stream here, until the engine writes the log no more.
+    fn stream_here(
+        &self,
+        engine: EngineHandle,
+        change: impl Future<Output = ()> + Send + 'static,
+        commands: Streaming<v1::ExecuteStreamRequest>,
+        actor: String,
+    ) -> BoxStream<'static, Answer> {
+        let (api, of_end) = (self.clone(), self.clone());
+        let (cut, was_cut) = watch::channel(false);
+        let stop = self.stopped();
+        let end_of_input = Box::pin(async move {
+            tokio::select! {
+                () = stop => {}
+                () = change => {}
+            }
+            cut.send_replace(true);
+        });
+        let results = commands
+            .take_until(end_of_input)
             .map(move |message| {
-                let (api, actor) = (api.clone(), actor.clone());
+                let (api, engine, actor) = (api.clone(), engine.clone(), actor.clone());
                 async move {
                     let command = message?.command.unwrap_or_default();
-                    let result = Some(api.result(command, actor).await);
+                    let result = Some(api.result(&engine, command, actor).await);
                     Ok(v1::ExecuteStreamResponse { result })
                 }
             })
             .buffered(WINDOW);
         // A caller must not take the end of the service for the end of its own commands.
-        let end = stream::once(async move {
-            if *stopped.borrow() { Some(Err(Failure::stopping().into())) } else { None }
-        });
-        Ok(Response::new(Box::pin(results.chain(end.filter_map(|end| async { end })))))
+        let end = async move { was_cut.borrow().then(|| Err(of_end.stepped_down().into())) };
+        results.chain(stream::once(end).filter_map(future::ready)).boxed()
     }
-}
 
-impl Api {
-    async fn result(&self, command: v1::Command, actor: String) -> v1::CommandResult {
-        let result = match self.execute_command(command, actor).await {
-            Ok(outcome) => Shown::Outcome(outcome),
-            Err(failure) => Shown::Error(failure.into_message()),
-        };
-        v1::CommandResult { result: Some(result) }
+    /// Hands the commands of a stream on, and its answers back.
+    fn stream_there(
+        &self,
+        road: Road,
+        commands: Streaming<v1::ExecuteStreamRequest>,
+    ) -> BoxStream<'static, Answer> {
+        let (broken, why) = watch::channel(None);
+        let (stop, cut) = (self.stopped(), broken.clone());
+        let end_of_input = Box::pin(async move {
+            stop.await;
+            cut.send_replace(Some(Failure::stopping().into()));
+        });
+        let commands = commands.take_until(end_of_input).scan((), move |(), message| {
+            let message = message.map_err(|status: Status| broken.send_replace(Some(status)));
+            future::ready(message.ok())
+        });
+        let end = async move { why.borrow().clone().map(Err) };
+        road.travel(commands).chain(stream::once(end).filter_map(future::ready)).boxed()
+    }
+
+    /// Ends once the service stops.
+    fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopping = self.stopping.subscribe();
+        async move {
+            // The sender lives as long as the services.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }
     }
 }

@@ -3,20 +3,45 @@
 use std::time::Duration;
 
 use encours_log::ACTOR_MAX;
+use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
 use crate::failure::{Failure, INVALID_ACTOR};
 
 /// The metadata that says who acts.
 pub const ACTOR_METADATA: &str = "encours-actor";
+/// The metadata of a write that another node has handed on: the next one does not hand it on again.
+pub const FORWARDED_METADATA: &str = "encours-forwarded";
 /// Who acts where the call does not say.
 pub const DEFAULT_ACTOR: &str = "anonymous";
 
 /// How long a call without a deadline of its own waits, and the most that any waits.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// Who asks for a write, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// Who acts.
+    pub(crate) actor: String,
+    /// When an answer is due, where the call says so.
+    pub(crate) until: Option<Instant>,
+    /// Another node has handed the call on.
+    pub(crate) handed_on: bool,
+}
+
+impl Caller {
+    /// As the call says.
+    pub(crate) fn of(metadata: &MetadataMap) -> Result<Self, Failure> {
+        Ok(Self {
+            actor: actor(metadata)?,
+            until: deadline(metadata).map(|given| Instant::now() + before(given)),
+            handed_on: metadata.contains_key(FORWARDED_METADATA),
+        })
+    }
+}
+
 /// Who acts.
-pub(crate) fn actor(metadata: &MetadataMap) -> Result<String, Failure> {
+fn actor(metadata: &MetadataMap) -> Result<String, Failure> {
     let Some(value) = metadata.get(ACTOR_METADATA) else {
         return Ok(DEFAULT_ACTOR.to_owned());
     };

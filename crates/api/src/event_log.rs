@@ -1,5 +1,7 @@
 //! `EventLogService`: reading, following and checking the log.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use encours_domain::Position;
@@ -8,11 +10,13 @@ use encours_proto::money::timestamp;
 use encours_proto::v1;
 use encours_proto::v1::event_log_service_server::EventLogService;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::api::{Api, blocking};
-use crate::failure::{Failure, VERIFICATION_RUNNING};
+use crate::failure::{Failure, VERIFICATION_RUNNING, WATCH_STALLED};
+use crate::leader::Writing;
 use crate::paging::page_size;
 use crate::reading::Filter;
 
@@ -22,6 +26,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 const WATCH_BATCH: usize = 256;
 /// Messages that may wait for a slow caller; past them reading pauses.
 const WATCH_QUEUE: usize = 64;
+/// A watcher that takes nothing for this long is left.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
 /// Frames checked between two messages about how far a verification is.
 const PROGRESS_FRAMES: u64 = 512;
 
@@ -63,8 +69,11 @@ impl EventLogService for Api {
         let (to, stream) = mpsc::channel(WATCH_QUEUE);
         let api = self.clone();
         tokio::spawn(async move {
-            if let Err(failure) = api.follow(Position(request.after_position), filter, &to).await {
-                let _ = to.send(Err(failure.into())).await;
+            let (told, dropped) = (Position(request.after_position), Arc::clone(&api.tail_dropped));
+            let mut watcher = Watcher { to, told, dropped };
+            if let Err(failure) = api.follow(filter, &mut watcher).await {
+                // WHY not dropped where the queue is full: it says where to go on.
+                let _ = watcher.to.send(Err(failure.into())).await;
             }
         });
         Ok(Response::new(ReceiverStream::new(stream)))
@@ -75,6 +84,11 @@ impl EventLogService for Api {
         _: Request<v1::GetHeadRequest>,
     ) -> Result<Response<v1::GetHeadResponse>, Status> {
         let tail = self.reader.tail();
+        let (role, leader_address) = match &*self.writing.borrow() {
+            Writing::Here(_) => (v1::NodeRole::Leader, String::new()),
+            Writing::There(address) => (v1::NodeRole::Follower, address.clone()),
+            Writing::Nobody => (v1::NodeRole::Follower, String::new()),
+        };
         Ok(Response::new(v1::GetHeadResponse {
             log_id: self.reader.log_id().to_string(),
             position: tail.next_position.0.saturating_sub(1),
@@ -83,6 +97,8 @@ impl EventLogService for Api {
             recorded_at: Some(timestamp(tail.recorded_at)),
             epoch: tail.epoch.0,
             read_position: self.model.position().0,
+            role: role.into(),
+            leader_address,
         }))
     }
 
@@ -90,7 +106,7 @@ impl EventLogService for Api {
         &self,
         _: Request<v1::VerifyLogRequest>,
     ) -> Result<Response<Self::VerifyLogStream>, Status> {
-        let turn = std::sync::Arc::clone(&self.verifying).try_acquire_owned().map_err(|_| {
+        let turn = Arc::clone(&self.verifying).try_acquire_owned().map_err(|_| {
             Failure::new(VERIFICATION_RUNNING, "a verification is under way already")
                 .retry_after(SIGN_OF_LIFE)
         })?;
@@ -125,13 +141,8 @@ impl EventLogService for Api {
 
 impl Api {
     /// Sends what passes the filter, first what is there, then what comes, until the caller leaves.
-    async fn follow(
-        &self,
-        after: Position,
-        filter: Filter,
-        to: &mpsc::Sender<Watched>,
-    ) -> Result<(), Failure> {
-        let mut looked_at = after;
+    async fn follow(&self, filter: Filter, watcher: &mut Watcher) -> Result<(), Failure> {
+        let mut looked_at = watcher.told;
         let mut position = self.model.position_watch();
         let mut stopping = self.stopping.subscribe();
         loop {
@@ -151,7 +162,7 @@ impl Api {
                 });
                 let sign = quiet.then_some(sign_of_life(looked_at));
                 for message in heard.chain(sign) {
-                    if to.send(Ok(message)).await.is_err() {
+                    if !watcher.tell(message).await? {
                         return Ok(());
                     }
                 }
@@ -165,14 +176,42 @@ impl Api {
                     changed.map_err(|_| Failure::stopping())?;
                 }
                 _ = stopping.changed() => return Err(Failure::stopping()),
-                () = to.closed() => return Ok(()),
+                () = watcher.to.closed() => return Ok(()),
                 () = tokio::time::sleep(SIGN_OF_LIFE) => {
-                    if to.send(Ok(sign_of_life(looked_at))).await.is_err() {
+                    if !watcher.tell(sign_of_life(looked_at)).await? {
                         return Ok(());
                     }
                 }
             }
         }
+    }
+}
+
+/// Somebody who watches events.
+struct Watcher {
+    to: mpsc::Sender<Watched>,
+    /// The position that it was told last.
+    told: Position,
+    /// Counts those who do not read.
+    dropped: Arc<AtomicU64>,
+}
+
+impl Watcher {
+    /// Sends a message; false where the watcher has left.
+    ///
+    /// # Errors
+    /// Where the watcher takes nothing for too long.
+    async fn tell(&mut self, message: v1::WatchEventsResponse) -> Result<bool, Failure> {
+        let position = Position(message.position);
+        if let Ok(sent) = timeout(STALL_LIMIT, self.to.send(Ok(message))).await {
+            self.told = position;
+            return Ok(sent.is_ok());
+        }
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        let told = self.told;
+        let message =
+            format!("nothing was read for {STALL_LIMIT:?}; watch again after position {told}");
+        Err(Failure::new(WATCH_STALLED, message).with("position", told))
     }
 }
 
@@ -236,4 +275,31 @@ fn next_frame(
     *tail = next;
     result.bytes += frame.header().frame_len() as u64;
     Ok(u64::from(frame.header().event_count))
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watcher_that_does_not_read_is_told_where_to_go_on() {
+        let (to, mut from) = mpsc::channel(2);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut watcher = Watcher { to, told: Position(40), dropped: Arc::clone(&dropped) };
+        for position in [41, 45] {
+            assert_eq!(watcher.tell(sign_of_life(Position(position))).await, Ok(true));
+        }
+        let stalled = watcher.tell(sign_of_life(Position(46))).await.unwrap_err();
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+        let status = Status::from(stalled);
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((info.reason.as_str(), &*info.metadata["position"]), ("WATCH_STALLED", "45"));
+        // What it was told is there for it to read.
+        assert_eq!(from.recv().await.unwrap().unwrap().position, 41);
+        assert_eq!(watcher.tell(sign_of_life(Position(46))).await, Ok(true));
+        drop(from);
+        assert_eq!(watcher.tell(sign_of_life(Position(47))).await, Ok(false));
+    }
 }

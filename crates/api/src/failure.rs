@@ -75,6 +75,11 @@ pub const REASONS: &[(&str, Code, &str)] = &[
         "An export was not finished within the time that the call gave it, or was not read for 60 seconds.",
     ),
     (
+        WATCH_STALLED,
+        Code::DeadlineExceeded,
+        "A watch of events was not read for 60 seconds; `position` says after which to go on.",
+    ),
+    (
         EXPORTS_RUNNING,
         Code::ResourceExhausted,
         "As many exports as there may be at a time are under way already.",
@@ -125,6 +130,7 @@ pub(crate) const POSITION_NOT_REACHED: &str = "POSITION_NOT_REACHED";
 pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
 pub(crate) const EXPORTS_RUNNING: &str = "EXPORTS_RUNNING";
 pub(crate) const EXPORT_NOT_FINISHED: &str = "EXPORT_NOT_FINISHED";
+pub(crate) const WATCH_STALLED: &str = "WATCH_STALLED";
 const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";
 pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";
@@ -132,7 +138,7 @@ const STOPPING: &str = "STOPPING";
 const NO_LEADER: &str = "NO_LEADER";
 const NOT_LEADER: &str = "NOT_LEADER";
 const UNAVAILABLE: &str = "UNAVAILABLE";
-const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+pub(crate) const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
 const READ_MODEL_STOPPED: &str = "READ_MODEL_STOPPED";
 const LOG_UNREADABLE: &str = "LOG_UNREADABLE";
 const DETAILS_UNREADABLE: &str = "DETAILS_UNREADABLE";
@@ -196,6 +202,21 @@ impl Failure {
             .retry_after(LEADER_RETRY)
     }
 
+    /// Another node takes this one wrongly for the one that writes the log.
+    pub(crate) fn not_leader() -> Self {
+        Self::new(NOT_LEADER, "this node does not write the log").retry_after(LEADER_RETRY)
+    }
+
+    /// As many wait as may.
+    pub(crate) fn overloaded(limit: usize) -> Self {
+        Denied::Overloaded { limit }.into()
+    }
+
+    /// A write may have been done or not.
+    pub(crate) fn outcome_unknown() -> Self {
+        Denied::OutcomeUnknown.into()
+    }
+
     /// A defect, told without its inner details.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(INTERNAL, message)
@@ -240,28 +261,33 @@ fn cut(text: String, most: usize) -> String {
 
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
-        let message = cut(failure.message, MAX_MESSAGE_CHARS);
-        let mut figures: HashMap<String, String> = failure
-            .figures
-            .into_iter()
-            .take(MAX_FIGURES)
-            .map(|(name, figure)| (name.to_owned(), cut(figure, MAX_FIGURE_CHARS)))
-            .collect();
-        let field = cut(failure.field, MAX_FIGURE_CHARS);
-        if !field.is_empty() {
-            // Also where it is no bad request: an amount above what is open is about a field.
-            figures.insert(FIELD.to_owned(), field.clone());
-        }
-        let mut details = ErrorDetails::new();
-        details.set_error_info(failure.reason, ERROR_DOMAIN, figures);
-        if failure.code == Code::InvalidArgument && !field.is_empty() {
-            details.add_bad_request_violation(field, message.clone());
-        }
-        if let Some(delay) = failure.retry_after {
-            details.set_retry_info(Some(delay));
-        }
-        Self::with_error_details(failure.code, message, details)
+        status(failure.into_message())
     }
+}
+
+/// The failure of a command as that of a call of its own.
+pub(crate) fn status(error: v1::CommandError) -> Status {
+    let v1::CommandError { code, reason, message, field, figures, retry_after_ms } = error;
+    let code = Code::from(code);
+    let mut figures: HashMap<String, String> = figures.into_iter().collect();
+    if !field.is_empty() {
+        // Also where it is no bad request: an amount above what is open is about a field.
+        figures.insert(FIELD.to_owned(), field.clone());
+    }
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, ERROR_DOMAIN, figures);
+    if code == Code::InvalidArgument && !field.is_empty() {
+        details.add_bad_request_violation(field, message.clone());
+    }
+    if retry_after_ms > 0 {
+        details.set_retry_info(Some(Duration::from_millis(retry_after_ms.into())));
+    }
+    Status::with_error_details(code, message, details)
+}
+
+/// Whether a failure for this reason leaves a write undone that another node may carry out.
+pub(crate) fn is_undone(reason: &str) -> bool {
+    matches!(reason, STOPPING | NO_LEADER | NOT_LEADER)
 }
 
 impl From<Refusal> for Failure {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use crate::api::{Api, unknown};
-use crate::call::{actor, patience};
+use crate::call::{Caller, patience};
 use crate::failure::{DAY_NOT_REACHED, Failure};
 use crate::paging::List;
 use crate::writes::respond;
@@ -65,12 +65,12 @@ impl LedgerService for Api {
         &self,
         request: Request<v1::AdvanceClockRequest>,
     ) -> Result<Response<v1::AdvanceClockResponse>, Status> {
-        let actor = actor(request.metadata())?;
+        let caller = Caller::of(request.metadata())?;
         let patience = patience(request.metadata());
         let request = request.into_inner();
         let (to, dry_run) = (request.to, request.validate_only);
         let command = v1::Command { command: Some(v1::command::Command::AdvanceClock(request)) };
-        let mut outcome = self.execute_command(command, actor).await?;
+        let mut outcome = self.execute_command(command, &caller).await?;
         // The command was read, so its day is there and a day.
         if let (Some(to), false) = (to, dry_run) {
             let to = day("to", to).map_err(Failure::from)?;

@@ -3,6 +3,7 @@
 //!
 //! - Every write goes one way (`writes`): message, command, engine, outcome; unary methods and
 //!   batches differ in nothing else. Its answer comes from the engine, never from the read model.
+//! - A node that does not write its log hands writes on to the one that does (`leader`, `forward`).
 //! - Reads wait for `min_position` within the call's deadline and say which position they reflect.
 //! - Every error has a stable reason ([`REASONS`] and those of the domain) in `ErrorInfo`.
 //! - Everything is bounded: messages, pages, streams, connections, waiting.
@@ -17,6 +18,7 @@ mod event_log;
 mod exports;
 mod failure;
 mod filters;
+mod forward;
 mod invoices;
 mod leader;
 mod ledgers;
@@ -34,10 +36,11 @@ mod writes;
 
 pub use api::Api;
 pub use batch::MAX_BATCH_COMMANDS;
-pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, MAX_WAIT};
+pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, FORWARDED_METADATA, MAX_WAIT};
 pub use exports::MAX_EXPORTS;
 pub use failure::{ERROR_DOMAIN, REASONS};
-pub use leader::Writing;
+pub use forward::MAX_FORWARDED_STREAMS;
+pub use leader::{LEADER_WAIT, Writing};
 pub use metrics::{LinkFigures, PublisherFigures};
 pub use paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES};
 pub use public::{PublicEvents, UnreadableEvents};

@@ -29,6 +29,9 @@ use crate::web::{SlowLayer, WebLayer};
 
 /// The most bytes of a request message, decompressed; on a stream, of each.
 pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+/// How much longer a message may be that holds another one of that size: a write that is handed on
+/// to another node.
+const WRAPPING_BYTES: usize = 32;
 /// The most bytes of a call's metadata.
 pub const MAX_METADATA_BYTES: u32 = 16 * 1024;
 /// The most connections at a time; more wait until one ends.
@@ -41,14 +44,14 @@ pub const MAX_HTTP1_CONNECTIONS: usize = 256;
 /// The most calls at a time on one connection of HTTP/2.
 pub const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 /// Bytes that a call may have sent and the server not read yet.
-const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 /// The same for all calls of a connection.
 ///
 /// WHY so much larger: h2 closes a connection (`too_many_data_frames`) once the unread frames below
 /// 256 bytes, each counted as what it lacks to 256, pass half of this. Clients in Python and others
 /// send every command of a stream as a frame of its own: a stream that waits holds up to 4,096 of 32
 /// bytes, which count as 0.9 MB. Half of this has room for 18 such streams.
-const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
 /// A silent connection is asked for a sign of life after this long,
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// and closed where none comes within this.
@@ -157,7 +160,10 @@ impl Api {
             .add_service(limited!(PaymentServiceServer, self))
             .add_service(limited!(CreditNoteServiceServer, self))
             .add_service(limited!(ReportServiceServer, self))
-            .add_service(limited!(BatchServiceServer, self))
+            .add_service(
+                limited!(BatchServiceServer, self)
+                    .max_decoding_message_size(MAX_REQUEST_BYTES + WRAPPING_BYTES),
+            )
             .add_service(limited!(EventLogServiceServer, self))
             .serve_with_incoming_shutdown(accept(listener, self.connections), stop);
         let grace = async move {

@@ -1,8 +1,8 @@
-//! The one path of every write: message, command, engine, answer.
+//! The one path of every write: message, leader, command, engine, answer.
 
 use encours_domain::details::Detail;
 use encours_domain::{Resource, resource};
-use encours_engine::{Reply, Submission};
+use encours_engine::{Denied, EngineHandle, Reply, Submission};
 use encours_proto::command::{WriteRequest, write};
 use encours_proto::credit_note::credit_note_message;
 use encours_proto::customer::customer_message;
@@ -10,11 +10,19 @@ use encours_proto::invoice::invoice_message;
 use encours_proto::ledger::{clock_message, ledger_message};
 use encours_proto::payment::payment_message;
 use encours_proto::v1;
+use encours_proto::v1::command_result::Result as Shown;
+use futures_util::stream::{self, StreamExt as _};
 use tonic::{Request, Response, Status};
 
 use crate::api::Api;
-use crate::call::actor;
-use crate::failure::Failure;
+use crate::call::Caller;
+use crate::failure::{Failure, status};
+use crate::forward::{Broken, is_undone_result};
+use crate::leader::Writing;
+
+/// Commands of one call that are under way at the same time: enough to fill a frame while the one
+/// before is made durable.
+pub(crate) const WINDOW: usize = 256;
 
 impl Api {
     /// Executes the write of a unary method.
@@ -22,31 +30,108 @@ impl Api {
         &self,
         request: Request<R>,
     ) -> Result<Response<R::Response>, Status> {
-        let actor = actor(request.metadata())?;
+        let caller = Caller::of(request.metadata())?;
         let command = v1::Command { command: Some(request.into_inner().into_command()) };
-        let outcome = self.execute_command(command, actor).await?;
+        let outcome = self.execute_command(command, &caller).await?;
         respond::<R>(outcome)
     }
 
-    /// Executes a command and shows what it was about.
+    /// Has a command executed by the node that writes the log.
     pub(crate) async fn execute_command(
         &self,
+        command: v1::Command,
+        caller: &Caller,
+    ) -> Result<v1::CommandOutcome, Status> {
+        let mut results = self.execute_commands(vec![command], caller).await?;
+        match results.pop().and_then(|result| result.result) {
+            Some(Shown::Outcome(outcome)) => Ok(outcome),
+            Some(Shown::Error(error)) => Err(status(error)),
+            None => Err(Failure::internal("the answer is empty").into()),
+        }
+    }
+
+    /// Has commands executed in their order by the node that writes the log.
+    pub(crate) async fn execute_commands(
+        &self,
+        mut commands: Vec<v1::Command>,
+        caller: &Caller,
+    ) -> Result<Vec<v1::CommandResult>, Status> {
+        let mut search = self.search(caller);
+        loop {
+            let undone = match search.leader()? {
+                Writing::Here(engine) => {
+                    // WHY a lone one only: a copy of every batch would slow down the fast road. What
+                    // of a batch is not done its caller sends again.
+                    let kept = if commands.len() == 1 { commands.clone() } else { Vec::new() };
+                    let results = self.results(&engine, commands, &caller.actor).await;
+                    if kept.is_empty() || !results.iter().all(is_undone_result) {
+                        return Ok(results);
+                    }
+                    commands = kept;
+                    self.stepped_down()
+                }
+                Writing::There(address) => {
+                    match self.roads.execute(&address, commands.clone(), caller).await {
+                        Ok(results) => return Ok(results),
+                        Err(Broken::Ended(status)) => return Err(status),
+                        Err(Broken::Undone(undone)) => undone,
+                    }
+                }
+                Writing::Nobody => Failure::no_leader(),
+            };
+            search.wait(undone).await?;
+        }
+    }
+
+    /// What becomes of commands that the engine here executes.
+    async fn results(
+        &self,
+        engine: &EngineHandle,
+        commands: Vec<v1::Command>,
+        actor: &str,
+    ) -> Vec<v1::CommandResult> {
+        // WHY buffered: the futures are started, and so the commands queued, in their order.
+        stream::iter(commands)
+            .map(|command| self.result(engine, command, actor.to_owned()))
+            .buffered(WINDOW)
+            .collect()
+            .await
+    }
+
+    /// What becomes of a command that the engine here executes.
+    pub(crate) async fn result(
+        &self,
+        engine: &EngineHandle,
+        command: v1::Command,
+        actor: String,
+    ) -> v1::CommandResult {
+        let result = match self.execute(engine, command, actor).await {
+            Ok(outcome) => Shown::Outcome(outcome),
+            Err(failure) => Shown::Error(failure.into_message()),
+        };
+        v1::CommandResult { result: Some(result) }
+    }
+
+    async fn execute(
+        &self,
+        engine: &EngineHandle,
         command: v1::Command,
         actor: String,
     ) -> Result<v1::CommandOutcome, Failure> {
         let write = write(command)?;
-        let engine = self.writing.borrow().engine().cloned().ok_or_else(Failure::no_leader)?;
-        let reply = engine
-            .execute(Submission {
-                command: write.command,
-                request_id: write.request_id,
-                actor,
-                reason: write.reason,
-                expected_version: write.expected_version,
-                validate_only: write.validate_only,
-            })
-            .await?;
-        self.outcome(reply)
+        let submission = Submission {
+            command: write.command,
+            request_id: write.request_id,
+            actor,
+            reason: write.reason,
+            expected_version: write.expected_version,
+            validate_only: write.validate_only,
+        };
+        match engine.execute(submission).await {
+            Ok(reply) => self.outcome(reply),
+            Err(Denied::Stopping) => Err(self.stepped_down()),
+            Err(denied) => Err(denied.into()),
+        }
     }
 
     fn outcome(&self, reply: Reply) -> Result<v1::CommandOutcome, Failure> {

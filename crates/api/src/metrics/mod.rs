@@ -8,6 +8,7 @@ mod page;
 mod serve;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use encours_domain::{Micros, Position};
 use encours_engine::{Behind, ClockInfo, EngineHandle, Figures, Outcome};
@@ -59,8 +60,7 @@ fn text(api: &Api, now: Micros) -> String {
     }
     let clocks = engine.map(|engine| Arc::clone(&engine.clocks().borrow()));
     days(&mut page, clocks.as_deref().unwrap_or_default(), now);
-    let help = "1 while this node writes the log.";
-    page.single("encours_leader", Kind::Gauge, help, u8::from(clocks.is_some()));
+    leading(&mut page, api, clocks.is_some());
     calls_and_connections(&mut page, &api.calls, &api.connections);
     page.into_text()
 }
@@ -161,6 +161,20 @@ fn days(page: &mut Page, clocks: &[ClockInfo], now: Micros) {
     }
     let help = "Seconds since the earliest unfinished day of a system clock began.";
     page.single("encours_scheduler_lag_seconds", Kind::Gauge, help, behind[0].seconds);
+}
+
+fn leading(page: &mut Page, api: &Api, is_leader: bool) {
+    let help = "1 while this node writes the log.";
+    page.single("encours_leader", Kind::Gauge, help, u8::from(is_leader));
+    let name = "encours_forwarded_total";
+    let help = "Batches, streams and single writes handed on to the node that writes the log.";
+    page.metric(name, Kind::Counter, help);
+    for (outcome, count) in api.roads.counts() {
+        page.sample(name, &[("outcome", outcome)], count);
+    }
+    let help = "Watches of events that were ended because they were not read.";
+    let dropped = api.tail_dropped.load(Ordering::Relaxed);
+    page.single("encours_tail_dropped_total", Kind::Counter, help, dropped);
 }
 
 fn calls_and_connections(page: &mut Page, calls: &Calls, connections: &Connections) {

@@ -1,0 +1,328 @@
+//! Handing writes on to the node that writes the log.
+//!
+//! One connection for calls with one answer, and one for each stream of commands, so that a stream
+//! whose caller does not read holds up nobody else. What the leader answers goes back as it is. Where
+//! no answer comes, the write may have been done or not, and that is what the caller is told; only
+//! where nothing can have been done the write may be tried again.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use encours_proto::v1;
+use encours_proto::v1::batch_service_client::BatchServiceClient;
+use encours_proto::v1::command_result::Result as Shown;
+use futures_util::future;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Instant, timeout};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, ConnectError, Request, Status, Streaming};
+use tonic_types::StatusExt as _;
+
+use crate::call::{ACTOR_METADATA, Caller, FORWARDED_METADATA};
+use crate::failure::{ERROR_DOMAIN, Failure, is_undone};
+use crate::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
+
+/// The most streams of commands that are handed on at a time.
+pub const MAX_FORWARDED_STREAMS: usize = 256;
+/// How long to wait for a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// How long until a leader has taken a stream, with no command of it sent.
+const OPEN_LIMIT: Duration = Duration::from_secs(3);
+/// How often a leader is asked for a sign of life, and how long it may stay without giving one.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest answer that is read: that to a full batch fits many times over.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// How handing on has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Handed {
+    /// The leader has answered.
+    Answered,
+    /// Nothing was done.
+    Undone,
+    /// No answer came.
+    Unknown,
+}
+
+/// Why there are no answers of the leader.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// It is certain that nothing was done.
+    Undone(Failure),
+    /// What the caller is told.
+    Ended(Status),
+}
+
+/// The ways to the leader. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roads(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// The last leader's address and the connection to it.
+    last: Mutex<Option<(String, Channel)>>,
+    streams: Arc<Semaphore>,
+    /// By [`Handed`].
+    counts: [AtomicU64; 3],
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            last: Mutex::default(),
+            streams: Arc::new(Semaphore::new(MAX_FORWARDED_STREAMS)),
+            counts: Default::default(),
+        }
+    }
+}
+
+impl Roads {
+    /// How often handing on has ended how.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let names = ["answered", "undone", "unknown"].into_iter();
+        names.zip(&self.0.counts).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
+
+    fn count(&self, handed: Handed) {
+        self.0.counts[handed as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The connection to a leader, made where it is not there.
+    fn channel(&self, address: &str) -> Result<Channel, Failure> {
+        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, channel)) = &*last
+            && known == address
+        {
+            return Ok(channel.clone());
+        }
+        let channel = endpoint(address)?.connect_lazy();
+        *last = Some((address.to_owned(), channel.clone()));
+        Ok(channel)
+    }
+
+    /// Has the leader execute commands in their order.
+    pub(crate) async fn execute(
+        &self,
+        address: &str,
+        commands: Vec<v1::Command>,
+        caller: &Caller,
+    ) -> Result<Vec<v1::CommandResult>, Broken> {
+        let count = commands.len();
+        let called = async {
+            let mut client = client(self.channel(address).map_err(Broken::Undone)?);
+            let request = handed_on(v1::ExecuteRequest { commands }, caller);
+            let answer = client.execute(request).await.map_err(|status| judge(address, status))?;
+            let results = answer.into_inner().results;
+            if count > 0 && results.iter().all(is_undone_result) {
+                return Err(Broken::Undone(Failure::no_leader()));
+            }
+            if results.len() == count { Ok(results) } else { Err(unknown("another answer")) }
+        };
+        let ended = called.await;
+        self.count(match &ended {
+            Ok(_) => Handed::Answered,
+            Err(Broken::Undone(_)) => Handed::Undone,
+            Err(Broken::Ended(status)) => handed(status),
+        });
+        ended
+    }
+
+    /// Opens a stream of commands at the leader. No command is sent before it was taken, so that any
+    /// failure here leaves nothing done.
+    pub(crate) async fn open(&self, address: &str, caller: &Caller) -> Result<Road, Failure> {
+        let place = Arc::clone(&self.0.streams)
+            .try_acquire_owned()
+            .map_err(|_| Failure::overloaded(MAX_FORWARDED_STREAMS))?;
+        let (commands, given) = oneshot::channel();
+        let request = handed_on(given_later(given), caller);
+        match timeout(OPEN_LIMIT, opened(endpoint(address)?, request)).await {
+            Ok(Ok(answers)) => {
+                let roads = self.clone();
+                Ok(Road { commands, answers, roads, address: address.to_owned(), place })
+            }
+            Ok(Err(why)) => {
+                self.count(Handed::Undone);
+                Err(unreachable(address, &why))
+            }
+            Err(late) => {
+                self.count(Handed::Undone);
+                Err(unreachable(address, &late))
+            }
+        }
+    }
+}
+
+/// The commands of a caller's stream, as the leader takes them.
+///
+/// WHY a type of its own: the compiler does not see that a future holding a bare one may be sent.
+struct Commands(BoxStream<'static, v1::ExecuteStreamRequest>);
+
+impl Stream for Commands {
+    type Item = v1::ExecuteStreamRequest;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+type Opened = Result<Streaming<v1::ExecuteStreamResponse>, Box<dyn Error + Send + Sync>>;
+
+/// The answers of a leader that has taken a stream.
+async fn opened(endpoint: Endpoint, request: Request<Commands>) -> Opened {
+    let channel = endpoint.connect().await?;
+    Ok(client(channel).execute_stream(request).await?.into_inner())
+}
+
+/// The commands once they are given.
+fn given_later(given: oneshot::Receiver<Commands>) -> Commands {
+    let given = stream::once(given).filter_map(|given| future::ready(given.ok()));
+    Commands(given.flatten().boxed())
+}
+
+/// A stream of commands that the leader has taken.
+pub(crate) struct Road {
+    commands: oneshot::Sender<Commands>,
+    answers: Streaming<v1::ExecuteStreamResponse>,
+    roads: Roads,
+    address: String,
+    place: OwnedSemaphorePermit,
+}
+
+impl Road {
+    /// Sends the commands on and gives the answers as they come, until either side ends.
+    pub(crate) fn travel(
+        self,
+        commands: impl Stream<Item = v1::ExecuteStreamRequest> + Send + 'static,
+    ) -> impl Stream<Item = Result<v1::ExecuteStreamResponse, Status>> + Send + 'static {
+        let Self { commands: to, answers, roads, address, place } = self;
+        // Where the leader has ended the stream already, its answers say why.
+        let _ = to.send(Commands(commands.boxed()));
+        let state = Some((answers, place));
+        stream::unfold(state, move |state| {
+            let (roads, address) = (roads.clone(), address.clone());
+            async move {
+                let (mut answers, place) = state?;
+                match answers.message().await {
+                    Ok(Some(answer)) => Some((Ok(answer), Some((answers, place)))),
+                    Ok(None) => {
+                        roads.count(Handed::Answered);
+                        None
+                    }
+                    Err(status) => {
+                        let status = match judge(&address, status) {
+                            Broken::Undone(undone) => undone.into(),
+                            Broken::Ended(status) => status,
+                        };
+                        roads.count(handed(&status));
+                        Some((Err(status), None))
+                    }
+                }
+            }
+        })
+    }
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, Failure> {
+    let endpoint = Endpoint::from_shared(address.to_owned());
+    Ok(endpoint
+        .map_err(|error| unreachable(address, &error))?
+        .connect_timeout(CONNECT_LIMIT)
+        .tcp_nodelay(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true))
+}
+
+fn client(channel: Channel) -> BatchServiceClient<Channel> {
+    BatchServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+/// A request that says who acts, for how long, and that it was handed on.
+fn handed_on<T>(message: T, caller: &Caller) -> Request<T> {
+    let mut request = Request::new(message);
+    let metadata = request.metadata_mut();
+    // It was metadata before, so that it can be again.
+    if let Ok(actor) = caller.actor.parse() {
+        metadata.insert(ACTOR_METADATA, actor);
+    }
+    metadata.insert(FORWARDED_METADATA, tonic::metadata::MetadataValue::from_static("1"));
+    if let Some(until) = caller.until {
+        request.set_timeout(until.saturating_duration_since(Instant::now()));
+    }
+    request
+}
+
+/// What a call has failed with that was handed on.
+fn judge(address: &str, status: Status) -> Broken {
+    let info = status.get_details_error_info();
+    if let Some(info) = info.filter(|info| info.domain == ERROR_DOMAIN) {
+        if is_undone(&info.reason) {
+            return Broken::Undone(Failure::no_leader());
+        }
+        return Broken::Ended(as_said(&status));
+    }
+    if is_unsent(&status) {
+        return Broken::Undone(unreachable(address, &status));
+    }
+    let silent = matches!(
+        status.code(),
+        Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Internal
+            | Code::Unavailable
+    );
+    if silent || status.source().is_some() {
+        return unknown(status.message());
+    }
+    // The transport's own, such as `OUT_OF_RANGE`.
+    Broken::Ended(as_said(&status))
+}
+
+/// The status without what belongs to the connection that it came on.
+fn as_said(status: &Status) -> Status {
+    Status::with_details(status.code(), status.message(), status.details().to_vec().into())
+}
+
+/// Whether a call has never left this node.
+fn is_unsent(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        let canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        if canceled || error.is::<ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Whether a command was not done and another node may carry it out.
+pub(crate) fn is_undone_result(result: &v1::CommandResult) -> bool {
+    matches!(&result.result, Some(Shown::Error(error)) if is_undone(&error.reason))
+}
+
+fn unreachable(address: &str, why: &dyn std::fmt::Display) -> Failure {
+    tracing::debug!(address, %why, "the leader cannot be reached");
+    Failure::no_leader()
+}
+
+fn unknown(why: &str) -> Broken {
+    tracing::debug!(why, "a call that was handed on has broken off");
+    Broken::Ended(Failure::outcome_unknown().into())
+}
+
+/// How handing on counts that has ended so.
+fn handed(status: &Status) -> Handed {
+    let info = status.get_details_error_info();
+    let unknown = info.is_some_and(|info| info.reason == crate::failure::OUTCOME_UNKNOWN);
+    if unknown { Handed::Unknown } else { Handed::Answered }
+}
