@@ -1,7 +1,7 @@
 //! One connection to the servers, and the streams of one log.
 
 use std::future::Future;
-use std::num::{NonZeroU8, NonZeroUsize};
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +12,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{AccountErrorKind, ContextBuilder};
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Config, Info};
-use async_nats::{
-    Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError, ServerInfo,
-};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -25,9 +23,8 @@ use super::problem::{answered, denied, no_info, not_made, not_read, unavailable}
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::LogError;
 use crate::id::{FrameNumber, LogId};
+use crate::survey::{OLDEST_SERVER, is_too_old};
 
-/// The oldest server that is used: older ones lose data in known ways.
-const OLDEST_SERVER: [u64; 3] = [2, 15, 1];
 /// How long servers may take to accept a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the servers may take to answer a request.
@@ -37,8 +34,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 const PING: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts to connect again.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// What may wait to be sent: more than the window, so that it never waits while connected; few,
-/// since each may be a frame of half a megabyte.
+/// What may wait to be sent: few, since each may be a frame of half a megabyte.
 const QUEUE: usize = 64;
 /// How often a request looks whether the connection is back.
 const LOOK: Duration = Duration::from_millis(10);
@@ -56,8 +52,6 @@ pub struct StreamOptions {
     pub replicas: NonZeroU8,
     /// The most bytes of the log stream; for a new one. A stream may have more.
     pub max_bytes: u64,
-    /// How many frames may be on their way at once; 8 is good.
-    pub window: NonZeroUsize,
 }
 
 /// What a connection has seen since it was made.
@@ -114,9 +108,11 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// How often the connection was lost.
     losses: watch::Receiver<u64>,
-    /// What the server last refused for want of permission.
-    violation: Arc<Mutex<Option<String>>>,
+    /// What a server last refused for want of permission, and when.
+    violation: Violation,
 }
+
+type Violation = Arc<Mutex<Option<(Duration, String)>>>;
 
 impl Link {
     /// Connects, and checks that a server new enough answers, with JetStream.
@@ -127,8 +123,9 @@ impl Link {
     /// [`LogError::Unavailable`] where nobody answers, [`LogError::Denied`] for credentials that are
     /// not taken and servers that are too old.
     pub fn connect(runtime: Handle, options: StreamOptions) -> Result<Self, LogError> {
-        let (losses, violation) = (watch::channel(0), Arc::new(Mutex::new(None)));
-        let connecting = connect(&options, losses.0, Arc::clone(&violation));
+        let (losses, violation) = (watch::channel(0), Violation::default());
+        let clock = SystemClock::new();
+        let connecting = connect(&options, clock, losses.0, Arc::clone(&violation));
         let client = runtime.block_on(connecting)?;
         let context = {
             // WHY: the client starts a task of its own for each context.
@@ -136,7 +133,7 @@ impl Link {
             ContextBuilder::new()
                 .timeout(PATIENCE)
                 .ack_timeout(PATIENCE)
-                .max_ack_inflight(QUEUE + 2 * options.window.get())
+                .max_ack_inflight(QUEUE)
                 .build(client.clone())
         };
         let shared = Shared {
@@ -144,7 +141,7 @@ impl Link {
             options,
             context,
             client,
-            clock: SystemClock::new(),
+            clock,
             counters: Counters::default(),
             losses: losses.1,
             violation,
@@ -229,19 +226,20 @@ impl Link {
         request: impl Future<Output = Result<T, LogError>>,
     ) -> Result<T, LogError> {
         self.connected(doing).await?;
+        let begun = self.now();
         // The request has a limit of its own; this one is for what waits before it.
         let answer = timeout(2 * PATIENCE, request).await;
         let answer = answer.unwrap_or_else(|_| Err(unavailable(doing, "no answer in time")));
-        answer.map_err(|error| self.explain(error))
+        answer.map_err(|error| self.explain(error, begun))
     }
 
     /// A server that refuses for want of permission does not answer the request but says so aside.
-    pub(super) fn explain(&self, error: LogError) -> LogError {
+    pub(super) fn explain(&self, error: LogError, begun: Duration) -> LogError {
         let LogError::Unavailable { doing, why } = error else { return error };
         let violation = self.shared.violation.lock().unwrap_or_else(PoisonError::into_inner).take();
         match violation {
-            Some(said) => denied(&doing, said),
-            None => LogError::Unavailable { doing, why },
+            Some((at, said)) if at >= begun => denied(&doing, said),
+            _ => LogError::Unavailable { doing, why },
         }
     }
 
@@ -277,7 +275,7 @@ impl Link {
 
     fn check_server(&self) -> Result<(), LogError> {
         let info = self.shared.client.server_info();
-        if version(&info).is_some_and(|version| version >= OLDEST_SERVER) {
+        if !is_too_old(&info.version) {
             return Ok(());
         }
         let [major, minor, patch] = OLDEST_SERVER;
@@ -303,8 +301,10 @@ impl Link {
     async fn open_streams(&self, create: Option<LogId>) -> Result<StreamFacts, LogError> {
         let options = self.options();
         let log = self.open_stream(&log_stream(options, create), create.is_some()).await?;
-        let keys = self.open_stream(&keys_stream(options), create.is_some()).await?;
-        facts(&log, &keys)
+        // WHY only beside an empty log: the frames of another one rest on keys that are gone.
+        let create = create.is_some() && log.state.last_sequence == 0;
+        let keys = self.open_stream(&keys_stream(options), create).await?;
+        facts_of_log(&log, keys.state.last_sequence)
     }
 
     /// The stream as it is, made where it is missing. What was made is read back, so that of two
@@ -343,38 +343,40 @@ pub(super) fn check_settings(there: &Config, wanted: &Config) -> Result<(), LogE
     Err(LogError::StreamConfig { stream: wanted.name.clone(), why })
 }
 
-/// The log that a stream says it holds.
-pub(super) fn log_id_of(config: &Config) -> Result<LogId, LogError> {
-    let id = config.metadata.get(LOG_ID_ENTRY).and_then(|text| text.parse().ok());
-    id.ok_or_else(|| {
-        let why = format!("its metadata has no {LOG_ID_ENTRY} of 32 hex digits");
-        LogError::StreamConfig { stream: config.name.clone(), why }
-    })
-}
-
-fn facts(log: &Info, keys: &Info) -> Result<StreamFacts, LogError> {
-    let state = &log.state;
+/// What the log stream says of itself.
+///
+/// # Errors
+/// [`LogError::StreamDiverged`] where messages are missing, [`LogError::StreamConfig`] where it does
+/// not say which log it holds.
+pub(super) fn facts_of_log(log: &Info, keys_last: u64) -> Result<StreamFacts, LogError> {
+    let (state, config) = (&log.state, &log.config);
     if state.messages != state.last_sequence {
         return Err(LogError::StreamDiverged {
-            stream: log.config.name.clone(),
-            found: format!("{} of its messages", state.messages),
-            known: "its last sequence".to_owned(),
+            stream: config.name.clone(),
+            found: format!("only {} messages", state.messages),
+            known: "it".to_owned(),
             wanted: FrameNumber(state.last_sequence),
         });
     }
+    let id = config.metadata.get(LOG_ID_ENTRY).and_then(|text| text.parse().ok());
+    let log_id = id.ok_or_else(|| {
+        let why = format!("its metadata has no {LOG_ID_ENTRY} of 32 hex digits");
+        LogError::StreamConfig { stream: config.name.clone(), why }
+    })?;
     Ok(StreamFacts {
-        log_id: log_id_of(&log.config)?,
+        log_id,
         last: FrameNumber(state.last_sequence),
         bytes: state.bytes,
-        max_bytes: u64::try_from(log.config.max_bytes).unwrap_or(u64::MAX),
-        keys_last: keys.state.last_sequence,
+        max_bytes: u64::try_from(config.max_bytes).unwrap_or(u64::MAX),
+        keys_last,
     })
 }
 
 async fn connect(
     options: &StreamOptions,
+    clock: SystemClock,
     losses: watch::Sender<u64>,
-    violation: Arc<Mutex<Option<String>>>,
+    violation: Violation,
 ) -> Result<Client, LogError> {
     let servers: Vec<_> =
         options.servers.iter().map(|at| format!("{}:{}", at.host(), at.port())).collect();
@@ -395,7 +397,8 @@ async fn connect(
                 Event::ServerError(ServerError::Other(said)) => {
                     tracing::warn!(said, "a NATS server complains");
                     if said.to_lowercase().contains("permissions violation") {
-                        *violation.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+                        let noted = Some((clock.monotonic(), said));
+                        *violation.lock().unwrap_or_else(PoisonError::into_inner) = noted;
                     }
                 }
                 _ => {}
@@ -415,10 +418,4 @@ async fn connect(
         }
         _ => unavailable(&doing, error),
     })
-}
-
-/// A version such as `2.15.1` or `2.16.0-beta.1`.
-fn version(info: &ServerInfo) -> Option<[u64; 3]> {
-    let mut parts = info.version.split(['.', '-']).map(|part| part.parse().ok());
-    Some([parts.next()??, parts.next()??, parts.next()??])
 }

@@ -4,14 +4,15 @@
 //! sequence that is its number, or was read back there, and after the local copy has it.
 //!
 //! A publish that is still on its way when nobody waits for it any more can do no harm: it names the
-//! sequence that it expects to follow, so it takes its own place or none.
+//! sequence that it expects to follow, so it takes its own place or none. That holds for one frame:
+//! of two on their way, the second would find the sequence it expects where another writer has put
+//! its frame in the place of the first. So there is never more than one.
 
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::future::{Future, IntoFuture as _};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
@@ -23,10 +24,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::config::log_stream;
-use super::link::{Link, StreamFacts, check_settings, log_id_of};
-use super::problem::{answered, denied, gone, unavailable};
-use super::replica::{Home, KEYS_HEADER, foreign, lock, store};
+use super::link::{Link, StreamFacts};
+use super::problem::{denied, publish_refused, unavailable};
+use super::replica::{Home, KEYS_HEADER, lock, store};
 use super::short::Short;
 use crate::chain::Tail;
 use crate::error::LogError;
@@ -39,46 +39,44 @@ use crate::journal::Journal;
 const ACK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long it may take to hand a frame to the connection.
 const SEND_PATIENCE: Duration = Duration::from_millis(500);
-/// What is left to an acknowledgement whose time has passed while an earlier one was waited for.
-const LAST_CHANCE: Duration = Duration::from_millis(5);
-/// How long a look at servers that cannot be reached takes at least, so that looking again and again
-/// keeps nobody busy.
-const LOOK_PACE: Duration = Duration::from_secs(1);
-/// How often the stream's settings are read.
-const CHECK: Duration = Duration::from_secs(1);
-/// Bytes that the stream needs for a message beside its body, and some.
-const MESSAGE_OVERHEAD: u64 = 1024;
+/// Bytes that the stream needs for a message beside its body, at most.
+const MESSAGE_OVERHEAD: u64 = 512;
 
 type Ack = Pin<Box<dyn Future<Output = Result<PublishAck, PublishError>> + Send>>;
 
 /// A submitted frame.
 enum InFlight {
-    Sent { frame: Frame, tail: Tail, ack: Ack, sent: Duration, losses: watch::Receiver<u64> },
+    /// Sent, to be acknowledged.
+    Sent { frame: Frame, ack: Ack, sent: Duration, losses: watch::Receiver<u64> },
+    /// Over already.
     Done { number: FrameNumber, outcome: AppendOutcome },
 }
 
 /// The writing end of a log in a stream. It has the local copy while it lives; dropped, it leaves it
 /// to its [`Replica`](super::Replica), which takes in what the stream has and the copy has not.
+///
+/// Its calls block, as those of [`Link`] do.
 pub struct JetStreamLog {
-    link: Link,
+    pub(super) link: Link,
     home: Home,
     /// `None` only while it is dropped.
     copy: Option<Journal>,
-    reader: Arc<dyn LogReader>,
-    log_id: LogId,
-    stream: String,
+    pub(super) reader: Arc<dyn LogReader>,
+    pub(super) log_id: LogId,
+    pub(super) stream: String,
     subject: String,
     in_flight: VecDeque<InFlight>,
     /// The last sequence of the keys stream.
-    keys_last: u64,
-    /// The frame whose outcome was unknown last.
+    pub(super) keys_last: u64,
+    /// The frame that was sent last without its outcome being known.
     doubtful: Option<FrameNumber>,
-    /// Bytes of the stream, about.
-    bytes: u64,
-    max_bytes: u64,
-    short: Short,
-    checked: Duration,
-    checking: Option<JoinHandle<Result<Option<Info>, LogError>>>,
+    /// Bytes that the stream holds, about, and may hold.
+    pub(super) bytes: u64,
+    pub(super) max_bytes: u64,
+    pub(super) short: Short,
+    /// When the stream was looked at last, and the look under way.
+    pub(super) checked: Duration,
+    pub(super) checking: Option<JoinHandle<Result<Option<Info>, LogError>>>,
     stopped: Option<LogError>,
 }
 
@@ -91,67 +89,65 @@ impl JetStreamLog {
         keys_have: u64,
     ) -> Self {
         let log = &link.options().log;
-        let (stream, subject) = (log.log_stream(), log.log_subject());
-        let short = Short::new(link.options().replicas);
-        let checked = link.now();
         Self {
             home,
             reader: copy.reader(),
             copy: Some(copy),
             log_id: facts.log_id,
-            stream,
-            subject,
+            stream: log.log_stream(),
+            subject: log.log_subject(),
             in_flight: VecDeque::new(),
             keys_last: keys_have,
             doubtful: None,
             bytes: facts.bytes,
             max_bytes: facts.max_bytes,
-            short,
-            checked,
+            short: Short::new(link.options().replicas),
+            checked: link.now(),
             checking: None,
             stopped: None,
             link,
         }
     }
 
-    fn running(&self) -> Result<(), LogError> {
+    pub(super) fn running(&self) -> Result<(), LogError> {
         self.stopped.clone().map_or(Ok(()), Err)
     }
 
     /// Notes an error that nothing can be done after.
-    fn stop(&mut self, error: LogError) -> LogError {
+    pub(super) fn stop(&mut self, error: LogError) -> LogError {
         tracing::error!(code = error.code(), %error, "the log has stopped");
         self.stopped = Some(error.clone());
         error
     }
 
-    /// The tail once everything in flight is there.
-    fn next_tail(&self) -> Tail {
-        let sent = self.in_flight.iter().rev().find_map(|in_flight| match in_flight {
-            InFlight::Sent { tail, .. } => Some(*tail),
-            InFlight::Done { .. } => None,
-        });
-        sent.unwrap_or_else(|| self.reader.tail())
+    /// Takes a frame that the stream has into the copy.
+    pub(super) fn keep(&mut self, frame: Frame) -> Result<(), LogError> {
+        let len = frame.bytes().len() as u64;
+        let copy = self.copy.as_mut().ok_or(CLOSED)?;
+        if let Err(error) = store(copy, frame) {
+            return Err(if error.is_fatal() { self.stop(error) } else { error });
+        }
+        // About: the next look at the stream gives the number.
+        self.bytes = self.bytes.saturating_add(len + MESSAGE_OVERHEAD);
+        self.doubtful = None;
+        Ok(())
     }
 
     /// Sends a frame.
-    fn send(&mut self, frame: Frame) -> Result<InFlight, AppendOutcome> {
+    fn send(&self, frame: Frame) -> Result<InFlight, AppendOutcome> {
         self.running().map_err(AppendOutcome::Rejected)?;
-        if self.in_flight.len() >= self.window() {
+        if !self.in_flight.is_empty() {
             let error = LogError::Options("more frames in flight than the window allows");
             return Err(AppendOutcome::Rejected(error));
         }
         let header = *frame.header();
-        let tail = self
-            .next_tail()
-            .follow(self.log_id, &header)
-            .map_err(|error| AppendOutcome::not_next(header.number, error))?;
+        let follows = self.reader.tail().follow(self.log_id, &header);
+        follows.map_err(|error| AppendOutcome::not_next(header.number, error))?;
         let doing = format!("frame {}", header.number);
         // WHY: what is given to a connection that is down goes out when it is back, long after
         // somebody has settled what became of it.
         if !self.link.is_connected() {
-            let error = unavailable(&doing, "no server can be reached");
-            return Err(AppendOutcome::Unknown(error));
+            return Err(AppendOutcome::Unknown(unavailable(&doing, "no server can be reached")));
         }
         let message = PublishMessage::build()
             .payload(frame.bytes().to_vec().into())
@@ -161,18 +157,14 @@ impl JetStreamLog {
             .header(KEYS_HEADER, self.keys_last.to_string().as_str());
         let (losses, sent) = (self.link.losses(), self.link.now());
         let publish = self.link.shared.context.send_publish(self.subject.clone(), message);
-        let published = self.link.block(async { timeout(SEND_PATIENCE, publish).await });
-        let ack = match published {
-            Ok(Ok(ack)) => ack.into_future(),
-            Ok(Err(error)) => {
-                return Err(AppendOutcome::Unknown(self.publish_error(&doing, &error)));
-            }
+        match self.link.block(async { timeout(SEND_PATIENCE, publish).await }) {
+            Ok(Ok(ack)) => Ok(InFlight::Sent { frame, ack: ack.into_future(), sent, losses }),
+            Ok(Err(error)) => Err(AppendOutcome::Unknown(self.publish_error(&doing, &error))),
             Err(_) => {
                 let error = unavailable(&doing, "the connection takes nothing more");
-                return Err(AppendOutcome::Unknown(error));
+                Err(AppendOutcome::Unknown(error))
             }
-        };
-        Ok(InFlight::Sent { frame, tail, ack, sent, losses })
+        }
     }
 
     /// Waits for the acknowledgement of a frame.
@@ -185,8 +177,7 @@ impl JetStreamLog {
     ) -> AppendOutcome {
         let number = frame.header().number;
         let doing = format!("frame {number}");
-        let since = self.link.now().saturating_sub(sent);
-        let limit = ACK_PATIENCE.saturating_sub(since).max(LAST_CHANCE);
+        let limit = ACK_PATIENCE.saturating_sub(self.link.now().saturating_sub(sent));
         let answer = self.link.block(async {
             tokio::select! {
                 biased;
@@ -197,44 +188,26 @@ impl JetStreamLog {
         });
         match answer {
             Ok(Ok(told)) if told.sequence == number.0 && told.stream == self.stream => {
-                self.committed(frame)
+                self.keep(frame).map_or_else(AppendOutcome::Unknown, |()| AppendOutcome::Committed)
             }
-            Ok(Ok(told)) => AppendOutcome::Unknown(unavailable(
-                &doing,
-                format!("acknowledged as message {} of stream {}", told.sequence, told.stream),
-            )),
+            Ok(Ok(told)) => {
+                let why = format!("it was taken for message {} of {}", told.sequence, told.stream);
+                AppendOutcome::Unknown(unavailable(&doing, why))
+            }
             Ok(Err(error)) => self.refused(&doing, number, &error),
-            Err(why) => AppendOutcome::Unknown(self.link.explain(unavailable(&doing, why))),
+            Err(why) => {
+                let error = unavailable(&doing, why);
+                AppendOutcome::Unknown(self.link.explain(error, sent))
+            }
         }
-    }
-
-    /// Takes a frame that the stream has into the copy.
-    fn committed(&mut self, frame: Frame) -> AppendOutcome {
-        match self.keep(frame) {
-            Ok(()) => AppendOutcome::Committed,
-            Err(error) => AppendOutcome::Unknown(error),
-        }
-    }
-
-    fn keep(&mut self, frame: Frame) -> Result<(), LogError> {
-        let number = frame.header().number;
-        let len = frame.bytes().len() as u64;
-        let copy = self.copy.as_mut().ok_or(CLOSED)?;
-        if let Err(error) = store(copy, frame) {
-            return Err(if error.is_fatal() { self.stop(error) } else { error });
-        }
-        self.bytes += len + MESSAGE_OVERHEAD / 4;
-        if self.doubtful == Some(number) {
-            self.doubtful = None;
-        }
-        Ok(())
     }
 
     /// What an acknowledgement with an error says about a frame.
     fn refused(&mut self, doing: &str, number: FrameNumber, error: &PublishError) -> AppendOutcome {
         let error = self.publish_error(doing, error);
         match &error {
-            // WHY not where the frame was sent before: that one may still arrive, and find room.
+            // WHY not where it was sent before without an answer: that one may still arrive, and
+            // find room.
             LogError::StreamFull { .. } if self.doubtful != Some(number) => {
                 self.bytes = self.max_bytes;
                 AppendOutcome::Rejected(error)
@@ -246,28 +219,24 @@ impl JetStreamLog {
         }
     }
 
-    fn publish_error(&self, doing: &str, error: &PublishError) -> LogError {
+    pub(super) fn publish_error(&self, doing: &str, error: &PublishError) -> LogError {
         let source = error.source().and_then(|source| source.downcast_ref());
         let Some(why): Option<&async_nats::jetstream::Error> = source else {
             return match error.kind() {
                 PublishErrorKind::MaxPayloadExceeded => denied(doing, error),
-                _ => self.link.explain(unavailable(doing, error)),
+                _ => unavailable(doing, error),
             };
         };
-        match why.error_code() {
-            ErrorCode::STREAM_WRONG_LAST_SEQUENCE
-            | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => unavailable(doing, why),
-            ErrorCode::STREAM_STORE_FAILED if why.to_string().contains("maximum bytes") => {
-                LogError::StreamFull { stream: self.stream.clone(), max_bytes: self.max_bytes }
-            }
-            // What the server's disk and memory say, and what it does when it stops.
-            ErrorCode::STREAM_STORE_FAILED => unavailable(doing, why),
-            ErrorCode::STREAM_NOT_MATCH => LogError::StreamConfig {
-                stream: self.stream.clone(),
-                why: format!("subject {} leads to another stream", self.subject),
-            },
-            _ => answered(doing, &self.stream, why),
+        if why.error_code() == ErrorCode::STREAM_STORE_FAILED
+            && why.to_string().contains("maximum bytes")
+        {
+            return self.full();
         }
+        publish_refused(doing, &self.stream, why)
+    }
+
+    fn full(&self) -> LogError {
+        LogError::StreamFull { stream: self.stream.clone(), max_bytes: self.max_bytes }
     }
 }
 
@@ -283,16 +252,15 @@ impl EventLog for JetStreamLog {
     }
 
     fn window(&self) -> usize {
-        self.link.options().window.get()
+        1
     }
 
     fn admits(&self) -> Result<(), LogError> {
         self.running()?;
         self.copy.as_ref().ok_or(CLOSED)?.admits()?;
-        let room = (self.in_flight.len() as u64 + 1) * (FRAME_MAX as u64 + MESSAGE_OVERHEAD);
+        let room = FRAME_MAX as u64 + MESSAGE_OVERHEAD;
         if self.bytes.saturating_add(room) > self.max_bytes {
-            let (stream, max_bytes) = (self.stream.clone(), self.max_bytes);
-            return Err(LogError::StreamFull { stream, max_bytes });
+            return Err(self.full());
         }
         Ok(())
     }
@@ -305,29 +273,21 @@ impl EventLog for JetStreamLog {
     }
 
     fn settle(&mut self) -> Option<(FrameNumber, AppendOutcome)> {
-        let (number, outcome) = match self.in_flight.pop_front()? {
-            InFlight::Sent { frame, ack, sent, losses, .. } => {
-                (frame.header().number, self.outcome(frame, ack, sent, losses))
+        Some(match self.in_flight.pop_front()? {
+            InFlight::Sent { frame, ack, sent, losses } => {
+                let number = frame.header().number;
+                let outcome = self.outcome(frame, ack, sent, losses);
+                if matches!(outcome, AppendOutcome::Unknown(_)) {
+                    self.doubtful = Some(number);
+                }
+                (number, outcome)
             }
             InFlight::Done { number, outcome } => (number, outcome),
-        };
-        if matches!(outcome, AppendOutcome::Unknown(_)) && self.doubtful.is_none() {
-            self.doubtful = Some(number);
-        }
-        Some((number, outcome))
+        })
     }
 
     fn look(&mut self, frame: &Frame) -> Result<Seen, LogError> {
-        self.running()?;
-        let begun = self.link.now();
-        let seen = self.look_once(frame);
-        if let Err(error) = &seen
-            && error.is_unavailable()
-        {
-            let rest = LOOK_PACE.saturating_sub(self.link.now().saturating_sub(begun));
-            self.link.block(sleep(rest));
-        }
-        seen
+        self.look_for(frame)
     }
 
     fn wants_keys(&self) -> bool {
@@ -335,7 +295,6 @@ impl EventLog for JetStreamLog {
     }
 
     fn share_keys(&mut self, records: &[u8]) -> Result<(), LogError> {
-        self.running()?;
         self.publish_keys(records)
     }
 
@@ -353,154 +312,6 @@ impl EventLog for JetStreamLog {
         self.running()?;
         self.copy.as_mut().ok_or(CLOSED)?.anchor_tail()?;
         self.stopped = Some(CLOSED);
-        Ok(())
-    }
-}
-
-impl JetStreamLog {
-    fn look_once(&mut self, frame: &Frame) -> Result<Seen, LogError> {
-        let number = frame.header().number;
-        let tail = self.reader.tail();
-        if number <= tail.number {
-            let stored = self.reader.read(number)?;
-            let stored = stored.ok_or(LogError::NoSegment { frame: number })?;
-            return Ok(self.judge(frame, &stored));
-        }
-        if number > tail.number.next() {
-            return Err(LogError::Options("an earlier frame is to be looked for first"));
-        }
-        self.link.shared.counters.ambiguous.fetch_add(1, Ordering::Relaxed);
-        let message = self.link.block(self.link.message(&self.stream, number.0))?;
-        let Some(message) = message else { return self.absent(number, &tail) };
-        let stored = Frame::decode(message.payload.as_ref());
-        let stored = stored.map_err(|error| foreign(&self.stream, &tail, error.into()))?;
-        let seen = self.judge(frame, &stored);
-        if seen == Seen::Same {
-            self.keep(stored)?;
-        }
-        Ok(seen)
-    }
-
-    fn judge(&self, frame: &Frame, stored: &Frame) -> Seen {
-        if stored.hash() == frame.hash() {
-            return Seen::Same;
-        }
-        self.link.shared.counters.fenced.fetch_add(1, Ordering::Relaxed);
-        Seen::Other { by: stored.header().epoch }
-    }
-
-    /// The stream has no message `number`: it has to end right before it.
-    fn absent(&mut self, number: FrameNumber, tail: &Tail) -> Result<Seen, LogError> {
-        let info = self.link.block(self.link.info(&self.stream))?;
-        let last = self.judge_stream(info)?;
-        if last < tail.number {
-            let why = format!("it seems to end at message {last}, before frame {}", tail.number);
-            return Err(unavailable(&format!("stream {}", self.stream), why));
-        }
-        if last >= number {
-            // It came between the two questions.
-            return Err(unavailable(&format!("frame {number}"), "it is just arriving"));
-        }
-        Ok(Seen::Absent)
-    }
-
-    /// Holds what the stream's leader says against what has to be; gives the last message.
-    fn judge_stream(&mut self, info: Option<Info>) -> Result<FrameNumber, LogError> {
-        let Some(info) = info else { return Err(self.stop(gone(&self.stream))) };
-        let wanted = log_stream(self.link.options(), None);
-        let judged = check_settings(&info.config, &wanted).and_then(|()| log_id_of(&info.config));
-        match judged {
-            Ok(found) if found == self.log_id => {}
-            Ok(found) => {
-                let (file, expected) = (self.stream.clone(), self.log_id);
-                return Err(self.stop(LogError::WrongLog { file, found, expected }));
-            }
-            Err(error) => return Err(self.stop(error)),
-        }
-        self.bytes = info.state.bytes;
-        self.max_bytes = u64::try_from(info.config.max_bytes).unwrap_or(u64::MAX);
-        let (last, tail) = (FrameNumber(info.state.last_sequence), self.reader.tail().number);
-        if last >= tail {
-            self.short.forget();
-        } else if let Some(error) = self.short.seen(self.link.now(), &self.stream, last, tail) {
-            return Err(self.stop(error));
-        }
-        Ok(last)
-    }
-
-    /// Reads the stream's settings and size, about every second, without waiting for the answer.
-    fn check(&mut self) -> Result<(), LogError> {
-        match self.checking.take() {
-            Some(checking) if checking.is_finished() => {
-                self.checked = self.link.now();
-                match self.link.block(checking) {
-                    Ok(Ok(info)) => self.judge_stream(info).map(|_| ()),
-                    Ok(Err(error)) if error.is_unavailable() => Ok(()),
-                    Ok(Err(error)) => Err(self.stop(error)),
-                    // Asked again next time.
-                    Err(_) => Ok(()),
-                }
-            }
-            Some(checking) => {
-                self.checking = Some(checking);
-                Ok(())
-            }
-            None if self.link.now().saturating_sub(self.checked) >= CHECK => {
-                let (link, stream) = (self.link.clone(), self.stream.clone());
-                let asking = async move { link.info(&stream).await };
-                self.checking = Some(self.link.runtime().spawn(asking));
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Puts records at the end of the keys stream; where the answer is lost, looks there.
-    fn publish_keys(&mut self, records: &[u8]) -> Result<(), LogError> {
-        let log = &self.link.options().log;
-        let (stream, subject) = (log.keys_stream(), log.keys_subject());
-        let doing = "sharing keys";
-        let sequence = self.keys_last + 1;
-        let message = PublishMessage::build()
-            .payload(records.to_vec().into())
-            .expected_stream(&stream)
-            .expected_last_sequence(self.keys_last);
-        let context = &self.link.shared.context;
-        let publish = async {
-            let sent = context.send_publish(subject, message).await;
-            let ack = sent.map_err(|error| self.publish_error(doing, &error))?;
-            let told = ack.await.map_err(|error| self.publish_error(doing, &error))?;
-            if told.sequence == sequence {
-                return Ok(());
-            }
-            Err(unavailable(doing, format!("acknowledged as message {}", told.sequence)))
-        };
-        let shared = self.link.block(self.link.ask(doing, publish));
-        match shared {
-            Err(LogError::StreamFull { .. }) => {
-                return Err(LogError::Denied {
-                    doing: doing.to_owned(),
-                    why: format!("stream {stream} is full: raise its max_bytes"),
-                });
-            }
-            Err(error) if !error.is_unavailable() => return Err(error),
-            Ok(()) => {}
-            Err(error) => {
-                let stored = self.link.block(self.link.message(&stream, sequence))?;
-                match stored {
-                    None => return Err(error),
-                    Some(stored) if stored.payload.as_ref() == records => {}
-                    Some(_) => {
-                        let why = format!(
-                            "message {sequence} of stream {stream} is somebody else's: this node \
-                             has to catch up first"
-                        );
-                        return Err(unavailable(doing, why));
-                    }
-                }
-            }
-        }
-        self.keys_last = sequence;
         Ok(())
     }
 }

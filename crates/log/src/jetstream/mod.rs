@@ -12,11 +12,13 @@ mod config;
 mod lease;
 mod link;
 mod log;
+mod look;
 mod name;
 mod problem;
 mod pull;
 mod replica;
 mod seed;
+mod share;
 mod short;
 
 pub use async_nats::ServerAddr;

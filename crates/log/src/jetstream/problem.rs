@@ -47,6 +47,29 @@ pub(super) fn answered(
     }
 }
 
+/// What the answer to a publish with an error means, apart from a stream that is full.
+pub(super) fn publish_refused(
+    doing: &str,
+    stream: &str,
+    error: &async_nats::jetstream::Error,
+) -> LogError {
+    match error.error_code() {
+        ErrorCode::STREAM_NOT_MATCH => LogError::StreamConfig {
+            stream: stream.to_owned(),
+            why: "its subject leads to another stream".to_owned(),
+        },
+        ErrorCode::STREAM_SEALED
+        | ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
+        | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM
+        | ErrorCode::STREAM_NOT_FOUND
+        | ErrorCode::JETSTREAM_NOT_ENABLED
+        | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => answered(doing, stream, error),
+        // A wrong last sequence, the same message twice on its way, a server that stops, has no room
+        // or no leader: looking at the stream tells what became of it.
+        _ => unavailable(doing, error),
+    }
+}
+
 /// A failed request for a stream's facts; `None`: there is no such stream.
 pub(super) fn no_info(
     doing: &str,

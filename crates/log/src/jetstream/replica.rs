@@ -9,8 +9,9 @@ use async_nats::HeaderMap;
 use futures_util::StreamExt as _;
 use tokio::time::sleep;
 
-use super::link::Link;
+use super::link::{Link, StreamFacts};
 use super::log::JetStreamLog;
+use super::problem::{gone, unavailable};
 use super::pull::{Feed, Pulled};
 use super::short::Short;
 use crate::chain::Tail;
@@ -19,7 +20,7 @@ use crate::error::{Damage, LogError};
 use crate::event_log::{AppendOutcome, EventLog as _, Known, LogReader};
 use crate::frame::Frame;
 use crate::id::{FrameNumber, LogId};
-use crate::journal::{Journal, JournalOptions};
+use crate::journal::{Anchor, Journal, JournalOptions};
 
 /// The header that says up to which sequence of the keys stream a frame's keys are to be found.
 pub(super) const KEYS_HEADER: &str = "Encours-Keys";
@@ -56,6 +57,7 @@ pub struct Replica {
     /// Frames that others on this node have seen and that have not come yet.
     known: Vec<Known>,
     short: Short,
+    short_keys: Short,
     checked: Duration,
 }
 
@@ -73,11 +75,16 @@ impl Replica {
         dir: &Path,
         mut options: JournalOptions,
     ) -> Result<Self, LogError> {
-        let facts = link.stream(options.create)?;
-        let expected = options.expect.unwrap_or(facts.log_id);
+        // WHY: where this node has seen the log before, a stream that is missing was lost, and a new
+        // one in its place would hide that.
+        let has_copy = disk.exists(dir).map_err(LogError::io("look for", dir))?
+            && Anchor::load(&*disk, dir)?.is_some();
+        let is_new = !has_copy && options.known.is_empty();
+        let facts = link.stream(options.create.filter(|_| is_new))?;
         let stream = link.options().log.log_stream();
-        if expected != facts.log_id {
-            return Err(LogError::WrongLog { file: stream, found: facts.log_id, expected });
+        if let Some(expected) = options.expect.filter(|expected| *expected != facts.log_id) {
+            let (file, found) = (format!("stream {stream}"), facts.log_id);
+            return Err(LogError::WrongLog { file, found, expected });
         }
         // WHY: a copy that was lost, or lags behind a snapshot, comes back from the stream. So what
         // others have seen is looked for as frames come.
@@ -85,23 +92,22 @@ impl Replica {
         options.create = Some(facts.log_id);
         options.expect = Some(facts.log_id);
         let (journal, _) = Journal::open(disk, dir, options)?;
-        let reader = journal.reader();
-        let checked = link.now();
         let replicas = link.options().replicas;
         let mut replica = Self {
+            checked: link.now(),
             link,
             stream,
             log_id: facts.log_id,
-            reader,
+            reader: journal.reader(),
             home: Arc::new(Mutex::new(Some(journal))),
             feed: None,
             keys_have: 0,
             known,
             short: Short::new(replicas),
-            checked,
+            short_keys: Short::new(replicas),
         };
-        replica.compare(facts.last)?;
         replica.meet_known()?;
+        replica.compare(facts)?;
         Ok(replica)
     }
 
@@ -136,7 +142,9 @@ impl Replica {
         }
         let tail = journal.tail();
         if tail == before && self.link.now().saturating_sub(self.checked) >= CHECK {
-            self.check(tail)?;
+            self.checked = self.link.now();
+            let facts = self.link.stream(None)?;
+            self.is_long_enough(&facts)?;
         }
         pulled.map(|()| tail)
     }
@@ -148,7 +156,7 @@ impl Replica {
     /// As [`pull`](Self::pull); [`LogError::Unavailable`] where nothing comes for ten seconds.
     pub fn catch_up(&mut self, keys: TakeKeys<'_>) -> Result<Tail, LogError> {
         let facts = self.link.stream(None)?;
-        self.compare(facts.last)?;
+        let facts = self.compare(facts)?;
         let mut tail = self.reader.tail();
         let mut moved = self.link.now();
         while tail.number < facts.last {
@@ -163,11 +171,10 @@ impl Replica {
                     }
                 }
                 outcome => {
-                    let error = LogError::Unavailable {
-                        doing: format!("catching up with stream {}", self.stream),
-                        why: format!("nothing comes after frame {} of {}", tail.number, facts.last),
-                    };
-                    return Err(outcome.err().unwrap_or(error));
+                    let doing = format!("catching up with stream {}", self.stream);
+                    let why =
+                        format!("nothing comes after frame {} of {}", tail.number, facts.last);
+                    return Err(outcome.err().unwrap_or(unavailable(&doing, why)));
                 }
             }
         }
@@ -196,45 +203,77 @@ pub(super) fn lock(home: &Home) -> MutexGuard<'_, Option<Journal>> {
 }
 
 impl Replica {
-    /// Holds the stream's end, as just told, against the copy's.
-    fn compare(&mut self, mut last: FrameNumber) -> Result<(), LogError> {
-        let tail = self.reader.tail();
-        while last < tail.number {
-            if let Some(error) = self.short.seen(self.link.now(), &self.stream, last, tail.number) {
-                return Err(error);
+    /// Holds the streams' ends, as just told, against what this node has seen. A stream that seems
+    /// too short is looked at again for a while.
+    fn compare(&mut self, mut facts: StreamFacts) -> Result<StreamFacts, LogError> {
+        loop {
+            let long_enough = self.is_long_enough(&facts)?;
+            if long_enough && self.has_tail()? {
+                return Ok(facts);
+            }
+            if long_enough {
+                // Its end is told, but not there to be read.
+                let tail = self.reader.tail().number;
+                self.too_short(tail, FrameNumber(tail.0.saturating_sub(1)), "the local copy")?;
             }
             self.link.block(sleep(LOOK_AGAIN));
-            last = self.link.stream(None)?.last;
+            facts = self.link.stream(None)?;
+        }
+    }
+
+    /// Whether the streams reach as far as this node has seen.
+    ///
+    /// # Errors
+    /// [`LogError::StreamDiverged`] where they have not for a while.
+    fn is_long_enough(&mut self, facts: &StreamFacts) -> Result<bool, LogError> {
+        let tail = self.reader.tail().number;
+        let known = self.known.iter().max_by_key(|known| known.number);
+        let (wanted, who) = match known {
+            Some(known) if known.number > tail => (known.number, known.source.clone()),
+            _ => (tail, "the local copy".to_owned()),
+        };
+        if facts.last < wanted {
+            self.too_short(wanted, facts.last, &who)?;
+            return Ok(false);
         }
         self.short.forget();
+        let (have, last) = (FrameNumber(self.keys_have), FrameNumber(facts.keys_last));
+        if last < have {
+            let stream = self.link.options().log.keys_stream();
+            self.short_keys.seen(self.link.now(), &stream, last, have, "this node")?;
+            return Ok(false);
+        }
+        self.short_keys.forget();
+        Ok(true)
+    }
+
+    fn too_short(
+        &mut self,
+        wanted: FrameNumber,
+        last: FrameNumber,
+        who: &str,
+    ) -> Result<(), LogError> {
+        self.short.seen(self.link.now(), &self.stream, last, wanted, who)
+    }
+
+    /// Whether the stream has the frame at the copy's tail.
+    fn has_tail(&self) -> Result<bool, LogError> {
+        let tail = self.reader.tail();
         if tail.number == FrameNumber::START {
-            return Ok(());
+            return Ok(true);
         }
         let message = self.link.block(self.link.message(&self.stream, tail.number.0))?;
-        let same = message.as_ref().is_some_and(|message| {
-            Frame::decode(message.payload.as_ref()).is_ok_and(|frame| frame.hash() == tail.hash)
-        });
-        if same {
-            return Ok(());
+        let Some(message) = message else { return Ok(false) };
+        let frame = Frame::decode(message.payload.as_ref());
+        if frame.is_ok_and(|frame| frame.hash() == tail.hash) {
+            return Ok(true);
         }
         Err(LogError::StreamDiverged {
             stream: self.stream.clone(),
-            found: message.map_or("no such message", |_| "another message").to_owned(),
+            found: format!("another message {}", tail.number),
             known: "the local copy".to_owned(),
             wanted: tail.number,
         })
-    }
-
-    /// Looks at the stream while nothing comes: a stream that was cut or deleted sends nothing.
-    fn check(&mut self, tail: Tail) -> Result<(), LogError> {
-        self.checked = self.link.now();
-        let last = self.link.stream(None)?.last;
-        if last >= tail.number {
-            self.short.forget();
-            return Ok(());
-        }
-        let error = self.short.seen(self.link.now(), &self.stream, last, tail.number);
-        error.map_or(Ok(()), Err)
     }
 
     fn bring(
@@ -306,29 +345,35 @@ impl Replica {
             return Ok(());
         }
         let stream = self.link.options().log.keys_stream();
-        let info = self.link.block(self.link.info(&stream))?;
-        let last = info.ok_or_else(|| super::problem::gone(&stream))?.state.last_sequence;
-        if last < upto {
-            let (last, wanted) = (FrameNumber(last), FrameNumber(upto));
-            let error = self.short.seen(self.link.now(), &stream, last, wanted);
-            let why = format!("it ends at message {last}, a frame rests on {wanted}");
-            let error = error.unwrap_or(LogError::Unavailable { doing: stream, why });
-            return Err(error);
-        }
         let link = self.link.clone();
         let ask = |sequence| {
-            let (link, stream) = (link.clone(), stream.clone());
-            async move { (sequence, link.message(&stream, sequence).await) }
+            let (link, stream) = (&link, &stream);
+            async move { (sequence, link.message(stream, sequence).await) }
         };
-        let sequences = futures_util::stream::iter(self.keys_have + 1..=last);
+        let sequences = futures_util::stream::iter(self.keys_have + 1..=upto);
         let mut bodies = std::pin::pin!(sequences.map(ask).buffered(KEYS_ASKED));
         while let Some((sequence, message)) = link.block(bodies.next()) {
-            if let Some(message) = message? {
-                keys(message.payload.as_ref())?;
+            match message? {
+                Some(message) => keys(message.payload.as_ref())?,
+                None => self.was_deleted(&stream, sequence)?,
             }
             self.keys_have = sequence;
         }
+        self.short_keys.forget();
         Ok(())
+    }
+
+    /// Whether a message that the keys stream does not have was there once.
+    fn was_deleted(&mut self, stream: &str, sequence: u64) -> Result<(), LogError> {
+        let info = self.link.block(self.link.info(stream))?;
+        let last = info.ok_or_else(|| gone(stream))?.state.last_sequence;
+        if last >= sequence {
+            return Ok(());
+        }
+        let (last, wanted) = (FrameNumber(last), FrameNumber(sequence));
+        self.short_keys.seen(self.link.now(), stream, last, wanted, "a frame that rests on it")?;
+        let why = format!("it ends at message {last}, and a frame rests on {wanted}");
+        Err(unavailable(&format!("stream {stream}"), why))
     }
 
     /// Holds the frames that others have seen against those that are there now.

@@ -216,11 +216,12 @@ impl Seeding {
 
     fn settle(&self, stream: &str, sequence: u64, ack: Ack) -> Result<(), LogError> {
         let doing = format!("message {sequence} of stream {stream}");
+        let begun = self.link.now();
         let answer = self.link.block(async { timeout(PATIENCE, ack).await });
         let told = answer
             .map_err(|_| unavailable(&doing, "not acknowledged in time"))
             .and_then(|told| told.map_err(|error| self.refused(stream, &doing, &error)));
-        let told = told.map_err(|error| self.link.explain(error))?;
+        let told = told.map_err(|error| self.link.explain(error, begun))?;
         if told.sequence == sequence && told.stream == stream {
             return Ok(());
         }

@@ -32,23 +32,27 @@ impl Short {
         self.since = None;
     }
 
-    /// The stream was seen to end at `last`, before `wanted`: an error once that has lasted.
+    /// The stream was seen to end at `last`, though `who` has seen `wanted`.
+    ///
+    /// # Errors
+    /// [`LogError::StreamDiverged`] once that has lasted.
     pub(super) fn seen(
         &mut self,
         now: Duration,
         stream: &str,
         last: FrameNumber,
         wanted: FrameNumber,
-    ) -> Option<LogError> {
+        who: &str,
+    ) -> Result<(), LogError> {
         let since = *self.since.get_or_insert(now);
         if now.saturating_sub(since) < self.patience {
             tracing::warn!(stream, %last, %wanted, "the stream seems to have lost its end");
-            return None;
+            return Ok(());
         }
-        Some(LogError::StreamDiverged {
+        Err(LogError::StreamDiverged {
             stream: stream.to_owned(),
             found: format!("nothing after message {last}"),
-            known: "this node".to_owned(),
+            known: who.to_owned(),
             wanted,
         })
     }
@@ -60,7 +64,7 @@ mod tests {
 
     fn seen(short: &mut Short, at_ms: u64) -> bool {
         let now = Duration::from_millis(at_ms);
-        short.seen(now, "S", FrameNumber(1), FrameNumber(2)).is_some()
+        short.seen(now, "S", FrameNumber(1), FrameNumber(2), "a test").is_err()
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! Sharing keys with the other nodes.
+
+use async_nats::jetstream::message::PublishMessage;
+
+use super::log::JetStreamLog;
+use super::problem::{denied, unavailable};
+use crate::chain::ChainError;
+use crate::error::LogError;
+
+impl JetStreamLog {
+    /// Puts records at the end of the keys stream; where it is not certain that they are there, looks.
+    ///
+    /// INVARIANT: the sequence that they have to follow is the one up to which this node has taken
+    /// all keys in. It is never made to fit: where somebody else's keys have come in between, this
+    /// writer is out of date, and its keys must not come after theirs.
+    pub(super) fn publish_keys(&mut self, records: &[u8]) -> Result<(), LogError> {
+        self.running()?;
+        let log = &self.link.options().log;
+        let (stream, subject) = (log.keys_stream(), log.keys_subject());
+        let doing = format!("sharing keys in stream {stream}");
+        let sequence = self.keys_last + 1;
+        let message = PublishMessage::build()
+            .payload(records.to_vec().into())
+            .expected_stream(&stream)
+            .expected_last_sequence(self.keys_last);
+        let publish = async {
+            let sent = self.link.shared.context.send_publish(subject, message).await;
+            let ack = sent.map_err(|error| self.publish_error(&doing, &error))?;
+            let told = ack.await.map_err(|error| self.publish_error(&doing, &error))?;
+            if told.sequence == sequence {
+                return Ok(());
+            }
+            Err(unavailable(&doing, format!("they were taken for message {}", told.sequence)))
+        };
+        match self.link.block(self.link.ask(&doing, publish)) {
+            Ok(()) => {}
+            Err(error) if error.is_unavailable() => {
+                let stored = self.link.block(self.link.message(&stream, sequence))?;
+                let Some(stored) = stored else { return Err(error) };
+                if stored.payload.as_ref() != records {
+                    tracing::warn!(stream, sequence, "another writer has shared keys");
+                    let frame = self.reader.tail().number.next();
+                    return Err(LogError::NotNext { frame, source: ChainError::Previous });
+                }
+            }
+            Err(LogError::StreamFull { .. }) => {
+                return Err(denied(&doing, "it is full; a larger max_bytes makes room"));
+            }
+            Err(error) => return Err(error),
+        }
+        self.keys_last = sequence;
+        Ok(())
+    }
+}
