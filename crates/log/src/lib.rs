@@ -41,5 +41,6 @@ pub use journal::{Journal, JournalOptions, Recovery, SEGMENT_LEN, SEGMENT_LEN_MI
 pub use memory::MemoryLog;
 pub use survey::{
     AccountFacts, Follower, OLDEST_SERVER, Page, Placement, ServerFacts, Survey, is_too_old,
+    signed_in,
 };
 pub use verify::{VerifyProgress, VerifyReport, verify, verify_reader};

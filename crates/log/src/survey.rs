@@ -143,6 +143,7 @@ impl Survey {
             .request_timeout(Some(PATIENCE))
             .ignore_discovered_servers()
             .max_reconnects(1);
+        options = signed_in(options, servers);
         if let Some(file) = credentials {
             options = options.credentials_file(file).await.map_err(|error| {
                 denied(&format!("reading credentials {}", Path::new(file).display()), &error)
@@ -277,6 +278,28 @@ impl Survey {
     }
 }
 
+/// Adds the user and password of the first of these URLs that has them, as in
+/// `nats://user:password@host`: the client library itself leaves them aside.
+#[must_use]
+pub fn signed_in(options: ConnectOptions, servers: &[ServerAddr]) -> ConnectOptions {
+    let user = |server: &ServerAddr| Some((plain(server.username()?)?, plain(server.password()?)?));
+    match servers.iter().find_map(user) {
+        Some((user, password)) => options.user_and_password(user, password),
+        None => options,
+    }
+}
+
+/// A part of a URL without its escapes, such as `%40`; `None` where one is none.
+fn plain(part: &str) -> Option<String> {
+    let mut pieces = part.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        bytes.push(u8::from_str_radix(piece.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(piece.get(2..)?.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// A server as it is told of, without what its URL may hold of a user and a password.
 fn address(server: &ServerAddr) -> String {
     format!("{}:{}", server.host(), server.port())
@@ -314,6 +337,15 @@ fn denied(doing: &str, why: &dyn std::fmt::Display) -> LogError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes_of_a_url_are_undone() {
+        assert_eq!(plain("a%40b%25c").as_deref(), Some("a@b%c"));
+        assert_eq!(plain("plain").as_deref(), Some("plain"));
+        for wrong in ["a%4", "a%zz", "%", "%ff"] {
+            assert_eq!(plain(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn versions_are_told_apart_by_their_numbers() {
