@@ -3,15 +3,19 @@
 mod args;
 mod audit;
 mod client;
+mod cluster;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod failure;
 mod import;
+mod nats_args;
 mod node;
 mod output;
 mod overlay;
 mod publish;
+mod running;
 mod serve;
 mod status;
 mod verbs;
@@ -81,6 +85,7 @@ fn run(command: &Command) -> Outcome {
             Command::Ageing(args) => verbs::ageing::run(args).await,
             Command::Events(verb) => verbs::events::run(verb).await,
             Command::Log(verb) => verbs::log::run(verb).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Completions(args) => completions::run(args),
         }
     })

@@ -8,6 +8,9 @@ use encours_log::{LogName, ServerAddr, StreamOptions};
 
 use crate::failure::{Failure, Outcome};
 
+/// The log that is meant where none is named.
+pub(crate) const DEFAULT_LOG: &str = "main";
+
 /// The servers that keep a log, and how they do.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct NatsArgs {
@@ -28,7 +31,7 @@ pub(crate) struct StreamArgs {
     nats_credentials: Option<PathBuf>,
 
     /// The name of the log there: 1 to 32 of a-z 0-9 _ -
-    #[arg(long, env = "ENCOURS_LOG_ID", value_name = "NAME", default_value = "main")]
+    #[arg(long, env = "ENCOURS_LOG_ID", value_name = "NAME", default_value = DEFAULT_LOG)]
     log_id: LogName,
 
     /// Servers that each keep a copy of streams that are made

@@ -16,7 +16,8 @@ use encours_engine::{
     Engine, EngineError, EngineHandle, EngineOptions, KeyFileError, known_frames,
 };
 use encours_log::{
-    Clock, Disk, EventLog, Journal, JournalOptions, LockError, LockGuard, LogError, LogId,
+    Clock, Disk, EventLog, Journal, JournalOptions, LockError, LockGuard, LogError, LogId, LogReader,
+    Position,
 };
 use encours_projections::{Checkpoint, ReadModel, ReadModelOptions};
 use encours_scheduler::Scheduler;
@@ -101,10 +102,7 @@ impl Node {
 
     /// Waits until the read model knows all that the log holds now.
     pub(crate) async fn caught_up(&self) -> Outcome {
-        let tail = self.engine().reader().tail();
-        let last = encours_log::Position(tail.next_position.0.saturating_sub(1));
-        let reached = self.model.wait_for(last).await;
-        reached.map(drop).map_err(|error| Failure::new(Exit::Failure, error.to_string()))
+        caught_up(&self.model, &*self.engine().reader()).await
     }
 
     /// Stops cleanly: no more days are opened, the commands in the queue are decided and made
@@ -118,6 +116,13 @@ impl Node {
         drop(lock);
         stopped.map_err(|error| failed(&error))
     }
+}
+
+/// Waits until a read model knows all that its log holds now.
+pub(crate) async fn caught_up(model: &ReadModel, reader: &dyn LogReader) -> Outcome {
+    let last = Position(reader.tail().next_position.0.saturating_sub(1));
+    let reached = model.wait_for(last).await;
+    reached.map(drop).map_err(|error| Failure::new(Exit::Failure, error.to_string()))
 }
 
 /// Takes the data folder for this process.

@@ -13,11 +13,14 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use crate::cluster::{Member, MemberOptions};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::node::{Node, NodeOptions, failed};
+use crate::nats_args::{DEFAULT_LOG, NatsArgs};
+use crate::node::{Node, NodeOptions};
 use crate::publish::{self, PublishArgs};
+use crate::running::Running;
 
 /// What `encours serve` takes.
 #[derive(Args, Debug)]
@@ -50,6 +53,13 @@ pub(crate) struct ServeArgs {
     segment_mib: u64,
 
     #[command(flatten)]
+    nats: NatsArgs,
+
+    /// Where the other nodes on the same servers reach this one; what it listens on without it
+    #[arg(long, env = "ENCOURS_ADVERTISE", value_name = "ADDRESS", requires = "nats")]
+    advertise: Option<String>,
+
+    #[command(flatten)]
     publish: PublishArgs,
 }
 
@@ -61,39 +71,56 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let metrics = metrics.map(|metrics| Port::take("--metrics", metrics)).transpose()?;
     let signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
-    let options = NodeOptions {
-        data: args.data.clone(),
-        segment_len: args.segment_mib << 20,
-        disk: Arc::clone(&disk),
-        clock: Arc::clone(&clock),
-    };
     // Opening reads the whole log; nothing else runs yet that it could hold up.
-    let node = tokio::task::block_in_place(|| Node::open(options))?;
-    node.caught_up().await?;
+    let running = tokio::task::block_in_place(|| args.open(&listen, Arc::clone(&clock)))?;
+    running.ready().await?;
     let (listener, metrics) = match listeners(listen, metrics) {
         Ok(listeners) => listeners,
         Err(failure) => {
-            node.stop().await?;
+            running.stop().await?;
             return Err(failure);
         }
     };
-    let mut api = node.api().with_web_origins(args.web_origin.iter().cloned());
-    let publisher = args.publish.options(&args.data, disk, None);
-    let publisher = publisher.map(|options| publish::spawn(&api, options)).transpose()?;
-    if let Some(publisher) = &publisher {
-        let status = publisher.status();
+    let mut api = running.api().with_web_origins(args.web_origin.iter().cloned());
+    let mut publisher = None;
+    if let Running::Alone(_) = running
+        && let Some(options) = args.publish.options(&args.data, Arc::new(OsDisk), None)
+    {
+        let started = publish::spawn(&api, options)?;
+        let status = started.status();
         api = api.with_publisher(move || Some(publish::figures(&status.borrow())));
+        publisher = Some(started);
     }
     let metrics =
         metrics.map(|listener| Metrics::serve(listener, api.clone(), clock)).transpose()?;
-    until_told(node, api, listener, Beside { metrics, publisher }, signals).await
+    until_told(running, api, listener, Beside { metrics, publisher }, signals).await
+}
+
+impl ServeArgs {
+    /// Opens the data folder: a node on a log of its own, or one of several on the servers' log.
+    fn open(&self, listen: &Port, clock: Arc<dyn Clock>) -> Outcome<Running> {
+        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+        let (data, segment_len) = (self.data.clone(), self.segment_mib << 20);
+        let Some(stream) = self.nats.options()? else {
+            let options = NodeOptions { data, segment_len, disk, clock };
+            return Ok(Running::Alone(Box::new(Node::open(options)?)));
+        };
+        let address = match &self.advertise {
+            Some(address) => address.clone(),
+            None => listen.socket.local_addr()?.to_string(),
+        };
+        let own_name = Some(stream.log.as_str()).filter(|name| *name != DEFAULT_LOG);
+        let publish = self.publish.options(&self.data, Arc::clone(&disk), own_name);
+        let options = MemberOptions { data, segment_len, disk, clock, stream, address, publish };
+        Ok(Running::Member(Box::new(Member::open(options)?)))
+    }
 }
 
 /// Serves a node that is open already, as `encours demo --serve` does.
 pub(crate) async fn run_node(node: Node, listener: TcpListener, signals: Signals) -> Outcome {
-    let api = node.api();
-    until_told(node, api, listener, Beside::default(), signals).await
+    let running = Running::Alone(Box::new(node));
+    let api = running.api();
+    until_told(running, api, listener, Beside::default(), signals).await
 }
 
 /// What runs beside the calls.
@@ -104,7 +131,7 @@ struct Beside {
 }
 
 async fn until_told(
-    node: Node,
+    mut running: Running,
     api: Api,
     listener: TcpListener,
     beside: Beside,
@@ -117,7 +144,7 @@ async fn until_told(
         let _ = stopped.await;
     }));
     ready(address, metrics.as_ref().map(|metrics| metrics.address));
-    let mut broken = node.engine().failed();
+    let mut broken = None;
     let mut fatal = None;
     tokio::select! {
         name = signals.next() => info!(signal = name, "stopping"),
@@ -128,7 +155,7 @@ async fn until_told(
             });
             fatal = Some(Failure::new(Exit::Failure, why));
         }
-        _ = broken.wait_for(Option::is_some) => {}
+        failure = running.failure() => broken = Some(failure),
     }
     tokio::spawn(async move {
         let name = signals.next().await;
@@ -136,10 +163,8 @@ async fn until_told(
         std::process::exit(Exit::Failure as i32);
     });
     drop(stop);
-    let engine_failed = node.engine().failed().borrow().clone();
-    if let Some(error) = &engine_failed {
-        error!(code = error.code(), %error, "the engine has stopped");
-    } else if !server.is_finished() {
+    // WHY not for a broken node: nothing that its calls wait for comes any more.
+    if broken.is_none() && !server.is_finished() {
         let _ = server.await;
     }
     if let Some(metrics) = metrics {
@@ -148,16 +173,13 @@ async fn until_told(
     if let Some(publisher) = publisher {
         publisher.stop().await;
     }
-    let closed = node.stop().await;
-    match (engine_failed, fatal) {
-        (Some(error), _) => Err(failed(&error)),
-        (None, Some(failure)) => Err(failure),
-        (None, None) => {
-            closed?;
-            info!("stopped");
-            Ok(())
-        }
+    let closed = running.stop().await;
+    if let Some(failure) = broken.or(fatal) {
+        return Err(failure);
     }
+    closed?;
+    info!("stopped");
+    Ok(())
 }
 
 /// The addresses for calls and for metrics.

@@ -1,0 +1,205 @@
+//! One node of several on a log that NATS servers keep.
+//!
+//! | in the data folder | what | backed up |
+//! | --- | --- | --- |
+//! | `lock` | held while the node runs; names its process | no |
+//! | `node` | the node's name, made at its first start | no |
+//! | `log/` | the verified copy of the log | a copy of what the servers keep |
+//! | `keys/` | the keys of customers' personal details, as all nodes have them | yes |
+//! | `snapshots/`, `requests/`, `views/` | made again from the log | no |
+
+mod beside;
+mod lease;
+mod role;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use encours_api::{Api, LinkFigures, Writing};
+use encours_engine::known_frames;
+use encours_log::{
+    Clock, Disk, Holder, JournalOptions, Link, LockGuard, LogId, LogReader, Replica, StreamOptions,
+};
+use encours_projections::{Checkpoint, ReadModel, ReadModelOptions};
+use encours_publisher::PublisherOptions;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tracing::info;
+
+use self::beside::Beside;
+use self::lease::Beats;
+use self::role::Role;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::node::{caught_up, lock, log_dir};
+
+/// How long a start waits until somebody leads.
+const LEADER_LIMIT: Duration = Duration::from_secs(6);
+/// The longest name of a node, in bytes.
+const NAME_MAX: u64 = 64;
+
+/// What a member is opened with.
+pub(crate) struct MemberOptions {
+    /// The data folder; made where it does not exist.
+    pub(crate) data: PathBuf,
+    /// Bytes of a new segment of the local copy.
+    pub(crate) segment_len: u64,
+    /// The disk.
+    pub(crate) disk: Arc<dyn Disk>,
+    /// Where time comes from.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The log and the servers that keep it.
+    pub(crate) stream: StreamOptions,
+    /// Where the other nodes reach this one, such as `10.0.0.7:50051`.
+    pub(crate) address: String,
+    /// What to publish while this node leads.
+    pub(crate) publish: Option<PublisherOptions>,
+}
+
+/// A running member.
+pub(crate) struct Member {
+    api: Api,
+    model: ReadModel,
+    reader: Arc<dyn LogReader>,
+    beats: Beats,
+    writing: watch::Receiver<Writing>,
+    stop: watch::Sender<bool>,
+    /// How the thread ended; `None` once that was told.
+    ended: Option<oneshot::Receiver<Outcome>>,
+    // INVARIANT: the last field, so that the folder is let go after all that writes in it.
+    _lock: Box<dyn LockGuard>,
+}
+
+impl Member {
+    /// Connects, brings the local copy to the end of the log and starts to follow it. Blocks while
+    /// it reads. Must be called within a tokio runtime, off its async workers.
+    pub(crate) fn open(options: MemberOptions) -> Outcome<Self> {
+        let MemberOptions { data, segment_len, disk, clock, stream, address, publish } = options;
+        let lock = lock(&*disk, &data)?;
+        let runtime = Handle::current();
+        let node = name(&*disk, &data)?;
+        let checkpoint = Checkpoint::load(&data.join("views"));
+        let mut known = known_frames(&*disk, &data);
+        known.extend(checkpoint.known());
+        info!(data = %data.display(), node, log = %stream.log, "opening");
+        let link = Link::connect(runtime.clone(), stream)?;
+        let create = Some(random_log_id()?);
+        let journal = JournalOptions { segment_len, create, known, ..JournalOptions::default() };
+        let mut replica = Replica::open(link.clone(), Arc::clone(&disk), &log_dir(&data), journal)?;
+        let mut standby = role::standby(&data, &disk, &replica)?;
+        role::catch_up(&mut replica, &mut standby)?;
+        let reader = replica.reader();
+        info!(frame = %reader.tail().number, "the log is followed");
+        let model = ReadModelOptions {
+            reader: Arc::clone(&reader),
+            checkpoint: Some(checkpoint),
+            clock: Arc::clone(&clock),
+        };
+        let model = ReadModel::open(model)
+            .map_err(|error| Failure::new(Exit::Failure, format!("read model: {error}")))?;
+        let beats = Beats::spawn(&runtime, link.lease(Holder { node, address })?);
+        let (to_keys, keys) = watch::channel(standby.keys());
+        let (to_writing, writing) = watch::channel(Writing::Nobody);
+        let (stop, stopped) = watch::channel(false);
+        let api = Api::of_node(model.clone(), Arc::clone(&reader), keys, writing.clone())
+            .with_link(move || figures(link.figures()));
+        let beside = Beside::new(runtime.clone(), api.clone(), publish);
+        let api = api.with_publisher(beside.figures());
+        let role = Role {
+            data,
+            disk,
+            clock,
+            runtime,
+            replica,
+            held: beats.held(),
+            stop: stopped,
+            writing: to_writing,
+            keys: to_keys,
+            beside,
+        };
+        let (tell, ended) = oneshot::channel();
+        thread::Builder::new().name("encours-role".to_owned()).spawn(move || {
+            // Nobody need wait for it any more.
+            let _ = tell.send(role.run(standby));
+        })?;
+        Ok(Self { api, model, reader, beats, writing, stop, ended: Some(ended), _lock: lock })
+    }
+
+    /// The gRPC services of this node.
+    pub(crate) fn api(&self) -> Api {
+        self.api.clone()
+    }
+
+    /// Waits until the read model knows all that the local copy holds now.
+    pub(crate) async fn caught_up(&self) -> Outcome {
+        caught_up(&self.model, &*self.reader).await
+    }
+
+    /// Waits until somebody leads, a few seconds at most: a first write then meets a leader.
+    pub(crate) async fn led(&self) {
+        let mut writing = self.writing.clone();
+        let led = writing.wait_for(|writing| !matches!(writing, Writing::Nobody));
+        // Reads are served all the same.
+        let _ = tokio::time::timeout(LEADER_LIMIT, led).await;
+    }
+
+    /// Waits until the node cannot go on. To drop it is safe.
+    pub(crate) async fn failure(&mut self) -> Failure {
+        let Some(ended) = &mut self.ended else { return std::future::pending().await };
+        let ended = ended.await;
+        self.ended = None;
+        match ended {
+            Ok(Err(failure)) => failure,
+            Ok(Ok(())) | Err(_) => {
+                Failure::new(Exit::Failure, "the thread that keeps the log has failed")
+            }
+        }
+    }
+
+    /// Stops cleanly: leads no more, gives the lease up, writes a checkpoint, lets the folder go.
+    pub(crate) async fn stop(self) -> Outcome {
+        let Self { model, beats, stop, ended, _lock: lock, .. } = self;
+        stop.send_replace(true);
+        let ended = match ended {
+            Some(ended) => ended.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        };
+        beats.stop().await;
+        let written = tokio::task::spawn_blocking(move || model.stop()).await;
+        written.map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
+        drop(lock);
+        ended
+    }
+}
+
+/// How the connection is, for the metrics.
+fn figures(figures: encours_log::LinkFigures) -> LinkFigures {
+    let encours_log::LinkFigures { connected, ambiguous, fenced, gaps } = figures;
+    LinkFigures { connected, ambiguous, fenced, gaps }
+}
+
+fn random_log_id() -> Outcome<LogId> {
+    LogId::random().ok_or_else(|| Failure::new(Exit::Failure, "the system gives no random numbers"))
+}
+
+/// The node's name: kept in its data folder, so that two nodes never bear the same.
+fn name(disk: &dyn Disk, data: &Path) -> Outcome<String> {
+    let path = data.join("node");
+    let unusable =
+        |error: io::Error| Failure::new(Exit::Failure, format!("{}: {error}", path.display()));
+    if disk.exists(&path).map_err(unusable)? {
+        let bytes = disk.read_all(&path, NAME_MAX).map_err(unusable)?;
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(text);
+        }
+        return Err(Failure::new(Exit::Failure, format!("{} holds no name", path.display()))
+            .hint("delete it: the next start makes another name"));
+    }
+    let id = random_log_id()?.to_string();
+    let name = id[..12].to_owned();
+    disk.replace(&path, name.as_bytes()).map_err(unusable)?;
+    Ok(name)
+}

@@ -1,0 +1,241 @@
+//! What a node does with the log: it follows, or it leads.
+//!
+//! A follower brings new frames into its copy and folds them into a standing-by engine. Once it
+//! holds the lease it catches up, takes the log over with a frame of the next epoch and leads, until
+//! it is fenced, has lost the lease or cannot reach the log. Then it follows again, from its files.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use encours_api::Writing;
+use encours_engine::{
+    Engine, EngineError, EngineHandle, KeyStore, Limits, Standby, StandbyOptions, SystemEntropy,
+};
+use encours_log::{Clock, Disk, LogError, Replica};
+use encours_scheduler::Scheduler;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::beside::Beside;
+use super::lease::Held;
+use crate::failure::{Exit, Outcome};
+use crate::node::failed;
+
+/// How long a follower waits for a frame before it looks whether it may lead.
+const PULL: Duration = Duration::from_millis(200);
+/// The pause after a failed attempt to lead.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A node's part in keeping the log, on a thread of its own.
+pub(super) struct Role {
+    pub(super) data: std::path::PathBuf,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) runtime: Handle,
+    pub(super) replica: Replica,
+    pub(super) held: watch::Receiver<Held>,
+    pub(super) stop: watch::Receiver<bool>,
+    /// Where writes go.
+    pub(super) writing: watch::Sender<Writing>,
+    pub(super) keys: watch::Sender<Arc<KeyStore>>,
+    /// What runs on the node that leads.
+    pub(super) beside: Beside,
+}
+
+/// How a time of leading ended.
+enum Led {
+    /// The node is to stop.
+    Stopped,
+    /// Somebody else leads, or nobody does.
+    SteppedDown,
+}
+
+/// An engine that stands by over the files of `data`.
+pub(super) fn standby(
+    data: &std::path::Path,
+    disk: &Arc<dyn Disk>,
+    replica: &Replica,
+) -> Outcome<Standby> {
+    let options = StandbyOptions {
+        reader: replica.reader(),
+        disk: Arc::clone(disk),
+        entropy: Arc::new(SystemEntropy),
+        limits: Limits::default(),
+    };
+    Ok(Standby::open(options, data)?)
+}
+
+/// Brings the copy to the end of the stream, keys before frames, and folds it.
+pub(super) fn catch_up(replica: &mut Replica, standby: &mut Standby) -> Outcome {
+    take(standby, |keys| replica.catch_up(keys))
+}
+
+/// Lets `bring` bring frames and keys in, then folds what it brought.
+fn take<T>(
+    standby: &mut Standby,
+    bring: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), LogError>) -> Result<T, LogError>,
+) -> Outcome {
+    let mut refused: Option<EngineError> = None;
+    let brought = bring(&mut |records| {
+        standby.add_keys(records).map_err(|error| {
+            refused = Some(error);
+            LogError::Options("the keys cannot be kept")
+        })
+    });
+    if let Some(error) = refused {
+        return Err(failed(&error));
+    }
+    brought?;
+    standby.follow()?;
+    Ok(())
+}
+
+impl Role {
+    /// Follows and leads until told to stop.
+    ///
+    /// # Errors
+    /// What nobody but a person can put right.
+    pub(super) fn run(mut self, mut standby: Standby) -> Outcome {
+        loop {
+            if !self.follow(&mut standby)? {
+                return Ok(standby.close()?);
+            }
+            match self.lead(standby)? {
+                Led::Stopped => return Ok(()),
+                Led::SteppedDown => {}
+            }
+            standby = self::standby(&self.data, &self.disk, &self.replica)?;
+            self.keys.send_replace(standby.keys());
+        }
+    }
+
+    /// Follows until this node may lead; false where it is to stop.
+    fn follow(&mut self, standby: &mut Standby) -> Outcome<bool> {
+        let mut is_away = false;
+        loop {
+            if *self.stop.borrow() {
+                return Ok(false);
+            }
+            let held = self.held.borrow_and_update().clone();
+            self.tell(&held);
+            let is_mine = held == Held::Mine;
+            let replica = &mut self.replica;
+            let taken = take(standby, |keys| {
+                if is_mine { replica.catch_up(keys) } else { replica.pull(PULL, keys) }
+            });
+            match taken {
+                Ok(()) if is_mine => return Ok(true),
+                Ok(()) => {
+                    if std::mem::take(&mut is_away) {
+                        info!("the log is followed again");
+                    }
+                }
+                Err(failure) if failure.exit() == Exit::Unavailable => {
+                    if !std::mem::replace(&mut is_away, true) {
+                        warn!(%failure, "the log is not followed");
+                    }
+                    self.pause();
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Tells where writes go while this node follows.
+    fn tell(&self, held: &Held) {
+        let writing = match held {
+            Held::Of(holder) => Writing::There(format!("http://{}", holder.address)),
+            Held::Mine | Held::Unknown => Writing::Nobody,
+        };
+        self.writing.send_if_modified(|told| {
+            let is_news = match (&*told, &writing) {
+                (Writing::There(old), Writing::There(new)) => old != new,
+                (Writing::Nobody, Writing::Nobody) => false,
+                _ => true,
+            };
+            if is_news {
+                *told = writing;
+            }
+            is_news
+        });
+    }
+
+    /// Leads until something ends it.
+    fn lead(&mut self, standby: Standby) -> Outcome<Led> {
+        let opened = self.replica.writer().map_err(EngineError::from);
+        let clock = Arc::clone(&self.clock);
+        let opened = opened.and_then(|log| standby.lead(Box::new(log), clock));
+        let engine = match opened {
+            Ok(engine) => engine,
+            Err(error) => return self.stepped_down(&error, "this node does not lead"),
+        };
+        let handle = engine.handle();
+        info!(epoch = handle.reader().tail().epoch.0, "this node leads");
+        let inside = self.runtime.enter();
+        let scheduler = Scheduler::spawn(engine.handle());
+        drop(inside);
+        self.keys.send_replace(handle.keys());
+        self.writing.send_replace(Writing::Here(engine.handle()));
+        self.beside.start();
+        let stopped = self.runtime.clone().block_on(self.led(&handle));
+        // WHY first: whoever asks from here on waits for the next leader.
+        self.writing.send_replace(Writing::Nobody);
+        self.beside.stop();
+        let ended = self.runtime.block_on(async {
+            scheduler.stop().await;
+            handle.stop().await
+        });
+        self.end(engine, stopped, ended)
+    }
+
+    fn end(
+        &mut self,
+        engine: Engine,
+        stopped: bool,
+        ended: Result<(), Arc<EngineError>>,
+    ) -> Outcome<Led> {
+        drop(engine);
+        match ended {
+            Ok(()) if stopped => Ok(Led::Stopped),
+            Ok(()) => Ok(Led::SteppedDown),
+            Err(error) => match self.stepped_down(&error, "this node leads no more") {
+                Ok(_) if stopped => Ok(Led::Stopped),
+                other => other,
+            },
+        }
+    }
+
+    /// Waits for the end of a time of leading; true where the node is to stop.
+    async fn led(&self, handle: &EngineHandle) -> bool {
+        let mut failed = handle.failed();
+        let mut held = self.held.clone();
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            _ = failed.wait_for(Option::is_some) => false,
+            _ = held.wait_for(|held| matches!(held, Held::Of(_))) => {
+                warn!("the lease was lost");
+                false
+            }
+            _ = stop.wait_for(|stop| *stop) => true,
+        }
+    }
+
+    /// What an end by an error means: another leader and an unreachable log pass, nothing else does.
+    fn stepped_down(&self, error: &EngineError, what: &str) -> Outcome<Led> {
+        if !error.is_fenced() && !error.is_unavailable() {
+            return Err(failed(error));
+        }
+        warn!(code = error.code(), %error, "{what}");
+        self.pause();
+        Ok(Led::SteppedDown)
+    }
+
+    /// Waits a moment, or until the node is to stop.
+    fn pause(&self) {
+        let mut stop = self.stop.clone();
+        self.runtime.block_on(async move {
+            let _ = tokio::time::timeout(PAUSE, stop.wait_for(|stop| *stop)).await;
+        });
+    }
+}
