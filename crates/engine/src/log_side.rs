@@ -203,6 +203,11 @@ impl LogSide {
             match self.log.settle() {
                 Some((_, AppendOutcome::Committed)) => break,
                 Some((_, AppendOutcome::Unknown(again))) if !again.is_fatal() => error = again,
+                // WHY not given up: what was sent before may still come, once there is room.
+                Some((_, AppendOutcome::Rejected(again))) if again.is_full() => {
+                    let doing = format!("settling frame {number}");
+                    error = LogError::Unavailable { doing, why: again.to_string() };
+                }
                 Some((_, refused)) => return self.refused(number, refused),
                 None => return Err(Outcome::Stop(EngineError::Gap { frame: number })),
             }

@@ -89,11 +89,27 @@ impl SyncEngine {
 
     /// Decides commands in order, committing them together where they fit one frame.
     pub fn execute_all(&mut self, submissions: Vec<Submission>) -> Vec<Result<Reply, Denied>> {
+        self.execute_in_frames(vec![submissions])
+    }
+
+    /// Decides commands in order, each group in a frame of its own while the log's window is open: so
+    /// several frames are on their way at once.
+    pub fn execute_in_frames(
+        &mut self,
+        frames: Vec<Vec<Submission>>,
+    ) -> Vec<Result<Reply, Denied>> {
         let first = self.tickets + 1;
-        self.tickets += submissions.len() as u64;
-        for (number, submission) in (first..).zip(submissions) {
+        for group in frames {
+            for submission in group {
+                self.tickets += 1;
+                if self.failed.is_none()
+                    && let Err(error) = self.offer(Ticket(self.tickets), submission)
+                {
+                    self.fail(error);
+                }
+            }
             if self.failed.is_none()
-                && let Err(error) = self.offer(Ticket(number), submission)
+                && let Err(error) = self.send()
             {
                 self.fail(error);
             }
@@ -226,14 +242,21 @@ impl SyncEngine {
         Ok(())
     }
 
-    /// Sends what is drafted and settles one frame; `false` where there is nothing left to do.
-    fn commit_one(&mut self) -> Result<bool, EngineError> {
-        let Some(writer) = &mut self.writer else { return Ok(false) };
+    /// Sends what is drafted where the window is open.
+    fn send(&mut self) -> Result<(), EngineError> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
         while self.log.has_window()
             && let Some(work) = writer.core.take_frame()?
         {
             self.log.submit(work);
         }
+        Ok(())
+    }
+
+    /// Sends what is drafted and settles one frame; `false` where there is nothing left to do.
+    fn commit_one(&mut self) -> Result<bool, EngineError> {
+        self.send()?;
+        let Some(writer) = &mut self.writer else { return Ok(false) };
         match self.log.settle() {
             None => Ok(false),
             Some(Outcome::Durable(number)) => {

@@ -184,7 +184,7 @@ impl World {
         .into()
     }
 
-    fn party(&mut self, which: u64, ledger_id: Id) -> Command {
+    pub(super) fn party(&mut self, which: u64, ledger_id: Id) -> Command {
         match which {
             0 => CreateLedger {
                 ledger_id: Some(ledger_id),
