@@ -23,22 +23,13 @@ pub struct ServerNats {
     pub max_mib: u64,
     /// File of the credentials, where some are needed.
     pub credentials: Option<PathBuf>,
-    /// The node's name, where it has another than its own.
-    pub node: Option<String>,
 }
 
 impl ServerNats {
     /// A log of this name on these servers, with one copy.
     #[must_use]
     pub fn new(urls: Vec<String>, log: &str) -> Self {
-        Self {
-            urls,
-            log: log.to_owned(),
-            replicas: 1,
-            max_mib: MAX_MIB,
-            credentials: None,
-            node: None,
-        }
+        Self { urls, log: log.to_owned(), replicas: 1, max_mib: MAX_MIB, credentials: None }
     }
 
     /// The name of the log's stream.
@@ -59,7 +50,6 @@ impl ServerNats {
                 "--nats-credentials",
                 self.credentials.as_ref().map(|file| file.display().to_string()),
             ),
-            ("--node", self.node.clone()),
         ];
         let given = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
         given.flatten().collect()

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::binary::encours;
 use crate::on_nats::ServerNats;
+use crate::ports::http_get;
 use crate::process::{Ran, wait};
 
 /// How long a server may take until it answers.
@@ -91,8 +92,9 @@ impl Server {
     /// # Panics
     /// Where it does neither within a minute.
     pub fn try_start_on_nats(data: &Path, nats: &ServerNats, more: &[&str]) -> Result<Self, Ran> {
-        let more = more.iter().map(|word| (*word).to_owned());
-        Self::launch(&[], data, &nats.arguments().into_iter().chain(more).collect::<Vec<_>>())
+        let mut arguments = nats.arguments();
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        Self::launch(&[], data, &arguments)
     }
 
     /// Starts a server under a prefix, with these arguments besides, and waits until it is ready.
@@ -153,6 +155,33 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The address of its metrics, where it was started with `--metrics` on a port of loopback.
+    ///
+    /// # Panics
+    /// Where it does not say so within some seconds.
+    #[must_use]
+    pub fn metrics_address(&self) -> String {
+        // What it says comes through another pipe than the line that it is ready.
+        for _ in 0..500 {
+            let said = self.said();
+            if let Some(line) = said.lines().find(|line| line.contains("metrics address=")) {
+                let address =
+                    line[line.find("127.0.0.1:").expect("an address")..].split_whitespace();
+                return address.take(1).collect();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("no line on metrics: {}", self.said());
+    }
+
+    /// A figure of its metrics by name and labels; `None` where it tells none.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<u64> {
+        let page = http_get(&self.metrics_address(), "/metrics")?;
+        let mut samples = page.lines().filter_map(|line| line.rsplit_once(' '));
+        samples.find(|(found, _)| *found == name)?.1.parse().ok()
     }
 
     /// Its process id.

@@ -7,35 +7,12 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::time::Duration;
 
-use encours_tests::{Client, Company, Server, data_folder, run};
-
-/// Where the server says that its metrics are.
-fn metrics_address(server: &Server) -> String {
-    // What it says comes through another pipe than the line that it is ready.
-    for _ in 0..500 {
-        let said = server.said();
-        if let Some(line) = said.lines().find(|line| line.contains("metrics address=")) {
-            let from = line.find("127.0.0.1:").expect("an address");
-            return line[from..].split_whitespace().next().unwrap().to_owned();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("no line on metrics: {}", server.said());
-}
+use encours_tests::{Client, Company, Server, data_folder, http_get, run};
 
 fn scrape(address: &str) -> BTreeMap<String, u64> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let samples = body.lines().filter(|line| !line.starts_with('#'));
+    let page = http_get(address, "/metrics").unwrap();
+    let samples = page.lines().filter(|line| !line.starts_with('#'));
     samples
         .filter_map(|line| {
             let (name, value) = line.rsplit_once(' ').unwrap();
@@ -49,7 +26,7 @@ async fn metrics_follow_what_the_service_does() {
     let folder = data_folder();
     let server =
         Server::try_start_under(&["env", "ENCOURS_METRICS=127.0.0.1:0"], folder.path()).unwrap();
-    let address = metrics_address(&server);
+    let address = server.metrics_address();
     let before = scrape(&address);
     let company = Company::create(Client::connect(&server.url()).await, "acme", "2024-01-01").await;
     for n in 0..20 {
