@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::completions::{self, CompletionsArgs};
 use crate::demo::DemoArgs;
+use crate::doctor::{self, DoctorArgs};
 use crate::failure::EXIT_CODES;
 use crate::import::ImportArgs;
 use crate::serve::ServeArgs;
@@ -106,9 +107,12 @@ pub(crate) enum Command {
     /// Public events: read, watch
     #[command(subcommand)]
     Events(EventsVerb),
-    /// The log: verify, stat
+    /// The log: verify, stat, copy
     #[command(subcommand)]
     Log(LogVerb),
+    /// Checks whether NATS servers are set up to keep a log
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Prints a script that completes commands and flags in a shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(CompletionsArgs),

@@ -77,6 +77,16 @@ impl Failure {
         self
     }
 
+    /// What went wrong, without what to do next.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do next.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The code that the process ends with.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
@@ -175,6 +185,8 @@ impl From<LogError> for Failure {
                 .hint("frames are missing at the end: restore the folder from a backup"),
             LogError::Unavailable { .. } => Self::new(Exit::Unavailable, message)
                 .hint("nothing is lost; start the servers, or give others with --nats"),
+            LogError::Denied { .. } => Self::new(Exit::Failure, message)
+                .hint("look at the user, its permissions and the limits of its account there"),
             LogError::StreamConfig { .. } => Self::new(Exit::Damaged, message)
                 .hint("`encours doctor` shows every setting; put right what differs, then start"),
             LogError::StreamDiverged { .. } => Self::new(Exit::Damaged, message).hint(

@@ -65,7 +65,11 @@ fn parse() -> Outcome<Cli> {
 }
 
 fn run(command: &Command) -> Outcome {
-    trace(if matches!(command, Command::Serve(_)) { "info,sled=warn" } else { "error" });
+    trace(if matches!(command, Command::Serve(_)) {
+        "info,sled=warn"
+    } else {
+        "error,async_nats=off"
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {

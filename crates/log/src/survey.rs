@@ -196,6 +196,8 @@ impl Survey {
                 pages.push(Page { body: answer.payload.to_vec(), after: asked.elapsed() });
             }
         }
+        // That this question is refused says nothing about the next one.
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(pages)
     }
 

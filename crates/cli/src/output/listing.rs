@@ -87,8 +87,10 @@ impl Cell {
     pub(super) fn paint(&self) -> Paint {
         match self {
             Self::Status(status) | Self::Labelled(_, status) => match status.as_str() {
-                "OVERDUE" | "REFUSED" => Paint::Bad,
-                "AWAITING_PAYMENT" | "PARTIALLY_PAID" | "WARNED" => Paint::Warn,
+                "OVERDUE" | "REFUSED" | "FAILED" => Paint::Bad,
+                "AWAITING_PAYMENT" | "PARTIALLY_PAID" | "WARNED" | "WARNING" | "NOT CHECKED" => {
+                    Paint::Warn
+                }
                 "PAID" | "UP_TO_DATE" | "OK" | "DONE" | "ALLOWED" => Paint::Good,
                 "IN_CREDIT" | "PAYMENT_PLANNED" => Paint::Note,
                 "DRAFT" | "CANCELLED" => Paint::Dim,

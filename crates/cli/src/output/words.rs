@@ -31,6 +31,7 @@ const HEADINGS: &[(&str, &str)] = &[
     ("bytes", "octets"),
     ("calendar", "calendrier"),
     ("channel", "moyen"),
+    ("check", "contrôle"),
     ("clock", "horloge"),
     ("collected", "encaissé"),
     ("contacts", "contacts"),
@@ -66,6 +67,7 @@ const HEADINGS: &[(&str, &str)] = &[
     ("ever_overdue_invoices", "factures déjà en retard"),
     ("exposure", "encours net"),
     ("exposure_after", "encours net après"),
+    ("finding", "constat"),
     ("frames", "trames"),
     ("invoice_id", "facture"),
     ("invoiced", "facturé"),
@@ -90,6 +92,7 @@ const HEADINGS: &[(&str, &str)] = &[
     ("method", "mode"),
     ("name", "nom"),
     ("net", "net"),
+    ("next", "à faire"),
     ("next_step", "prochaine étape"),
     ("next_step_date", "date de l'étape"),
     ("not_due", "non échu"),
@@ -259,12 +262,14 @@ const WORDS: &[(&str, &str)] = &[
     ("DONE_BEFORE", "déjà fait"),
     ("WOULD_BE_DONE", "serait fait"),
     // Small ones.
+    ("FAILED", "échec"),
     ("NO", "non"),
     ("NOT CHECKED", "non vérifié"),
     ("OK", "OK"),
     ("SYSTEM", "système"),
     ("TEST", "test"),
     ("TOTAL", "TOTAL"),
+    ("WARNING", "attention"),
     ("YES", "oui"),
 ];
 
@@ -310,6 +315,7 @@ const PHRASES: &[(&str, &str)] = &[
         "watched up to position {}; go on with --from {}",
         "suivi jusqu'à la position {}\u{a0}; pour continuer\u{a0}: --from {}",
     ),
+    ("copying", "copie"),
     ("importing", "importation"),
     ("verifying", "vérification"),
 ];

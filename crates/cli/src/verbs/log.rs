@@ -1,4 +1,4 @@
-//! `encours log verify|stat`: whether the log is intact, and what it is.
+//! `encours log verify|stat|copy`: whether the log is intact, what it is, and another place for it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use encours_proto::v1::verify_log_response::Step;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::VerbArgs;
+use super::log_copy::{self, CopyArgs};
 use crate::audit;
 use crate::client::Client;
 use crate::failure::{Exit, Failure, Outcome};
@@ -25,6 +26,9 @@ pub(crate) enum LogVerb {
     /// What the log holds
     #[command(after_help = "Examples:\n  encours log stat --output json")]
     Stat(LogArgs),
+    /// Moves a log between a data folder and NATS servers, frames unchanged, with its keys
+    #[command(after_help = log_copy::EXAMPLES)]
+    Copy(CopyArgs),
 }
 
 #[derive(Args, Debug)]
@@ -77,6 +81,7 @@ pub(crate) async fn run(verb: &LogVerb) -> Outcome {
             Some(data) => files(args, data, None),
             None => head(args).await,
         },
+        LogVerb::Copy(args) => log_copy::run(args).await,
     }
 }
 

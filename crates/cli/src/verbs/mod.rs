@@ -14,6 +14,7 @@ mod filters;
 pub(crate) mod invoice;
 pub(crate) mod ledger;
 pub(crate) mod log;
+mod log_copy;
 pub(crate) mod opening_item;
 mod pages;
 pub(crate) mod payment;
