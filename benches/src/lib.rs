@@ -1,6 +1,10 @@
 //! Helpers for the benchmarks: every figure is a ratio to a limit measured in the same run, since the
 //! speed of a disk or a shared machine is nobody's merit.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+pub mod company;
+
 use std::time::Duration;
 
 /// What `count` things took.

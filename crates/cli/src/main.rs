@@ -66,7 +66,7 @@ fn parse() -> Outcome<Cli> {
 
 fn run(command: &Command) -> Outcome {
     trace(if matches!(command, Command::Serve(_)) {
-        "info,sled=warn"
+        "info,sled=warn,async_nats=warn"
     } else {
         "error,async_nats=off"
     });

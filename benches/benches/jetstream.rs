@@ -1,0 +1,114 @@
+//! The engine on JetStream that syncs every message: durable commands a second from many callers at
+//! once on one server and on three, compared with bare publishing of frames of the same size to the
+//! same servers.
+//!
+//! `cargo bench -p encours-benches --bench jetstream`; `TMPDIR` chooses the disk, of which all servers
+//! of a run share one, as they share the processors.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
+
+use std::num::NonZeroU8;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_nats::jetstream;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, StorageType};
+use encours_benches::company::{CALLERS, play, prepare};
+use encours_benches::{Took, line};
+use encours_engine::{Limits, Standby, StandbyOptions, SystemEntropy};
+use encours_log::{JournalOptions, Link, LogId, OsDisk, Replica, StreamOptions, SystemClock};
+use encours_tests::{NatsCluster, NatsServer};
+use tokio::runtime::Runtime;
+
+const INVOICES: u64 = 50_000;
+/// Bytes of the largest limit that a stream here needs.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// The limit: the same bytes in as many messages, each with the sequence it expects, one in flight.
+async fn bare(urls: &[String], replicas: usize, frames: u64, bytes: u64) -> Took {
+    let client = async_nats::connect(urls).await.unwrap();
+    let context = jetstream::new(client);
+    let config = Config {
+        name: "BARE".to_owned(),
+        subjects: vec!["bare".to_owned()],
+        storage: StorageType::File,
+        num_replicas: replicas,
+        ..Config::default()
+    };
+    context.create_stream(config).await.unwrap();
+    let body = bytes::Bytes::from(vec![7; usize::try_from(bytes / frames).unwrap()]);
+    let begun = tokio::time::Instant::now();
+    for sequence in 0..frames {
+        let publish =
+            PublishMessage::build().payload(body.clone()).expected_last_sequence(sequence);
+        let sent = context.send_publish("bare", publish).await.unwrap();
+        sent.await.unwrap();
+    }
+    Took { count: frames, time: begun.elapsed() }
+}
+
+/// What the engine did.
+struct Done {
+    took: Took,
+    frames: u64,
+    bytes: u64,
+}
+
+fn durable(runtime: &Runtime, urls: &[String], replicas: u8, dir: &Path) -> Done {
+    let options = StreamOptions {
+        servers: urls.iter().map(|url| url.parse().unwrap()).collect(),
+        credentials: None,
+        log: "bench".parse().unwrap(),
+        replicas: NonZeroU8::new(replicas).unwrap(),
+        max_bytes: MAX_BYTES,
+    };
+    let link = Link::connect(runtime.handle().clone(), options).unwrap();
+    let disk = Arc::new(OsDisk);
+    let journal = JournalOptions { create: Some(LogId([1; 16])), ..JournalOptions::default() };
+    let mut replica = Replica::open(link, disk.clone(), &dir.join("log"), journal).unwrap();
+    let reader = replica.reader();
+    let standby = StandbyOptions {
+        reader: Arc::clone(&reader),
+        disk,
+        entropy: Arc::new(SystemEntropy),
+        limits: Limits::default(),
+    };
+    let mut standby = Standby::open(standby, dir).unwrap();
+    replica.catch_up(&mut |keys| Ok(standby.add_keys(keys).unwrap())).unwrap();
+    let log = Box::new(replica.writer().unwrap());
+    let engine = standby.lead(log, Arc::new(SystemClock::default())).unwrap();
+    let handle = engine.handle();
+    runtime.block_on(prepare(&handle));
+    let (frames, bytes) = (handle.metrics().frames, reader.stored_bytes());
+    let took = Took::of(INVOICES * 2, || runtime.block_on(play(&handle, INVOICES)));
+    let done = Done {
+        took,
+        frames: handle.metrics().frames - frames,
+        bytes: reader.stored_bytes() - bytes,
+    };
+    runtime.block_on(handle.stop()).unwrap();
+    done
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+fn measure(what: &str, urls: &[String], replicas: u8) {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let Done { took, frames, bytes } = durable(&runtime, urls, replicas, dir.path());
+    let bare = runtime.block_on(bare(urls, usize::from(replicas), frames, bytes));
+    println!("{what}: {frames} frames of {} bytes", bytes / frames.max(1));
+    let limit = Took { count: INVOICES * 2, time: bare.time };
+    line("  bare publishing of those bytes (the limit)", limit, limit);
+    line("  durable, answered, with request ids", took, limit);
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+fn main() {
+    println!("{INVOICES} invoices issued and paid, {CALLERS} callers");
+    let Some(server) = NatsServer::start() else { return };
+    measure("one server", &[server.url()], 1);
+    drop(server);
+    let Some(cluster) = NatsCluster::start() else { return };
+    measure("three servers", &cluster.urls(), 3);
+}
