@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::beside::Beside;
 use super::lease::Held;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::node::failed;
 
 /// How long a follower waits for a frame before it looks whether it may lead.
@@ -68,14 +68,15 @@ pub(super) fn standby(
 
 /// Brings the copy to the end of the stream, keys before frames, and folds it.
 pub(super) fn catch_up(replica: &mut Replica, standby: &mut Standby) -> Outcome {
-    take(standby, |keys| replica.catch_up(keys))
+    take(standby, |keys| replica.catch_up(keys))?.map_err(Failure::from)
 }
 
-/// Lets `bring` bring frames and keys in, then folds what it brought.
+/// Lets `bring` bring frames and keys in, then folds what it brought. The inner error is one that
+/// may pass: the standby has what came before it.
 fn take<T>(
     standby: &mut Standby,
     bring: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), LogError>) -> Result<T, LogError>,
-) -> Outcome {
+) -> Outcome<Result<(), LogError>> {
     let mut refused: Option<EngineError> = None;
     let brought = bring(&mut |records| {
         standby.add_keys(records).map_err(|error| {
@@ -86,9 +87,18 @@ fn take<T>(
     if let Some(error) = refused {
         return Err(failed(&error));
     }
-    brought?;
+    let brought = match brought {
+        Ok(_) => Ok(()),
+        Err(error) if passes(&error) => Err(error),
+        Err(error) => return Err(error.into()),
+    };
     standby.follow()?;
-    Ok(())
+    Ok(brought)
+}
+
+/// Whether an error is gone once servers answer or there is room on the disk.
+const fn passes(error: &LogError) -> bool {
+    error.is_unavailable() || error.is_full()
 }
 
 impl Role {
@@ -124,20 +134,19 @@ impl Role {
             let taken = take(standby, |keys| {
                 if is_mine { replica.catch_up(keys) } else { replica.pull(PULL, keys) }
             });
-            match taken {
+            match taken? {
                 Ok(()) if is_mine => return Ok(true),
                 Ok(()) => {
                     if std::mem::take(&mut is_away) {
                         info!("the log is followed again");
                     }
                 }
-                Err(failure) if failure.exit() == Exit::Unavailable => {
+                Err(error) => {
                     if !std::mem::replace(&mut is_away, true) {
-                        warn!(%failure, "the log is not followed");
+                        warn!(code = error.code(), %error, "the log is not followed");
                     }
                     self.pause();
                 }
-                Err(failure) => return Err(failure),
             }
         }
     }
@@ -221,9 +230,11 @@ impl Role {
         }
     }
 
-    /// What an end by an error means: another leader and an unreachable log pass, nothing else does.
+    /// What an end by an error means: another leader, an unreachable log and a full disk pass, nothing
+    /// else does.
     fn stepped_down(&self, error: &EngineError, what: &str) -> Outcome<Led> {
-        if !error.is_fenced() && !error.is_unavailable() {
+        let is_full = matches!(error, EngineError::Log(error) if error.is_full());
+        if !error.is_fenced() && !error.is_unavailable() && !is_full {
             return Err(failed(error));
         }
         warn!(code = error.code(), %error, "{what}");
