@@ -162,7 +162,7 @@ impl Lease {
         };
         let holder = holder(&entry);
         // What this node held before it was started anew, or before an answer got lost.
-        if holder == self.me && self.renew(doing, entry.revision).await? {
+        if holder.node == self.me.node && self.renew(doing, entry.revision).await? {
             return Ok(Beat::Mine);
         }
         Ok(Beat::Of(holder))

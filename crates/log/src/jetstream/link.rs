@@ -23,7 +23,7 @@ use super::problem::{answered, denied, no_info, not_made, not_read, unavailable}
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::LogError;
 use crate::id::{FrameNumber, LogId};
-use crate::survey::{OLDEST_SERVER, is_too_old};
+use crate::survey::{OLDEST_SERVER, is_too_old, signed_in};
 
 /// How long servers may take to accept a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -405,6 +405,7 @@ async fn connect(
             }
             std::future::ready(())
         });
+    connect = signed_in(connect, &options.servers);
     if let Some(file) = &options.credentials {
         let read = connect.credentials_file(file).await;
         connect = read

@@ -44,6 +44,9 @@ const MESSAGE_OVERHEAD: u64 = 512;
 
 type Ack = Pin<Box<dyn Future<Output = Result<PublishAck, PublishError>> + Send>>;
 
+/// A question to the stream's leader that nobody waits for.
+pub(super) type Checking = JoinHandle<Result<Option<Info>, LogError>>;
+
 /// A submitted frame.
 enum InFlight {
     /// Sent, to be acknowledged.
@@ -74,9 +77,10 @@ pub struct JetStreamLog {
     pub(super) bytes: u64,
     pub(super) max_bytes: u64,
     pub(super) short: Short,
-    /// When the stream was looked at last, and the look under way.
+    /// When the stream was looked at last.
     pub(super) checked: Duration,
-    pub(super) checking: Option<JoinHandle<Result<Option<Info>, LogError>>>,
+    /// The look under way, with the tail that was there before it.
+    pub(super) checking: Option<(Checking, FrameNumber)>,
     stopped: Option<LogError>,
 }
 
@@ -318,7 +322,7 @@ impl EventLog for JetStreamLog {
 
 impl Drop for JetStreamLog {
     fn drop(&mut self) {
-        if let Some(checking) = self.checking.take() {
+        if let Some((checking, _)) = self.checking.take() {
             checking.abort();
         }
         *lock(&self.home) = self.copy.take();

@@ -33,7 +33,7 @@ impl JetStreamLog {
             && error.is_unavailable()
         {
             let rest = LOOK_PACE.saturating_sub(self.link.now().saturating_sub(begun));
-            self.link.block(sleep(rest));
+            self.link.block(async move { sleep(rest).await });
         }
         seen
     }
@@ -75,7 +75,7 @@ impl JetStreamLog {
     /// The stream has no message `number`: it has to end right before it.
     fn absent(&mut self, number: FrameNumber, tail: &Tail) -> Result<Seen, LogError> {
         let info = self.link.block(self.link.info(&self.stream))?;
-        let last = self.judge_stream(info)?;
+        let last = self.judge_stream(info, tail.number)?;
         let doing = format!("looking for frame {number}");
         if last < tail.number {
             let why = format!("the stream seems to end at message {last}");
@@ -87,8 +87,13 @@ impl JetStreamLog {
         Ok(Seen::Absent)
     }
 
-    /// Holds what the stream's leader says against what has to be; gives the last message.
-    fn judge_stream(&mut self, info: Option<Info>) -> Result<FrameNumber, LogError> {
+    /// Holds what the stream's leader says against what has to be; gives the last message. `tail` was
+    /// there before the leader was asked.
+    fn judge_stream(
+        &mut self,
+        info: Option<Info>,
+        tail: FrameNumber,
+    ) -> Result<FrameNumber, LogError> {
         let Some(info) = info else { return Err(self.stop(gone(&self.stream))) };
         let wanted = log_stream(self.link.options(), None);
         let facts = check_settings(&info.config, &wanted).and_then(|()| facts_of_log(&info, 0));
@@ -101,7 +106,6 @@ impl JetStreamLog {
             Err(error) => return Err(self.stop(error)),
         };
         (self.bytes, self.max_bytes) = (facts.bytes, facts.max_bytes);
-        let tail = self.reader.tail().number;
         if facts.last >= tail {
             self.short.forget();
         } else {
@@ -114,21 +118,22 @@ impl JetStreamLog {
 
     /// Has the stream looked at about every second, without waiting for the answer.
     pub(super) fn check(&mut self) -> Result<(), LogError> {
-        let Some(checking) = self.checking.take() else {
+        let Some((checking, tail)) = self.checking.take() else {
             if self.link.now().saturating_sub(self.checked) >= CHECK {
                 let (link, stream) = (self.link.clone(), self.stream.clone());
                 let asking = async move { link.info(&stream).await };
-                self.checking = Some(self.link.runtime().spawn(asking));
+                let tail = self.reader.tail().number;
+                self.checking = Some((self.link.runtime().spawn(asking), tail));
             }
             return Ok(());
         };
         if !checking.is_finished() {
-            self.checking = Some(checking);
+            self.checking = Some((checking, tail));
             return Ok(());
         }
         self.checked = self.link.now();
         match self.link.block(checking) {
-            Ok(Ok(info)) => self.judge_stream(info).map(|_| ()),
+            Ok(Ok(info)) => self.judge_stream(info, tail).map(|_| ()),
             Ok(Err(error)) if !error.is_unavailable() => Err(self.stop(error)),
             // Asked again after a while.
             Ok(Err(_)) | Err(_) => Ok(()),

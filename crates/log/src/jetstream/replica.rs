@@ -155,6 +155,9 @@ impl Replica {
     /// # Errors
     /// As [`pull`](Self::pull); [`LogError::Unavailable`] where nothing comes for ten seconds.
     pub fn catch_up(&mut self, keys: TakeKeys<'_>) -> Result<Tail, LogError> {
+        if lock(&self.home).is_none() {
+            return Err(BUSY);
+        }
         let facts = self.link.stream(None)?;
         let facts = self.compare(facts)?;
         let mut tail = self.reader.tail();
@@ -216,7 +219,7 @@ impl Replica {
                 let tail = self.reader.tail().number;
                 self.too_short(tail, FrameNumber(tail.0.saturating_sub(1)), "the local copy")?;
             }
-            self.link.block(sleep(LOOK_AGAIN));
+            self.link.block(async { sleep(LOOK_AGAIN).await });
             facts = self.link.stream(None)?;
         }
     }

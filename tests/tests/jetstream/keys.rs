@@ -1,0 +1,117 @@
+//! Keys come before the frames that rest on them, in order, once.
+
+use encours_log::{EventLog as _, LogError};
+use encours_tests::{Mode, Proxy, Way};
+
+use crate::support::{
+    KEYS, Place, SOON, STREAM, append, catch_up, number, open, options_at, writer,
+};
+
+#[test]
+fn keys_come_before_the_frames_that_rest_on_them() {
+    let Some(place) = Place::new() else { return };
+    let (replica, mut log) = writer(&place, "a");
+    assert!(log.wants_keys());
+    log.share_keys(b"head").unwrap();
+    assert!(!log.wants_keys());
+    append(&mut log, 1);
+    log.share_keys(b"key 1").unwrap();
+    log.share_keys(b"key 2").unwrap();
+    append(&mut log, 2);
+    append(&mut log, 3);
+    log.share_keys(b"key 3").unwrap();
+    let mut follower = place.replica("b");
+    let reader = follower.reader();
+    let mut came = Vec::new();
+    let mut keys = |body: &[u8]| {
+        came.push((reader.tail().number.0, String::from_utf8(body.to_vec()).unwrap()));
+        Ok(())
+    };
+    assert_eq!(follower.pull(SOON, &mut keys).unwrap().number, number(3));
+    // The last one rests on nothing yet; catching up brings it too.
+    follower.catch_up(&mut keys).unwrap();
+    let wanted = [(0, "head"), (1, "key 1"), (1, "key 2"), (3, "key 3")];
+    assert_eq!(came, wanted.map(|(tail, body)| (tail, body.to_owned())));
+    // A new start brings all of them again; an erased one is left out.
+    drop((follower, log, replica));
+    let admin = place.admin();
+    admin.run(async {
+        let stream = admin.context.get_stream(KEYS).await.unwrap();
+        stream.delete_message(2).await.unwrap();
+    });
+    let mut follower = place.replica("b");
+    let mut came = Vec::new();
+    let mut keys = |body: &[u8]| {
+        came.push(String::from_utf8(body.to_vec()).unwrap());
+        Ok(())
+    };
+    follower.catch_up(&mut keys).unwrap();
+    assert_eq!(came, ["head", "key 2", "key 3"]);
+    let mut log = follower.writer().unwrap();
+    assert!(!log.wants_keys());
+    log.share_keys(b"key 4").unwrap();
+    assert_eq!(admin.last(KEYS), 5);
+}
+
+#[test]
+fn keys_that_are_not_taken_hold_their_frames_back() {
+    let Some(place) = Place::new() else { return };
+    let (_replica, mut log) = writer(&place, "a");
+    append(&mut log, 1);
+    log.share_keys(b"key").unwrap();
+    append(&mut log, 2);
+    let mut follower = place.replica("b");
+    let refused = follower.pull(SOON, &mut |_| Err(LogError::Options("no room for keys")));
+    assert!(matches!(refused, Err(LogError::Options(_))), "{refused:?}");
+    assert_eq!(follower.reader().tail().number, number(1));
+    let mut came = 0;
+    let mut keys = |_: &[u8]| {
+        came += 1;
+        Ok(())
+    };
+    assert_eq!(follower.pull(SOON, &mut keys).unwrap().number, number(2));
+    assert_eq!(came, 1);
+}
+
+#[test]
+fn keys_of_another_writer_end_this_one() {
+    let Some(place) = Place::new() else { return };
+    let (mut replica, mut log) = writer(&place, "a");
+    log.share_keys(b"head").unwrap();
+    append(&mut log, 1);
+    let admin = place.admin();
+    admin.publish("encours.keys.main", b"somebody else's");
+    for _ in 0..2 {
+        let refused = log.share_keys(b"ours").unwrap_err();
+        assert!(matches!(refused, LogError::NotNext { .. }), "{refused}");
+    }
+    assert_eq!(admin.last(KEYS), 2);
+    drop(log);
+    catch_up(&mut replica).unwrap();
+    let mut log = replica.writer().unwrap();
+    log.share_keys(b"ours").unwrap();
+    append(&mut log, 2);
+    assert_eq!((admin.last(KEYS), admin.last(STREAM)), (3, 2));
+}
+
+#[test]
+fn keys_whose_answer_is_lost_are_there_once() {
+    let Some(place) = Place::new() else { return };
+    let proxy = place.runtime.block_on(Proxy::start(&place.nats.url()));
+    let link = place.try_link(options_at(&proxy.url("nats"))).unwrap();
+    let mut replica = open(link, &place.folder.path().join("a")).unwrap();
+    catch_up(&mut replica).unwrap();
+    let mut log = replica.writer().unwrap();
+    log.share_keys(b"head").unwrap();
+    proxy.set(Mode::Drop(Way::Answers));
+    let lost = log.share_keys(b"key 1").unwrap_err();
+    assert!(lost.is_unavailable(), "{lost}");
+    proxy.set(Mode::Pass);
+    let again = crate::support::until(|| match log.share_keys(b"key 1") {
+        Err(error) if error.is_unavailable() => None,
+        other => Some(other),
+    });
+    again.unwrap();
+    log.share_keys(b"key 2").unwrap();
+    assert_eq!(place.admin().last(KEYS), 3);
+}

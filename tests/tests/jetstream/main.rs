@@ -1,0 +1,16 @@
+//! The log on JetStream against real servers: frames, faults, keys and the lease.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and meet the machine's own clock and files"
+)]
+
+mod backend;
+mod faults;
+mod keys;
+mod lease;
+mod streams;
+mod support;
