@@ -182,14 +182,16 @@ impl JetStreamLog {
         let number = frame.header().number;
         let doing = format!("frame {number}");
         let limit = ACK_PATIENCE.saturating_sub(self.link.now().saturating_sub(sent));
+        let late = "not acknowledged in time";
         let answer = self.link.block(async {
             tokio::select! {
                 biased;
                 answer = &mut ack => Ok(answer),
                 _ = losses.changed() => Err("the connection was lost"),
-                () = sleep(limit) => Err("not acknowledged in time"),
+                () = sleep(limit) => Err(late),
             }
         });
+        let timed_out = |error: &PublishError| error.kind() == PublishErrorKind::TimedOut;
         match answer {
             Ok(Ok(told)) if told.sequence == number.0 && told.stream == self.stream => {
                 self.keep(frame).map_or_else(AppendOutcome::Unknown, |()| AppendOutcome::Committed)
@@ -198,9 +200,9 @@ impl JetStreamLog {
                 let why = format!("it was taken for message {} of {}", told.sequence, told.stream);
                 AppendOutcome::Unknown(unavailable(&doing, why))
             }
-            Ok(Err(error)) => self.refused(&doing, number, &error),
-            Err(why) => {
-                let error = unavailable(&doing, why);
+            Ok(Err(error)) if !timed_out(&error) => self.refused(&doing, number, &error),
+            other => {
+                let error = unavailable(&doing, other.err().unwrap_or(late));
                 AppendOutcome::Unknown(self.link.explain(error, sent))
             }
         }

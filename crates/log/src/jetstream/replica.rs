@@ -28,6 +28,8 @@ pub(super) const KEYS_HEADER: &str = "Encours-Keys";
 const PULL_BYTES: usize = 8 * 1024 * 1024;
 /// Messages of the keys stream that are asked for at once.
 const KEYS_ASKED: usize = 16;
+/// How long a frame that was left out is waited for when it is fetched again.
+const REFETCH: Duration = Duration::from_secs(2);
 /// How long catching up goes on without a frame.
 const STALLED: Duration = Duration::from_secs(10);
 /// How often the stream is looked at while nothing comes.
@@ -307,6 +309,7 @@ impl Replica {
                 Some(feed) => feed,
                 None => self.link.block(Feed::open(&self.link, &self.stream, wanted))?,
             };
+            let wait = if refetched { wait.max(REFETCH) } else { wait };
             let Some(pulled) = self.link.block(feed.next(wait))? else {
                 self.feed = Some(feed);
                 return Ok(None);
