@@ -1,5 +1,7 @@
 //! `BatchService`: many commands on one call, pipelined in their order.
 
+use std::sync::Arc;
+
 use encours_domain::{Reason, Refusal};
 use encours_engine::EngineHandle;
 use encours_proto::v1;
@@ -78,7 +80,8 @@ impl Api {
         commands: Streaming<v1::ExecuteStreamRequest>,
         actor: String,
     ) -> BoxStream<'static, Answer> {
-        let (api, of_end) = (self.clone(), self.clone());
+        let api = Arc::new(self.clone());
+        let of_end = Arc::clone(&api);
         let (cut, was_cut) = watch::channel(false);
         let stop = self.stopped();
         let end_of_input = Box::pin(async move {
@@ -91,7 +94,7 @@ impl Api {
         let results = commands
             .take_until(end_of_input)
             .map(move |message| {
-                let (api, engine, actor) = (api.clone(), engine.clone(), actor.clone());
+                let (api, engine, actor) = (Arc::clone(&api), engine.clone(), actor.clone());
                 async move {
                     let command = message?.command.unwrap_or_default();
                     let result = Some(api.result(&engine, command, actor).await);

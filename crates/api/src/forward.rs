@@ -18,7 +18,7 @@ use encours_proto::v1::command_result::Result as Shown;
 use futures_util::future;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, ConnectError, Request, Status, Streaming};
 use tonic_types::StatusExt as _;
@@ -117,7 +117,7 @@ impl Roads {
         let called = async {
             let mut client = client(self.channel(address).map_err(Broken::Undone)?);
             let request = handed_on(v1::ExecuteRequest { commands }, caller);
-            let answer = client.execute(request).await.map_err(|status| judge(address, status))?;
+            let answer = client.execute(request).await.map_err(|status| judge(address, &status))?;
             let results = answer.into_inner().results;
             if count > 0 && results.iter().all(is_undone_result) {
                 return Err(Broken::Undone(Failure::no_leader()));
@@ -141,7 +141,9 @@ impl Roads {
             .map_err(|_| Failure::overloaded(MAX_FORWARDED_STREAMS))?;
         let (commands, given) = oneshot::channel();
         let request = handed_on(given_later(given), caller);
-        match timeout(OPEN_LIMIT, opened(endpoint(address)?, request)).await {
+        let most = Instant::now() + OPEN_LIMIT;
+        let until = caller.until.map_or(most, |until| until.min(most));
+        match timeout_at(until, opened(endpoint(address)?, request)).await {
             Ok(Ok(answers)) => {
                 let roads = self.clone();
                 Ok(Road { commands, answers, roads, address: address.to_owned(), place })
@@ -215,7 +217,7 @@ impl Road {
                         None
                     }
                     Err(status) => {
-                        let status = match judge(&address, status) {
+                        let status = match judge(&address, &status) {
                             Broken::Undone(undone) => undone.into(),
                             Broken::Ended(status) => status,
                         };
@@ -261,16 +263,16 @@ fn handed_on<T>(message: T, caller: &Caller) -> Request<T> {
 }
 
 /// What a call has failed with that was handed on.
-fn judge(address: &str, status: Status) -> Broken {
+fn judge(address: &str, status: &Status) -> Broken {
     let info = status.get_details_error_info();
     if let Some(info) = info.filter(|info| info.domain == ERROR_DOMAIN) {
         if is_undone(&info.reason) {
             return Broken::Undone(Failure::no_leader());
         }
-        return Broken::Ended(as_said(&status));
+        return Broken::Ended(as_said(status));
     }
-    if is_unsent(&status) {
-        return Broken::Undone(unreachable(address, &status));
+    if is_unsent(status) {
+        return Broken::Undone(unreachable(address, status));
     }
     let silent = matches!(
         status.code(),
@@ -284,7 +286,7 @@ fn judge(address: &str, status: Status) -> Broken {
         return unknown(status.message());
     }
     // The transport's own, such as `OUT_OF_RANGE`.
-    Broken::Ended(as_said(&status))
+    Broken::Ended(as_said(status))
 }
 
 /// The status without what belongs to the connection that it came on.

@@ -81,22 +81,21 @@ impl Search {
         if self.handed_on {
             return Err(undone);
         }
-        let now = Instant::now();
-        if now >= self.until {
-            return Err(undone);
-        }
+        // An attempt for which little time is left would end without an answer.
+        let again = Instant::now() + PAUSE;
+        let pause = if again + PAUSE <= self.until { again } else { self.until };
         tokio::select! {
             biased;
             _ = self.stopping.wait_for(|stopping| *stopping) => Err(Failure::stopping()),
             news = self.writing.changed() => news.map_err(|_| undone),
-            () = sleep_until(self.until.min(now + PAUSE)) => Ok(()),
+            () = sleep_until(pause) => if pause == again { Ok(()) } else { Err(undone) },
         }
     }
 
     /// Ends once the leader changes from the one that was told last.
     pub(crate) async fn change(mut self) {
         if self.writing.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

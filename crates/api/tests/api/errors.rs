@@ -8,7 +8,7 @@ use tonic_types::StatusExt as _;
 use crate::support::{acme, customer, date, eur, field, invoice, payment, reason};
 
 /// The code and reason of the answer, the field of its violation, and the request.
-type Wrong = (Code, &'static str, &'static str, v1::IssueInvoiceRequest);
+pub(crate) type Wrong = (Code, &'static str, &'static str, v1::IssueInvoiceRequest);
 
 fn plain() -> v1::IssueInvoiceRequest {
     invoice("F2", "ada", 100)
@@ -74,6 +74,11 @@ fn wrong_names() -> Vec<Wrong> {
     ]
 }
 
+/// Invoices that are refused where `ada` has the invoices F1, of 40 euros, and X-1.
+pub(crate) fn all_wrong() -> Vec<Wrong> {
+    [wrong_amounts(), wrong_dates(), wrong_names()].concat()
+}
+
 #[tokio::test]
 async fn bad_input_names_the_field_and_changes_nothing() {
     let (_server, mut client) = acme().await;
@@ -82,9 +87,7 @@ async fn bad_input_names_the_field_and_changes_nothing() {
     let numbered = v1::IssueInvoiceRequest { number: "X-1".into(), ..invoice("F0", "ada", 4_000) };
     client.invoices.issue_invoice(numbered).await.unwrap();
     let before = client.head().await;
-    for (code, wanted, about, request) in
-        [wrong_amounts(), wrong_dates(), wrong_names()].into_iter().flatten()
-    {
+    for (code, wanted, about, request) in all_wrong() {
         let status = client.invoices.issue_invoice(request).await.unwrap_err();
         assert_eq!(reason(&status), wanted, "{status:?}");
         assert_eq!(status.code(), code, "{status:?}");

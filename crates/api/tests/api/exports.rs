@@ -248,7 +248,9 @@ async fn another_reader_of_csv_gets_back_what_was_written() {
 #[tokio::test]
 async fn what_cannot_be_exported_is_refused_before_the_first_part() {
     let (_server, mut client) = acme().await;
-    let nothing = v1::ExportCsvRequest { ledger_id: "acme".into(), ..Default::default() };
+    let min_position = client.head().await;
+    let nothing =
+        v1::ExportCsvRequest { ledger_id: "acme".into(), min_position, ..Default::default() };
     let refused = client.reports.export_csv(nothing).await.unwrap_err();
     assert_eq!(
         (refused.code(), reason(&refused).as_str()),

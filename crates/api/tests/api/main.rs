@@ -11,6 +11,8 @@ mod lists;
 mod log;
 mod main_path;
 mod metrics;
+mod node_faults;
+mod nodes;
 mod openings;
 mod reads;
 mod reminders;

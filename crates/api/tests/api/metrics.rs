@@ -40,7 +40,7 @@ async fn get(address: &str, request: &str) -> String {
 }
 
 /// The samples by name and labels. Checks the form of every line on the way.
-async fn scrape(address: &str) -> BTreeMap<String, String> {
+pub(crate) async fn scrape(address: &str) -> BTreeMap<String, String> {
     let answer = get(address, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -135,7 +135,7 @@ async fn what_callers_send_adds_no_line() {
     let before = scrape(&address).await.len();
     for n in 0..20 {
         let path = format!("encours.v1.Nothing{n}/At{n}");
-        let answer = call(&server, &path, &v1::GetHeadRequest {}, &[]).await;
+        let answer = call(&server, &path, &v1::GetHeadRequest::default(), &[]).await;
         assert!(answer.head.contains("grpc-status: 12"), "{}", answer.head);
     }
     let samples = scrape(&address).await;

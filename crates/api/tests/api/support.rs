@@ -33,7 +33,7 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// A running server with its engine. Stops when it is dropped.
 pub(crate) struct Server {
-    _engine: Engine,
+    engine: Engine,
     pub(crate) model: ReadModel,
     pub(crate) address: String,
     stop: Option<oneshot::Sender<()>>,
@@ -82,13 +82,33 @@ impl Server {
         });
         let days = tokio::spawn(run_days(handle));
         let (stop, ended) = (Some(stop), Some(ended));
-        Self { _engine: engine, model, address, stop, ended, days }
+        Self { engine, model, address, stop, ended, days }
+    }
+
+    pub(crate) fn engine(&self) -> EngineHandle {
+        self.engine.handle()
     }
 
     pub(crate) async fn client(&self) -> Client {
-        let channel = Endpoint::from_shared(self.address.clone()).unwrap().connect().await.unwrap();
+        Client::to(&self.address).await
+    }
+
+    /// Leaves opened days unfinished from here on.
+    pub(crate) fn stop_days(&self) {
+        self.days.abort();
+    }
+
+    /// Asks the server to stop.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+}
+
+impl Client {
+    pub(crate) async fn to(address: &str) -> Self {
+        let channel = Endpoint::from_shared(address.to_owned()).unwrap().connect().await.unwrap();
         let answer = MAX_ANSWER;
-        Client {
+        Self {
             ledgers: LedgerServiceClient::new(channel.clone()),
             customers: CustomerServiceClient::new(channel.clone())
                 .max_decoding_message_size(answer),
@@ -100,16 +120,6 @@ impl Server {
             log: EventLogServiceClient::new(channel.clone()),
             channel,
         }
-    }
-
-    /// Leaves opened days unfinished from here on.
-    pub(crate) fn stop_days(&self) {
-        self.days.abort();
-    }
-
-    /// Asks the server to stop.
-    pub(crate) fn stop(&mut self) {
-        let _ = self.stop.take().map(|stop| stop.send(()));
     }
 }
 
@@ -186,7 +196,7 @@ impl Client {
     }
 
     pub(crate) async fn head(&mut self) -> u64 {
-        self.log.get_head(v1::GetHeadRequest {}).await.unwrap().into_inner().position
+        self.log.get_head(v1::GetHeadRequest::default()).await.unwrap().into_inner().position
     }
 }
 
