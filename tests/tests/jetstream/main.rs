@@ -9,6 +9,7 @@
 )]
 
 mod backend;
+mod cluster;
 mod faults;
 mod keys;
 mod lease;
