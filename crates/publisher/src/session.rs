@@ -15,7 +15,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{ContextBuilder, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{Client, ConnectOptions, Event};
-use encours_log::Position;
+use encours_log::{Position, signed_in};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::{mpsc, watch};
@@ -227,6 +227,7 @@ impl<S: Source> Work<S> {
                 }
                 std::future::ready(())
             });
+        options = signed_in(options, &self.options.servers);
         if let Some(file) = &self.options.credentials {
             let read = options.credentials_file(file).await;
             options = read.map_err(|error| {
