@@ -129,6 +129,9 @@ impl LogSide {
                 self.patience.doubts.add();
                 self.find_out(&frame, error).unwrap_or_else(|outcome| outcome)
             }
+            AppendOutcome::Rejected(error) if error.is_unavailable() => {
+                self.find_out(&frame, error).unwrap_or_else(|outcome| outcome)
+            }
             refused => self.refused(number, refused).unwrap_or_else(|outcome| outcome),
         })
     }
@@ -178,10 +181,11 @@ impl LogSide {
 
     /// Settles a frame whose append may have happened or not: looks for it, and where it is absent
     /// sends the same bytes again, then the later frames in order.
-    fn find_out(&mut self, frame: &Frame, mut error: LogError) -> Result<Outcome, Outcome> {
+    fn find_out(&mut self, frame: &Frame, error: LogError) -> Result<Outcome, Outcome> {
         let number = frame.header().number;
         let mut tries = self.patience.begin();
         let mut drained = false;
+        let mut error = passing(number, error);
         loop {
             warn!(frame = number.0, %error, "append_ambiguous");
             match self.look(frame, &mut tries)? {
@@ -202,11 +206,13 @@ impl LogSide {
             self.log.submit(frame.clone());
             match self.log.settle() {
                 Some((_, AppendOutcome::Committed)) => break,
-                Some((_, AppendOutcome::Unknown(again))) if !again.is_fatal() => error = again,
-                // WHY not given up: what was sent before may still come, once there is room.
-                Some((_, AppendOutcome::Rejected(again))) if again.is_full() => {
-                    let doing = format!("settling frame {number}");
-                    error = LogError::Unavailable { doing, why: again.to_string() };
+                Some((_, AppendOutcome::Unknown(again))) if !again.is_fatal() => {
+                    error = passing(number, again);
+                }
+                Some((_, AppendOutcome::Rejected(again)))
+                    if again.is_unavailable() || again.is_full() =>
+                {
+                    error = passing(number, again);
                 }
                 Some((_, refused)) => return self.refused(number, refused),
                 None => return Err(Outcome::Stop(EngineError::Gap { frame: number })),
@@ -249,6 +255,16 @@ impl LogSide {
     pub(crate) fn close(&mut self) -> Result<(), EngineError> {
         Ok(self.log.close()?)
     }
+}
+
+/// Why a frame is still in doubt. WHY want of room does not reject it: what was sent before may still
+/// come, once there is room.
+fn passing(frame: FrameNumber, error: LogError) -> LogError {
+    if error.is_full() {
+        let doing = format!("settling frame {frame}");
+        return LogError::Unavailable { doing, why: error.to_string() };
+    }
+    error
 }
 
 /// Why another writer's frame stands where ours should. One of an older writer is not there because

@@ -103,7 +103,8 @@ impl Standby {
     ) -> Result<Engine, EngineError> {
         let limits = self.options.limits;
         let patience = Patience::with_pauses(Arc::clone(&clock));
-        Engine::start(|| Writer::lead(self, log, &clock, patience), limits, &clock)
+        let opening = Arc::clone(&clock);
+        Engine::start(|| Writer::lead(self, log, &opening, patience), limits, clock)
     }
 
     /// Ends: writes request ids and a snapshot for a quick next start.

@@ -98,14 +98,14 @@ impl Engine {
     pub fn open(options: EngineOptions, dir: &Path) -> Result<Self, EngineError> {
         let (limits, clock) = (options.limits, Arc::clone(&options.clock));
         let patience = Patience::with_pauses(Arc::clone(&clock));
-        Self::start(|| Writer::open(options, dir, patience), limits, &clock)
+        Self::start(|| Writer::open(options, dir, patience), limits, clock)
     }
 
     /// Makes the take-over durable and starts the threads.
     pub(crate) fn start(
         open: impl FnOnce() -> Result<Opened, EngineError>,
         limits: Limits,
-        clock: &Arc<dyn Clock>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, EngineError> {
         let opened = catch_unwind(AssertUnwindSafe(|| Self::take_over(open()?)));
         let (opened, is_full) =
@@ -116,7 +116,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             inbox: Inbox::new(limits.queue),
             counters: Counters::default(),
-            clock: Arc::clone(clock),
+            clock: Arc::clone(&clock),
             doubts,
             oldest_sent_us: AtomicU64::new(u64::MAX),
             is_full: AtomicBool::new(is_full),
@@ -131,7 +131,7 @@ impl Engine {
         let window = log.window();
         let (to_log, from_desk) = mpsc::channel();
         let log_thread = {
-            let (shared, clock) = (Arc::clone(&shared), Arc::clone(clock));
+            let shared = Arc::clone(&shared);
             spawn("log", move || log_thread::run(log, &from_desk, &shared, &clock))?
         };
         let keeper = Arc::new(Mutex::new(keeper));

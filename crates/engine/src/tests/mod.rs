@@ -3,7 +3,9 @@
 mod durability;
 mod recovery;
 mod repeats;
+mod scripted;
 mod secrecy;
+mod stream;
 mod support;
 mod threads;
 mod time;

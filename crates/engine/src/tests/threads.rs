@@ -290,3 +290,25 @@ async fn days_open_by_timer() {
     soon(clocks.wait_for(reached)).await.unwrap();
     soon(engine.stop()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_commands_are_turned_away_while_the_log_does_not_answer() {
+    let world = World::new();
+    let engine = open(&world);
+    engine.execute(by_ann(ledger("acme"))).await.unwrap();
+    world.gates.hold();
+    let waiting = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.execute(by_ann(customer(Some("c1")))).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.clock.set("2026-03-10T12:00:04Z");
+    let denied = soon(engine.execute(by_ann(customer(Some("c2"))))).await.unwrap_err();
+    assert!(matches!(&denied, Denied::Unavailable { reason } if reason.contains("4 seconds")));
+    assert!(denied.is_retryable() && denied.is_without_effect());
+    assert_eq!(engine.metrics().count(Outcome::Unavailable), 1);
+    world.gates.release();
+    soon(waiting).await.unwrap().unwrap();
+    until_accepted(&engine, by_ann(customer(Some("c2")))).await;
+    soon(engine.stop()).await.unwrap();
+}
