@@ -6,9 +6,11 @@
 //! of a run share one, as they share the processors.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark fails by panicking")]
 
+use std::future::IntoFuture as _;
 use std::num::NonZeroU8;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
@@ -18,31 +20,50 @@ use encours_benches::{Took, line};
 use encours_engine::{Limits, Standby, StandbyOptions, SystemEntropy};
 use encours_log::{JournalOptions, Link, LogId, OsDisk, Replica, StreamOptions, SystemClock};
 use encours_tests::{NatsCluster, NatsServer};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use tokio::runtime::Runtime;
 
 const INVOICES: u64 = 50_000;
 /// Bytes of the largest limit that a stream here needs.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// The limit: the same bytes in as many messages, each with the sequence it expects, one in flight.
-async fn bare(urls: &[String], replicas: usize, frames: u64, bytes: u64) -> Took {
+/// The limit: the same bytes in as many messages, each with the sequence it expects, so many in
+/// flight.
+async fn bare(urls: &[String], replicas: u8, frames: u64, bytes: u64, window: usize) -> Took {
     let client = async_nats::connect(urls).await.unwrap();
     let context = jetstream::new(client);
     let config = Config {
-        name: "BARE".to_owned(),
-        subjects: vec!["bare".to_owned()],
+        name: format!("BARE{window}"),
+        subjects: vec![format!("bare.{window}")],
         storage: StorageType::File,
-        num_replicas: replicas,
+        num_replicas: usize::from(replicas),
         ..Config::default()
     };
     context.create_stream(config).await.unwrap();
     let body = bytes::Bytes::from(vec![7; usize::try_from(bytes / frames).unwrap()]);
+    let subject = format!("bare.{window}");
+    // The first message waits until the stream has a leader.
+    for _ in 0..100 {
+        let first = context.publish(subject.clone(), "first".into()).await.unwrap();
+        if first.await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let begun = tokio::time::Instant::now();
-    for sequence in 0..frames {
+    let mut on_way = FuturesOrdered::new();
+    for sequence in 1..=frames {
         let publish =
             PublishMessage::build().payload(body.clone()).expected_last_sequence(sequence);
-        let sent = context.send_publish("bare", publish).await.unwrap();
-        sent.await.unwrap();
+        let sent = context.send_publish(subject.clone(), publish).await.unwrap();
+        on_way.push_back(sent.into_future());
+        if on_way.len() == window {
+            on_way.next().await.unwrap().unwrap();
+        }
+    }
+    while let Some(ack) = on_way.next().await {
+        ack.unwrap();
     }
     Took { count: frames, time: begun.elapsed() }
 }
@@ -96,10 +117,14 @@ fn measure(what: &str, urls: &[String], replicas: u8) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let Done { took, frames, bytes } = durable(&runtime, urls, replicas, dir.path());
-    let bare = runtime.block_on(bare(urls, usize::from(replicas), frames, bytes));
     println!("{what}: {frames} frames of {} bytes", bytes / frames.max(1));
-    let limit = Took { count: INVOICES * 2, time: bare.time };
+    let bare = |window| {
+        let took = runtime.block_on(bare(urls, replicas, frames, bytes, window));
+        Took { count: INVOICES * 2, time: took.time }
+    };
+    let limit = bare(1);
     line("  bare publishing of those bytes (the limit)", limit, limit);
+    line("  the same with 8 in flight", bare(8), limit);
     line("  durable, answered, with request ids", took, limit);
 }
 
