@@ -12,6 +12,9 @@
 //!   once there is room;
 //! - queue, frames, memory for request ids and files are bounded.
 //!
+//! A [`Standby`] folds a log that another node writes, takes in the keys that it shares, and takes
+//! over with [`Standby::lead`]; [`Engine::open`] is one that leads at once.
+//!
 //! `keys/` is to be backed up with the log. `snapshots/` and `requests/` can be deleted at any time
 //! while the engine does not run.
 //!
