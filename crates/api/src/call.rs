@@ -12,6 +12,8 @@ use crate::failure::{Failure, INVALID_ACTOR};
 pub const ACTOR_METADATA: &str = "encours-actor";
 /// The metadata of a write that another node has handed on: the next one does not hand it on again.
 pub const FORWARDED_METADATA: &str = "encours-forwarded";
+/// The metadata of such a write that names its log, where that has a name.
+pub const LOG_METADATA: &str = "encours-log";
 /// Who acts where the call does not say.
 pub const DEFAULT_ACTOR: &str = "anonymous";
 

@@ -19,11 +19,12 @@ use futures_util::future;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
+use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, ConnectError, Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 
-use crate::call::{ACTOR_METADATA, Caller, FORWARDED_METADATA};
+use crate::call::{ACTOR_METADATA, Caller, FORWARDED_METADATA, LOG_METADATA};
 use crate::failure::{ERROR_DOMAIN, Failure, is_undone};
 use crate::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 
@@ -61,7 +62,11 @@ pub(crate) enum Broken {
 
 /// The ways to the leader. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Roads(Arc<Shared>);
+pub(crate) struct Roads {
+    shared: Arc<Shared>,
+    /// The name of the log, for a leader that keeps several.
+    log: Option<AsciiMetadataValue>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -86,16 +91,16 @@ impl Roads {
     /// How often handing on has ended how.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let names = ["answered", "undone", "unknown"].into_iter();
-        names.zip(&self.0.counts).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+        names.zip(&self.shared.counts).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
     }
 
     fn count(&self, handed: Handed) {
-        self.0.counts[handed as usize].fetch_add(1, Ordering::Relaxed);
+        self.shared.counts[handed as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// The connection to a leader, made where it is not there.
     fn channel(&self, address: &str) -> Result<Channel, Failure> {
-        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.shared.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, channel)) = &*last
             && known == address
         {
@@ -104,6 +109,30 @@ impl Roads {
         let channel = endpoint(address)?.connect_lazy();
         *last = Some((address.to_owned(), channel.clone()));
         Ok(channel)
+    }
+
+    /// The same for a log with this name.
+    pub(crate) fn of_log(self, name: &str) -> Self {
+        Self { log: name.parse().ok(), ..self }
+    }
+
+    /// A request that says who acts, for how long, and that it was handed on.
+    fn handed_on<T>(&self, message: T, caller: &Caller) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        // It was metadata before, so that it can be again.
+        if let Ok(actor) = caller.actor.parse() {
+            metadata.insert(ACTOR_METADATA, actor);
+        }
+        metadata.insert(FORWARDED_METADATA, AsciiMetadataValue::from_static("1"));
+        if let Some(log) = &self.log {
+            // WHY beside the commands: a stream is taken before its first one is sent.
+            metadata.insert(LOG_METADATA, log.clone());
+        }
+        if let Some(until) = caller.until {
+            request.set_timeout(until.saturating_duration_since(Instant::now()));
+        }
+        request
     }
 
     /// Has the leader execute commands in their order.
@@ -116,7 +145,7 @@ impl Roads {
         let count = commands.len();
         let called = async {
             let mut client = client(self.channel(address).map_err(Broken::Undone)?);
-            let request = handed_on(v1::ExecuteRequest { commands }, caller);
+            let request = self.handed_on(v1::ExecuteRequest { commands }, caller);
             let answer = client.execute(request).await.map_err(|status| judge(address, &status))?;
             let results = answer.into_inner().results;
             if count > 0 && results.iter().all(is_undone_result) {
@@ -136,11 +165,11 @@ impl Roads {
     /// Opens a stream of commands at the leader. No command is sent before it was taken, so that any
     /// failure here leaves nothing done.
     pub(crate) async fn open(&self, address: &str, caller: &Caller) -> Result<Road, Failure> {
-        let place = Arc::clone(&self.0.streams)
+        let place = Arc::clone(&self.shared.streams)
             .try_acquire_owned()
             .map_err(|_| Failure::overloaded(MAX_FORWARDED_STREAMS))?;
         let (commands, given) = oneshot::channel();
-        let request = handed_on(given_later(given), caller);
+        let request = self.handed_on(given_later(given), caller);
         let most = Instant::now() + OPEN_LIMIT;
         let until = caller.until.map_or(most, |until| until.min(most));
         match timeout_at(until, opened(endpoint(address)?, request)).await {
@@ -247,21 +276,6 @@ fn client(channel: Channel) -> BatchServiceClient<Channel> {
     BatchServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }
 
-/// A request that says who acts, for how long, and that it was handed on.
-fn handed_on<T>(message: T, caller: &Caller) -> Request<T> {
-    let mut request = Request::new(message);
-    let metadata = request.metadata_mut();
-    // It was metadata before, so that it can be again.
-    if let Ok(actor) = caller.actor.parse() {
-        metadata.insert(ACTOR_METADATA, actor);
-    }
-    metadata.insert(FORWARDED_METADATA, tonic::metadata::MetadataValue::from_static("1"));
-    if let Some(until) = caller.until {
-        request.set_timeout(until.saturating_duration_since(Instant::now()));
-    }
-    request
-}
-
 /// What a call has failed with that was handed on.
 fn judge(address: &str, status: &Status) -> Broken {
     let info = status.get_details_error_info();
@@ -327,4 +341,45 @@ fn handed(status: &Status) -> Handed {
     let info = status.get_details_error_info();
     let unknown = info.is_some_and(|info| info.reason == crate::failure::OUTCOME_UNKNOWN);
     if unknown { Handed::Unknown } else { Handed::Answered }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use encours_domain::{Reason, Refusal};
+
+    use super::*;
+
+    #[test]
+    fn what_is_handed_on_says_from_whom_and_for_which_log() {
+        let until = Some(Instant::now() + Duration::from_secs(5));
+        let caller = Caller { actor: "ann".into(), until, handed_on: false };
+        let request = Roads::default().of_log("north").handed_on((), &caller);
+        let said = |name| request.metadata().get(name).map(AsciiMetadataValue::as_bytes);
+        assert_eq!(said(ACTOR_METADATA), Some(&b"ann"[..]));
+        assert_eq!(said(FORWARDED_METADATA), Some(&b"1"[..]));
+        assert_eq!(said(LOG_METADATA), Some(&b"north"[..]));
+        assert!(said("grpc-timeout").is_some());
+    }
+
+    #[test]
+    fn only_what_certainly_was_not_done_is_tried_again() {
+        let answer = |failure: Failure| judge("x", &Status::from(failure));
+        for undone in [Failure::no_leader(), Failure::not_leader(), Failure::stopping()] {
+            assert!(matches!(answer(undone), Broken::Undone(_)));
+        }
+        let refused = ConnectError(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)));
+        let refused = Status::from_error(Box::new(refused));
+        assert!(matches!(judge("x", &refused), Broken::Undone(_)), "{refused:?}");
+        let reset = Status::from_error(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)));
+        let open = [reset, Status::unavailable("gone"), Status::cancelled("Timeout expired")];
+        for status in open {
+            let Broken::Ended(said) = judge("x", &status) else { panic!("{status:?}") };
+            assert!(matches!(handed(&said), Handed::Unknown), "{said:?}");
+        }
+        let refusal = Refusal::new(Reason::TooLarge, "text", "too long");
+        let Broken::Ended(said) = answer(refusal.clone().into()) else { panic!() };
+        assert_eq!(said.details(), Status::from(Failure::from(refusal)).details());
+    }
 }

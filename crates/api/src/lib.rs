@@ -36,7 +36,7 @@ mod writes;
 
 pub use api::Api;
 pub use batch::MAX_BATCH_COMMANDS;
-pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, FORWARDED_METADATA, MAX_WAIT};
+pub use call::{ACTOR_METADATA, DEFAULT_ACTOR, FORWARDED_METADATA, LOG_METADATA, MAX_WAIT};
 pub use exports::MAX_EXPORTS;
 pub use failure::{ERROR_DOMAIN, REASONS};
 pub use forward::MAX_FORWARDED_STREAMS;
