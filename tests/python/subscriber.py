@@ -4,6 +4,7 @@ usage: subscriber.py URL EFFECTS LAST [CRASH_AFTER]
 
 Appends one line for each payment and each overdue invoice of the ledger acme to the file EFFECTS, until
 it has seen the event at position LAST. Its state is that file alone: position and text of what it did.
+The stream is ENCOURS_EVENTS, or what the variable STREAM of the environment names.
 With CRASH_AFTER it ends after so many messages, once it has acted on one and not acknowledged it.
 """
 
@@ -15,6 +16,8 @@ import sys
 import nats
 from nats.errors import TimeoutError as NothingThere
 from nats.js.api import ConsumerConfig
+
+STREAM = os.environ.get("STREAM", "ENCOURS_EVENTS")
 
 
 def done_before(path):
@@ -43,7 +46,7 @@ async def main(url, path, last, crash_after):
     # One at a time: what is given again comes before what follows it, so that a position tells all.
     config = ConsumerConfig(max_ack_pending=1, ack_wait=2)
     events = await stream.pull_subscribe(
-        "encours.v1.acme.>", durable="books", stream="ENCOURS_EVENTS", config=config
+        "encours.v1.acme.>", durable="books", stream=STREAM, config=config
     )
     seen = 0
     repeated = 0

@@ -24,14 +24,16 @@ pub fn encours() -> &'static Path {
     })
 }
 
-/// An example of `encours-proto` by its name, built where it is missing or stale.
+/// An example of a crate by their names, such as `service` of `proto`, built where it is missing or
+/// stale.
 ///
 /// # Panics
 /// Where it cannot be built.
 #[must_use]
-pub fn example(name: &str) -> PathBuf {
-    let what = ["-p", "encours-proto", "--example", name];
-    build_where_stale(&format!("examples/{name}"), &what, "crates/proto")
+pub fn example(of: &str, name: &str) -> PathBuf {
+    let package = format!("encours-{of}");
+    let what = ["-p", &package, "--example", name];
+    build_where_stale(&format!("examples/{name}"), &what, &format!("crates/{of}"))
 }
 
 /// The folder of the workspace.

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use encours_proto::v1;
 use encours_tests::{
-    Client, Ran, Proxy, Server, data_folder, example, node_modules, python, root, run_program,
+    Client, Proxy, Ran, Server, data_folder, example, node_modules, python, root, run_program,
 };
 use tempfile::TempDir;
 
@@ -63,7 +63,13 @@ struct Example {
 impl Example {
     fn rust(name: &str) -> Self {
         let (environment, arguments) = (Vec::new(), Vec::new());
-        Self { program: example(name), environment, arguments, takes_url: true, stubs: None }
+        Self {
+            program: example("proto", name),
+            environment,
+            arguments,
+            takes_url: true,
+            stubs: None,
+        }
     }
 
     fn node(script: &str) -> Result<Self, String> {

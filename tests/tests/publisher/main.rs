@@ -8,8 +8,12 @@
     reason = "tests fail by panicking, and meet the machine's own clock and files"
 )]
 
+mod asyncapi;
 mod content;
+mod examples;
 mod faults;
+mod permissions;
+mod several;
 mod streams;
 mod subscriber;
 mod support;

@@ -45,10 +45,15 @@ pub(crate) async fn jetstream(nats: &NatsServer) -> jetstream::Context {
 
 /// Waits for the stream to exist.
 pub(crate) async fn stream(nats: &NatsServer) -> Stream {
+    stream_named(nats, STREAM).await
+}
+
+/// Waits for a stream to exist.
+pub(crate) async fn stream_named(nats: &NatsServer, name: &str) -> Stream {
     let context = jetstream(nats).await;
     let begun = Instant::now();
     loop {
-        match context.get_stream(STREAM).await {
+        match context.get_stream(name).await {
             Ok(stream) => return stream,
             Err(error) => assert!(begun.elapsed() < LIMIT, "no stream: {error}"),
         }
@@ -67,7 +72,12 @@ pub(crate) async fn forgets_after(nats: &NatsServer, window: Duration) -> Stream
 
 /// Waits until the last message of the stream is the event at this position.
 pub(crate) async fn published(nats: &NatsServer, position: u64) -> Stream {
-    let stream = stream(nats).await;
+    published_in(nats, STREAM, position).await
+}
+
+/// The same of the stream of this name.
+pub(crate) async fn published_in(nats: &NatsServer, name: &str, position: u64) -> Stream {
+    let stream = stream_named(nats, name).await;
     let begun = Instant::now();
     loop {
         let last = stream.get_info().await.expect("the stream tells").state.last_sequence;

@@ -1,5 +1,5 @@
 //! The reference in `docs/reference` is what the contract says: a page for each file of
-//! `proto/encours/v1`, made of its comments.
+//! `proto/encours/v1`, made of its comments, and the public stream as an AsyncAPI document.
 //!
 //! `ENCOURS_UPDATE_REFERENCE=1 cargo test -p encours-tests --test reference` writes the pages; the
 //! table of `errors.md` is held to the code by a test of `encours-api`.
@@ -11,6 +11,7 @@
     reason = "tests fail by panicking, and meet the machine's own files"
 )]
 
+mod asyncapi;
 mod contract;
 mod page;
 
@@ -24,13 +25,19 @@ use crate::contract::Contract;
 
 const HOW: &str = "ENCOURS_UPDATE_REFERENCE=1 cargo test -p encours-tests --test reference";
 
+/// A message of each event as it was published; a test of the publisher holds them to what it sends.
+const MESSAGES: &str = "tests/tests/publisher/messages.jsonl";
+
 /// The page that is not made here.
 const ERRORS: &str = "errors.md";
 
 #[test]
 fn the_pages_say_what_the_contract_says() {
     let folder = root().join("docs/reference");
-    let pages = page::all(&Contract::read());
+    let contract = Contract::read();
+    let mut pages = page::all(&contract);
+    let messages = fs::read_to_string(root().join(MESSAGES)).unwrap();
+    pages.insert(asyncapi::NAME.to_owned(), asyncapi::document(&contract, &messages));
     if std::env::var_os("ENCOURS_UPDATE_REFERENCE").is_some() {
         for (name, text) in &pages {
             fs::write(folder.join(name), text).unwrap();
@@ -46,6 +53,24 @@ fn the_pages_say_what_the_contract_says() {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let there: BTreeSet<_> = names.map(|name| name.into_string().unwrap()).collect();
     assert_eq!(there, made, "docs/reference holds a page for each file of the contract");
+}
+
+#[test]
+fn subscribers_are_told_every_subject() {
+    const HEAD: &str = "| subject | when | body |";
+    let path = root().join("docs/subscribers.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(HEAD).expect("the page has the table of subjects");
+    let after = rest.find("\n\n").map_or("", |end| &rest[end + 1..]);
+    let wanted = format!("{before}{}{after}", asyncapi::table(&Contract::read()));
+    if std::env::var_os("ENCOURS_UPDATE_REFERENCE").is_some() {
+        fs::write(path, wanted).unwrap();
+        return;
+    }
+    assert!(
+        page == wanted,
+        "the subjects in docs/subscribers.md are not those of the protos: {HOW}"
+    );
 }
 
 #[test]

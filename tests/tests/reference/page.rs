@@ -13,12 +13,12 @@ use crate::HOW;
 use crate::contract::{Contract, page_of};
 
 // Where things stand in the descriptor of a file, a message, an enum and a service.
-const MESSAGE: i32 = 4;
-const ENUM: i32 = 5;
+pub(crate) const MESSAGE: i32 = 4;
+pub(crate) const ENUM: i32 = 5;
 const SERVICE: i32 = 6;
-const FIELD: i32 = 2;
-const ONEOF: i32 = 8;
-const VALUE: i32 = 2;
+pub(crate) const FIELD: i32 = 2;
+pub(crate) const ONEOF: i32 = 8;
+pub(crate) const VALUE: i32 = 2;
 const METHOD: i32 = 2;
 
 /// Every page by its name.
@@ -213,6 +213,6 @@ impl Page<'_> {
 }
 
 /// An index as descriptors count.
-fn number(at: usize) -> i32 {
+pub(crate) fn number(at: usize) -> i32 {
     i32::try_from(at).expect("a file has fewer than 2^31 things")
 }
