@@ -13,8 +13,10 @@ use crate::support::{
     KEYS, LOG, Place, SOON, STREAM, SUBJECT, append, catch_up, frame, number, send, until, writer,
 };
 
-/// What may be set in another way than it has to be.
-fn drifts() -> Vec<(&'static str, fn(&mut Config))> {
+/// A setting, and how it is set in another way than it has to be.
+type Drift = (&'static str, fn(&mut Config));
+
+fn drifts() -> Vec<Drift> {
     vec![
         ("subjects", |config| config.subjects.push("elsewhere".into())),
         ("storage", |config| config.storage = StorageType::Memory),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::Info;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::config::log_stream;
 use super::link::{check_settings, facts_of_log};
@@ -17,8 +17,9 @@ use crate::event_log::Seen;
 use crate::frame::Frame;
 use crate::id::FrameNumber;
 
-/// How long a look at servers that cannot be reached takes at least, so that looking again and again
-/// keeps nobody busy.
+/// How long a look at servers that cannot be reached takes, so that looking again and again keeps
+/// nobody busy, and how long one question waits: what is asked while the servers choose a leader is
+/// lost, so the shorter, the sooner the new one is found.
 const LOOK_PACE: Duration = Duration::from_secs(1);
 /// How often the stream's settings are read.
 const CHECK: Duration = Duration::from_secs(1);
@@ -50,7 +51,7 @@ impl JetStreamLog {
             return Err(LogError::Options("an earlier frame is to be looked for first"));
         }
         self.link.shared.counters.ambiguous.fetch_add(1, Ordering::Relaxed);
-        let message = self.link.block(self.link.message(&self.stream, number.0))?;
+        let message = self.ask_soon(self.link.message(&self.stream, number.0))?;
         let Some(message) = message else { return self.absent(number, &tail) };
         let stored = Frame::decode(message.payload.as_ref());
         let stored = match stored {
@@ -64,6 +65,19 @@ impl JetStreamLog {
         Ok(seen)
     }
 
+    fn ask_soon<T>(
+        &self,
+        question: impl Future<Output = Result<T, LogError>>,
+    ) -> Result<T, LogError> {
+        let begun = self.link.now();
+        let answer = self.link.block(async { timeout(LOOK_PACE, question).await });
+        let doing = format!("stream {}", self.stream);
+        answer.unwrap_or_else(|_| {
+            let error = unavailable(&doing, "its servers do not answer in time");
+            Err(self.link.explain(error, begun))
+        })
+    }
+
     fn judge(&self, frame: &Frame, stored: &Frame) -> Seen {
         if stored.hash() == frame.hash() {
             return Seen::Same;
@@ -74,7 +88,7 @@ impl JetStreamLog {
 
     /// The stream has no message `number`: it has to end right before it.
     fn absent(&mut self, number: FrameNumber, tail: &Tail) -> Result<Seen, LogError> {
-        let info = self.link.block(self.link.info(&self.stream))?;
+        let info = self.ask_soon(self.link.info(&self.stream))?;
         let last = self.judge_stream(info, tail.number)?;
         let doing = format!("looking for frame {number}");
         if last < tail.number {
