@@ -233,7 +233,10 @@ fn signal(child: &Child, name: &str) {
 
 /// The program: one on the PATH that is new enough, else the one of `tests/nats/requirements.txt`,
 /// installed below `target`.
-fn nats_server() -> Result<&'static Path, String> {
+///
+/// # Errors
+/// Why there is none.
+pub fn nats_server() -> Result<&'static Path, String> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     FOUND.get_or_init(find).as_deref().map_err(Clone::clone)
 }

@@ -16,7 +16,11 @@ const APART: u32 = 64;
 const PAGE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A port of loopback on which nobody listens.
-pub(crate) fn free_port() -> u16 {
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let begin = std::process::id() % (COUNT / APART) * APART;
     for _ in 0..COUNT {
