@@ -104,12 +104,12 @@ async fn nodes_that_take_each_other_for_the_leader_do_not_loop() {
     one.writing.send_replace(Writing::There(other.address.clone()));
     let before = leader.head().await;
     let begun = Instant::now();
-    let request = within(Duration::from_secs(1), customer("ada"));
+    let request = within(Duration::from_secs(2), customer("ada"));
     let status = client.customers.create_customer(request).await.unwrap_err();
     assert_eq!((status.code(), &*reason(&status)), (Code::Unavailable, "NO_LEADER"));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     let (there, back) = (one.forwarded("undone").await, other.forwarded("undone").await);
-    assert!((1..10).contains(&there), "{there}");
+    assert!((1..20).contains(&there), "{there}");
     assert_eq!(back, 0);
     // One that was handed on is answered at once.
     let mut handed_on = Request::new(customer("ada"));
@@ -260,21 +260,21 @@ async fn a_leader_that_does_not_answer_costs_no_more_than_the_calls_time() {
     let silent = Way::to_nobody().await;
     node.writing.send_replace(Writing::There(silent.address.clone()));
     let begun = Instant::now();
-    let request = within(Duration::from_secs(1), customer("bob"));
+    let request = within(Duration::from_secs(2), customer("bob"));
     let status = client.customers.create_customer(request).await.unwrap_err();
     assert_eq!((status.code(), &*reason(&status)), (Code::Unknown, "OUTCOME_UNKNOWN"));
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     // Without a limit of its own it ends by the pings that nobody answers.
     let status = soon("the answer", client.customers.create_customer(customer("bob"))).await;
     assert_eq!(reason(&status.unwrap_err()), "OUTCOME_UNKNOWN");
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     // A stream that was not taken may be opened anew: nothing of it was sent.
     let (_to, commands) = mpsc::channel(1);
-    let request = within(Duration::from_secs(1), ReceiverStream::new(commands));
+    let request = within(Duration::from_secs(2), ReceiverStream::new(commands));
     let begun = Instant::now();
     let status = client.batch.execute_stream(request).await.unwrap_err();
     assert_eq!(reason(&status), "NO_LEADER");
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 /// How many streams of commands have ended at a node.
