@@ -81,7 +81,7 @@ impl Client {
     /// # Panics
     /// Where the call fails.
     pub async fn head(&self) -> v1::GetHeadResponse {
-        let answer = self.log.clone().get_head(v1::GetHeadRequest {}).await;
+        let answer = self.log.clone().get_head(v1::GetHeadRequest::default()).await;
         answer.expect("GetHead").into_inner()
     }
 
@@ -152,7 +152,8 @@ impl Told {
         match self.code {
             Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => true,
             // Those of the client's own transport, which has no reasons.
-            Code::Unknown | Code::Cancelled | Code::Internal => self.reason.is_empty(),
+            Code::Cancelled | Code::Internal => self.reason.is_empty(),
+            Code::Unknown => matches!(&*self.reason, "" | "OUTCOME_UNKNOWN"),
             _ => false,
         }
     }
@@ -181,7 +182,7 @@ impl From<v1::CommandError> for Told {
             reason: error.reason,
             domain: String::new(),
             figures: error.figures.into_iter().collect(),
-            fields: vec![error.field],
+            fields: Some(error.field).filter(|field| !field.is_empty()).into_iter().collect(),
             message: error.message,
         }
     }

@@ -152,7 +152,7 @@ impl Nodes {
             return None;
         }
         let client = Client::lazy(&self.nodes[index].as_ref()?.url(), ANSWER_LIMIT);
-        let head = client.log.clone().get_head(v1::GetHeadRequest {}).await;
+        let head = client.log.clone().get_head(v1::GetHeadRequest::default()).await;
         head.ok().map(tonic::Response::into_inner)
     }
 

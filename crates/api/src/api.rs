@@ -26,6 +26,8 @@ use crate::web::WebOrigin;
 /// The gRPC services over one log and its read model. Clones are cheap and share it.
 #[derive(Clone)]
 pub struct Api {
+    /// What the log is called, where it has a name.
+    pub(crate) log: Option<Arc<str>>,
     /// Who writes the log.
     pub(crate) writing: watch::Receiver<Writing>,
     /// The ways to another node that writes it.
@@ -85,6 +87,7 @@ impl Api {
     ) -> Self {
         let first_position = Position(reader.tail().next_position.0.saturating_sub(1));
         Self {
+            log: None,
             writing,
             roads: Roads::default(),
             keys,
@@ -101,6 +104,13 @@ impl Api {
             tail_dropped: Arc::default(),
             first_position,
         }
+    }
+
+    /// Calls the log by a name: requests may give it, and a leader that keeps several logs is told
+    /// which one writes handed on to it are for.
+    #[must_use]
+    pub fn with_log_name(self, name: &str) -> Self {
+        Self { log: Some(name.into()), roads: self.roads.of_log(name), ..self }
     }
 
     /// Lets browsers call for pages of these origins; else for none.
@@ -122,6 +132,15 @@ impl Api {
     #[must_use]
     pub fn with_link(self, figures: impl Fn() -> LinkFigures + Send + Sync + 'static) -> Self {
         Self { link: Some(Arc::new(figures)), ..self }
+    }
+
+    /// # Errors
+    /// `UNKNOWN_LOG` where a request names another log than this one.
+    pub(crate) fn is_log(&self, name: &str) -> Result<(), Failure> {
+        if name.is_empty() || self.log.as_deref() == Some(name) {
+            return Ok(());
+        }
+        Err(Failure::unknown_log(name, self.log.as_deref().into_iter()))
     }
 
     /// The keys of customers.

@@ -7,7 +7,7 @@ use encours_engine::EngineHandle;
 use encours_proto::v1;
 use encours_proto::v1::batch_service_server::BatchService;
 use futures_util::future;
-use futures_util::stream::{self, BoxStream, StreamExt as _};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -29,16 +29,7 @@ impl BatchService for Api {
     ) -> Result<Response<v1::ExecuteResponse>, Status> {
         let caller = Caller::of(request.metadata())?;
         let commands = request.into_inner().commands;
-        if commands.len() > MAX_BATCH_COMMANDS {
-            let message = format!(
-                "commands has {} entries, at most {MAX_BATCH_COMMANDS} are allowed",
-                commands.len()
-            );
-            let refusal = Refusal::new(Reason::TooLarge, "commands", message)
-                .with("count", commands.len())
-                .with("limit", MAX_BATCH_COMMANDS);
-            return Err(Failure::from(refusal).into());
-        }
+        bounded(&commands)?;
         let results = self.execute_commands(commands, &caller).await?;
         Ok(Response::new(v1::ExecuteResponse { results }))
     }
@@ -50,16 +41,46 @@ impl BatchService for Api {
         request: Request<Streaming<v1::ExecuteStreamRequest>>,
     ) -> Result<Response<Self::ExecuteStreamStream>, Status> {
         let caller = Caller::of(request.metadata())?;
-        let commands = request.into_inner();
+        Ok(Response::new(self.execute_each(request.into_inner(), caller).await?))
+    }
+}
+
+/// A command of a stream, or what its caller has broken off with.
+pub(crate) type Sent = Result<v1::ExecuteStreamRequest, Status>;
+/// What became of one, or why there are no more.
+pub(crate) type Answer = Result<v1::ExecuteStreamResponse, Status>;
+
+/// # Errors
+/// `TOO_LARGE` for more commands than a batch may have.
+pub(crate) fn bounded(commands: &[v1::Command]) -> Result<(), Failure> {
+    if commands.len() <= MAX_BATCH_COMMANDS {
+        return Ok(());
+    }
+    let message = format!(
+        "commands has {} entries, at most {MAX_BATCH_COMMANDS} are allowed",
+        commands.len()
+    );
+    let refusal = Refusal::new(Reason::TooLarge, "commands", message)
+        .with("count", commands.len())
+        .with("limit", MAX_BATCH_COMMANDS);
+    Err(refusal.into())
+}
+
+impl Api {
+    /// Has the commands of a stream executed by the node that writes the log.
+    pub(crate) async fn execute_each(
+        &self,
+        commands: impl Stream<Item = Sent> + Send + Unpin + 'static,
+        caller: Caller,
+    ) -> Result<BoxStream<'static, Answer>, Status> {
         let mut search = self.search(&caller);
         loop {
             let undone = match search.leader()? {
                 Writing::Here(engine) => {
-                    let answers = self.stream_here(engine, search.change(), commands, caller.actor);
-                    return Ok(Response::new(answers));
+                    return Ok(self.stream_here(engine, search.change(), commands, caller.actor));
                 }
                 Writing::There(address) => match self.roads.open(&address, &caller).await {
-                    Ok(road) => return Ok(Response::new(self.stream_there(road, commands))),
+                    Ok(road) => return Ok(self.stream_there(road, commands)),
                     Err(undone) => undone,
                 },
                 Writing::Nobody => Failure::no_leader(),
@@ -67,17 +88,13 @@ impl BatchService for Api {
             search.wait(undone).await?;
         }
     }
-}
 
-type Answer = Result<v1::ExecuteStreamResponse, Status>;
-
-impl Api {
     /// Executes the commands of a stream here, until the engine writes the log no more.
     fn stream_here(
         &self,
         engine: EngineHandle,
         change: impl Future<Output = ()> + Send + 'static,
-        commands: Streaming<v1::ExecuteStreamRequest>,
+        commands: impl Stream<Item = Sent> + Send + Unpin + 'static,
         actor: String,
     ) -> BoxStream<'static, Answer> {
         let api = Arc::new(self.clone());
@@ -111,7 +128,7 @@ impl Api {
     fn stream_there(
         &self,
         road: Road,
-        commands: Streaming<v1::ExecuteStreamRequest>,
+        commands: impl Stream<Item = Sent> + Send + Unpin + 'static,
     ) -> BoxStream<'static, Answer> {
         let (broken, why) = watch::channel(None);
         let (stop, cut) = (self.stopped(), broken.clone());

@@ -44,6 +44,7 @@ impl EventLogService for Api {
         request: Request<v1::ReadEventsRequest>,
     ) -> Result<Response<v1::ReadEventsResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
+        self.is_log(&request.log)?;
         self.ready(&metadata, request.min_position).await?;
         let filter = self.event_filter(request.filter)?;
         let limit = page_size(request.page_size)?;
@@ -64,6 +65,7 @@ impl EventLogService for Api {
         request: Request<v1::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let (metadata, _, request) = request.into_parts();
+        self.is_log(&request.log)?;
         self.ready(&metadata, request.min_position).await?;
         let filter = self.event_filter(request.filter)?;
         let (to, stream) = mpsc::channel(WATCH_QUEUE);
@@ -81,8 +83,9 @@ impl EventLogService for Api {
 
     async fn get_head(
         &self,
-        _: Request<v1::GetHeadRequest>,
+        request: Request<v1::GetHeadRequest>,
     ) -> Result<Response<v1::GetHeadResponse>, Status> {
+        self.is_log(&request.get_ref().log)?;
         let tail = self.reader.tail();
         let (role, leader_address) = match &*self.writing.borrow() {
             Writing::Here(_) => (v1::NodeRole::Leader, String::new()),
@@ -99,13 +102,16 @@ impl EventLogService for Api {
             read_position: self.model.position().0,
             role: role.into(),
             leader_address,
+            // Only who keeps several logs tells.
+            log: String::new(),
         }))
     }
 
     async fn verify_log(
         &self,
-        _: Request<v1::VerifyLogRequest>,
+        request: Request<v1::VerifyLogRequest>,
     ) -> Result<Response<Self::VerifyLogStream>, Status> {
+        self.is_log(&request.get_ref().log)?;
         let turn = Arc::clone(&self.verifying).try_acquire_owned().map_err(|_| {
             Failure::new(VERIFICATION_RUNNING, "a verification is under way already")
                 .retry_after(SIGN_OF_LIFE)

@@ -112,6 +112,17 @@ pub const REASONS: &[(&str, Code, &str)] = &[
         Code::Unknown,
         "The service stopped while the command was under way: send it again with the same id or request id to settle it.",
     ),
+    (
+        MISSING_LOG,
+        Code::InvalidArgument,
+        "The server keeps several logs, and the call names neither one of them nor a ledger.",
+    ),
+    (UNKNOWN_LOG, Code::NotFound, "The server keeps no log of this name."),
+    (
+        OTHER_LOG,
+        Code::FailedPrecondition,
+        "The ledger is in another log than the call is about; `log` says in which.",
+    ),
     (READ_MODEL_STOPPED, Code::Unavailable, "The read model stands still and does not answer."),
     (LOG_UNREADABLE, Code::DataLoss, "The log cannot be read where the answer lies."),
     (
@@ -126,6 +137,9 @@ pub(crate) const INVALID_PAGE_TOKEN: &str = "INVALID_PAGE_TOKEN";
 pub(crate) const INVALID_PAGE_SIZE: &str = "INVALID_PAGE_SIZE";
 pub(crate) const INVALID_SUBJECT: &str = "INVALID_SUBJECT";
 pub(crate) const INVALID_ACTOR: &str = "INVALID_ACTOR";
+pub(crate) const MISSING_LOG: &str = "MISSING_LOG";
+pub(crate) const UNKNOWN_LOG: &str = "UNKNOWN_LOG";
+pub(crate) const OTHER_LOG: &str = "OTHER_LOG";
 pub(crate) const POSITION_NOT_REACHED: &str = "POSITION_NOT_REACHED";
 pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
 pub(crate) const EXPORTS_RUNNING: &str = "EXPORTS_RUNNING";
@@ -205,6 +219,35 @@ impl Failure {
     /// Another node takes this one wrongly for the one that writes the log.
     pub(crate) fn not_leader() -> Self {
         Self::new(NOT_LEADER, "this node does not write the log").retry_after(LEADER_RETRY)
+    }
+
+    /// A log of this name is not kept here, but these are.
+    pub(crate) fn unknown_log<'a>(name: &str, logs: impl Iterator<Item = &'a str>) -> Self {
+        let logs = logs.collect::<Vec<_>>().join(", ");
+        let message = match &*logs {
+            "" => format!("there is no log {name}: the one that there is has no name"),
+            logs => format!("there is no log {name}, there is {logs}"),
+        };
+        Self::new(UNKNOWN_LOG, message).about("log").with("log", name)
+    }
+
+    /// Which of these logs is meant?
+    pub(crate) fn missing_log<'a>(logs: impl Iterator<Item = &'a str>) -> Self {
+        let logs = logs.collect::<Vec<_>>().join(", ");
+        let message = format!("several logs are kept here, log must say which is meant: {logs}");
+        Self::new(MISSING_LOG, message).about("log").with("logs", logs)
+    }
+
+    /// `what`, a ledger or a clock, is in the log `there`, and the call is about `here`.
+    pub(crate) fn other_log(what: &str, id: &str, there: &str, here: &str) -> Self {
+        let message = format!("{what} {id} is in log {there}; this call is about log {here}");
+        Self::new(OTHER_LOG, message).about("log").with("id", id).with("log", there)
+    }
+
+    /// Nobody can tell which log an id is in.
+    pub(crate) fn unclaimed(error: &LogError) -> Self {
+        let message = format!("which log it is in cannot be told just now: {error}");
+        Self::new(UNAVAILABLE, message).retry_after(LONG_RETRY)
     }
 
     /// As many wait as may.

@@ -48,6 +48,7 @@ impl LedgerService for Api {
         request: Request<v1::ListLedgersRequest>,
     ) -> Result<Response<v1::ListLedgersResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
+        self.is_log(&request.log)?;
         self.ready(&metadata, request.min_position).await?;
         let list = List::of("ListLedgers", &v1::ListLedgersRequest::default());
         let page = list.page(request.page_size, &request.page_token, Order::Created)?;

@@ -6,26 +6,28 @@ use std::time::Duration;
 
 use encours_projections::ReadModel;
 use encours_proto::FILE_DESCRIPTOR_SET;
-use encours_proto::v1::batch_service_server::BatchServiceServer;
-use encours_proto::v1::credit_note_service_server::CreditNoteServiceServer;
-use encours_proto::v1::customer_service_server::CustomerServiceServer;
-use encours_proto::v1::event_log_service_server::EventLogServiceServer;
-use encours_proto::v1::invoice_service_server::InvoiceServiceServer;
-use encours_proto::v1::ledger_service_server::LedgerServiceServer;
-use encours_proto::v1::payment_service_server::PaymentServiceServer;
-use encours_proto::v1::report_service_server::ReportServiceServer;
+use encours_proto::v1::batch_service_server::{BatchService, BatchServiceServer};
+use encours_proto::v1::credit_note_service_server::{CreditNoteService, CreditNoteServiceServer};
+use encours_proto::v1::customer_service_server::{CustomerService, CustomerServiceServer};
+use encours_proto::v1::event_log_service_server::{EventLogService, EventLogServiceServer};
+use encours_proto::v1::invoice_service_server::{InvoiceService, InvoiceServiceServer};
+use encours_proto::v1::ledger_service_server::{LedgerService, LedgerServiceServer};
+use encours_proto::v1::payment_service_server::{PaymentService, PaymentServiceServer};
+use encours_proto::v1::report_service_server::{ReportService, ReportServiceServer};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::server::NamedService;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
 use crate::api::Api;
-use crate::connections::accept;
-use crate::metrics::CountLayer;
-use crate::web::{SlowLayer, WebLayer};
+use crate::connections::{Connections, accept};
+use crate::metrics::{Calls, CountLayer};
+use crate::web::{SlowLayer, WebLayer, WebOrigin};
 
 /// The most bytes of a request message, decompressed; on a stream, of each.
 pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -93,9 +95,9 @@ async fn tell(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-/// Tells once that nothing is served any more when the read model has stopped.
-async fn watch_read_model(model: ReadModel, health: HealthReporter) -> Infallible {
-    while model.health().stopped.is_none() {
+/// Tells once that nothing is served any more when a read model has stopped.
+async fn watch_read_models(models: Vec<ReadModel>, health: HealthReporter) -> Infallible {
+    while models.iter().all(|model| model.health().stopped.is_none()) {
         tokio::time::sleep(HEALTH_INTERVAL).await;
     }
     tell(&health, ServingStatus::NotServing).await;
@@ -104,12 +106,59 @@ async fn watch_read_model(model: ReadModel, health: HealthReporter) -> Infallibl
 
 /// A service with the limits and the compression of all.
 macro_rules! limited {
-    ($server:ident, $api:expr) => {
-        $server::new($api.clone())
+    ($server:ident, $services:expr) => {
+        $server::new($services.clone())
             .max_decoding_message_size(MAX_REQUEST_BYTES)
             .accept_compressed(Gzip)
             .send_compressed(Gzip)
     };
+}
+
+/// What belongs to a listener, whatever is served there.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) web_origins: Arc<[WebOrigin]>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) connections: Arc<Connections>,
+}
+
+impl Front {
+    /// That of these services.
+    pub(crate) fn of(api: &Api) -> Self {
+        Self {
+            stopping: api.stopping.clone(),
+            web_origins: Arc::clone(&api.web_origins),
+            calls: Arc::clone(&api.calls),
+            connections: Arc::clone(&api.connections),
+        }
+    }
+}
+
+/// All services of the contract.
+pub(crate) fn routes<S>(services: &S) -> Routes
+where
+    S: LedgerService
+        + CustomerService
+        + InvoiceService
+        + PaymentService
+        + CreditNoteService
+        + ReportService
+        + BatchService
+        + EventLogService
+        + Clone,
+{
+    Routes::new(limited!(LedgerServiceServer, services))
+        .add_service(limited!(CustomerServiceServer, services))
+        .add_service(limited!(InvoiceServiceServer, services))
+        .add_service(limited!(PaymentServiceServer, services))
+        .add_service(limited!(CreditNoteServiceServer, services))
+        .add_service(limited!(ReportServiceServer, services))
+        .add_service(
+            limited!(BatchServiceServer, services)
+                .max_decoding_message_size(MAX_REQUEST_BYTES + WRAPPING_BYTES),
+        )
+        .add_service(limited!(EventLogServiceServer, services))
 }
 
 impl Api {
@@ -123,60 +172,63 @@ impl Api {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), ServeError> {
-        let (health, health_service) = tonic_health::server::health_reporter();
-        tell(&health, ServingStatus::Serving).await;
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        let following = watch_read_model(self.model.clone(), health.clone());
-        let stopping = self.stopping.clone();
-        let mut stopped = self.stopping.subscribe();
-        let stop = async move {
-            shutdown.await;
-            tell(&health, ServingStatus::NotServing).await;
-            stopping.send_replace(true);
-        };
-        let server = Server::builder()
-            .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
-            .http2_max_header_list_size(MAX_METADATA_BYTES)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .accept_http1(true)
-            .layer(WebLayer(Arc::clone(&self.web_origins)))
-            .layer(GrpcWebLayer::new())
-            .layer(SlowLayer)
-            // WHY the innermost: here every answer is plain gRPC with its status in trailers.
-            .layer(CountLayer(Arc::clone(&self.calls)))
-            .add_service(health_service)
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?)
-            .add_service(limited!(LedgerServiceServer, self))
-            .add_service(limited!(CustomerServiceServer, self))
-            .add_service(limited!(InvoiceServiceServer, self))
-            .add_service(limited!(PaymentServiceServer, self))
-            .add_service(limited!(CreditNoteServiceServer, self))
-            .add_service(limited!(ReportServiceServer, self))
-            .add_service(
-                limited!(BatchServiceServer, self)
-                    .max_decoding_message_size(MAX_REQUEST_BYTES + WRAPPING_BYTES),
-            )
-            .add_service(limited!(EventLogServiceServer, self))
-            .serve_with_incoming_shutdown(accept(listener, self.connections), stop);
-        let grace = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-            tokio::time::sleep(STOP_GRACE).await;
-        };
-        tokio::select! {
-            ended = server => Ok(ended?),
-            never = following => match never {},
-            () = grace => {
-                tracing::warn!("calls were still under way when the server stopped");
-                Ok(())
-            }
+        let models = vec![self.model.clone()];
+        serve(Front::of(&self), models, routes(&self), listener, shutdown).await
+    }
+}
+
+/// Serves `services` until `shutdown` ends, or a model stops.
+pub(crate) async fn serve(
+    front: Front,
+    models: Vec<ReadModel>,
+    services: Routes,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let Front { stopping, web_origins, calls, connections } = front;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    tell(&health, ServingStatus::Serving).await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let following = watch_read_models(models, health.clone());
+    let mut stopped = stopping.subscribe();
+    let stop = async move {
+        shutdown.await;
+        tell(&health, ServingStatus::NotServing).await;
+        stopping.send_replace(true);
+    };
+    let services = services
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let server = Server::builder()
+        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
+        .http2_max_header_list_size(MAX_METADATA_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .accept_http1(true)
+        .layer(WebLayer(web_origins))
+        .layer(GrpcWebLayer::new())
+        .layer(SlowLayer)
+        // WHY the innermost: here every answer is plain gRPC with its status in trailers.
+        .layer(CountLayer(calls))
+        .add_routes(services)
+        .serve_with_incoming_shutdown(accept(listener, connections), stop);
+    let grace = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
+    tokio::select! {
+        ended = server => Ok(ended?),
+        never = following => match never {},
+        () = grace => {
+            tracing::warn!("calls were still under way when the server stopped");
+            Ok(())
         }
     }
 }

@@ -10,6 +10,7 @@ use encours_proto::invoice::invoice_message;
 use encours_proto::ledger::{clock_message, ledger_message};
 use encours_proto::payment::payment_message;
 use encours_proto::v1;
+use encours_proto::v1::command::Command as Message;
 use encours_proto::v1::command_result::Result as Shown;
 use futures_util::stream::{self, StreamExt as _};
 use tonic::{Request, Response, Status};
@@ -118,6 +119,9 @@ impl Api {
         command: v1::Command,
         actor: String,
     ) -> Result<v1::CommandOutcome, Failure> {
+        if let Some(Message::CreateLedger(request)) = &command.command {
+            self.is_log(&request.log)?;
+        }
         let write = write(command)?;
         let submission = Submission {
             command: write.command,

@@ -168,7 +168,7 @@ impl Client {
     /// The newest position of the log: what a read waits for, so that it shows what was written
     /// before it was asked.
     pub(crate) async fn head(&self) -> Outcome<v1::GetHeadResponse> {
-        Ok(self.event_log().get_head(v1::GetHeadRequest {}).await?.into_inner())
+        Ok(self.event_log().get_head(v1::GetHeadRequest::default()).await?.into_inner())
     }
 }
 

@@ -34,7 +34,7 @@ pub use frame::{
 };
 pub use id::{Epoch, FrameNumber, Hash, LogId, ParseLogIdError};
 pub use jetstream::{
-    Beat, Holder, JetStreamLog, LEASE_BEAT, LEASE_TTL, Lease, Link, LinkFigures, LogName,
+    Beat, Claims, Holder, JetStreamLog, LEASE_BEAT, LEASE_TTL, Lease, Link, LinkFigures, LogName,
     ParseLogNameError, Replica, Seeding, ServerAddr, StreamFacts, StreamOptions, TakeKeys,
 };
 pub use journal::{Journal, JournalOptions, Recovery, SEGMENT_LEN, SEGMENT_LEN_MIN};

@@ -317,6 +317,7 @@ impl Story {
             filter: Some(EventFilter { ledger_id, entities, ..Default::default() }),
             after_position: *after,
             min_position: until,
+            ..Default::default()
         };
         let answers = self.log.clone().watch_events(request(message, WATCH)).await?;
         let mut answers = answers.into_inner();

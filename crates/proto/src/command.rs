@@ -58,6 +58,15 @@ macro_rules! writes {
             }
         })*
 
+        /// The ledger that a command is about, as its message names it; empty where it names none.
+        #[must_use]
+        pub fn ledger_id(message: &v1::Command) -> &str {
+            match &message.command {
+                None => "",
+                $(Some(Message::$variant(request)) => &request.ledger_id,)*
+            }
+        }
+
         /// Reads a command.
         ///
         /// # Errors

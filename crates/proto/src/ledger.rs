@@ -84,6 +84,8 @@ pub fn ledger_message(ledger: &resource::Ledger) -> v1::Ledger {
         version: ledger.version.0,
         calendar_id: ledger.calendar.id().to_owned(),
         reminder_policy_id: ledger.reminders.id().to_owned(),
+        // Only who keeps several logs can tell.
+        log: String::new(),
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn repeat_unknown(heard: &mut Heard, url: &str) -> u64 {
 /// # Panics
 /// Where the log is not intact.
 pub async fn verify(client: &Client) -> v1::VerifyResult {
-    let mut steps = client.log.clone().verify_log(v1::VerifyLogRequest {}).await;
+    let mut steps = client.log.clone().verify_log(v1::VerifyLogRequest::default()).await;
     let steps = steps.as_mut().expect("VerifyLog").get_mut();
     let mut result = None;
     while let Some(message) = steps.message().await.expect("VerifyLog goes on") {

@@ -154,7 +154,7 @@ async fn messages_over_the_limit_are_refused_at_the_door() {
         "{status:?}"
     );
     // Metadata over the limit may cost the caller its connection, and nobody else's.
-    let mut request = Request::new(v1::GetHeadRequest {});
+    let mut request = Request::new(v1::GetHeadRequest::default());
     request.metadata_mut().insert("x-large", "v".repeat(64 << 10).parse().unwrap());
     let mut other = Client::connect(&server.url()).await;
     assert!(other.log.get_head(request).await.is_err());

@@ -18,7 +18,8 @@ use page::{Kind, Page};
 
 use crate::api::Api;
 use crate::connections::Connections;
-use crate::server::{MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS};
+use crate::logs::Logs;
+use crate::server::{Front, MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS};
 
 /// How the publisher of public events is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,25 +45,55 @@ pub struct LinkFigures {
     pub gaps: u64,
 }
 
+/// What is to be told: the services of each log, with its name where there are several, and what
+/// belongs to none.
+#[derive(Clone)]
+struct Told {
+    logs: Arc<[(Option<Arc<str>>, Api)]>,
+    front: Front,
+}
+
+impl From<Api> for Told {
+    fn from(api: Api) -> Self {
+        Self { front: Front::of(&api), logs: Arc::new([(None, api)]) }
+    }
+}
+
+impl From<Logs> for Told {
+    fn from(logs: Logs) -> Self {
+        let named = logs.all().iter().map(|log| (Some(Arc::clone(&log.name)), log.api.clone()));
+        Self { logs: named.collect(), front: logs.front().clone() }
+    }
+}
+
 /// The page of all metrics.
-fn text(api: &Api, now: Micros) -> String {
+fn text(told: &Told, now: Micros) -> String {
     let mut page = Page::default();
     page.metric("encours_build_info", Kind::Gauge, "The version that runs; always 1.");
     page.sample("encours_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    for (name, api) in told.logs.iter() {
+        page.about(name.as_deref());
+        log(&mut page, api, now);
+    }
+    page.about(None);
+    calls_and_connections(&mut page, &told.front.calls, &told.front.connections);
+    page.into_text()
+}
+
+/// What there is to tell of each log.
+fn log(page: &mut Page, api: &Api, now: Micros) {
     let engine = api.writing.borrow().engine().cloned();
-    commands(&mut page, &engine.as_ref().map(EngineHandle::metrics).unwrap_or_default());
-    log_and_model(&mut page, api);
+    commands(page, &engine.as_ref().map(EngineHandle::metrics).unwrap_or_default());
+    log_and_model(page, api);
     if let Some(figures) = api.publisher.as_ref().and_then(|figures| figures()) {
-        publisher(&mut page, figures, api.reader.tail().next_position.0.saturating_sub(1));
+        publisher(page, figures, api.reader.tail().next_position.0.saturating_sub(1));
     }
     if let Some(figures) = &api.link {
-        link(&mut page, figures());
+        link(page, figures());
     }
     let clocks = engine.map(|engine| Arc::clone(&engine.clocks().borrow()));
-    days(&mut page, clocks.as_deref().unwrap_or_default(), now);
-    leading(&mut page, api, clocks.is_some());
-    calls_and_connections(&mut page, &api.calls, &api.connections);
-    page.into_text()
+    days(page, clocks.as_deref().unwrap_or_default(), now);
+    leading(page, api, clocks.is_some());
 }
 
 fn commands(page: &mut Page, figures: &Figures) {

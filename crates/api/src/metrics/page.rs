@@ -26,7 +26,12 @@ pub(crate) type Labels<'a> = &'a [(&'a str, &'a str)];
 /// A page as it grows.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    text: String,
+    /// Each metric with its lines, which stand together however often it is begun.
+    metrics: Vec<(String, String)>,
+    /// The metric begun last.
+    at: usize,
+    /// The log that samples are about, where there are several.
+    log: Option<String>,
 }
 
 /// Microseconds as seconds, without a float: `0.0001`, `2.5`, `10`.
@@ -44,19 +49,31 @@ impl Display for Seconds {
 }
 
 impl Page {
-    /// Begins a metric; its samples follow.
+    /// Has the samples that follow say which log they are about, or that they are about none.
+    pub(crate) fn about(&mut self, log: Option<&str>) {
+        self.log = log.map(str::to_owned);
+    }
+
+    /// Begins a metric, or goes on with it; its samples follow.
     pub(crate) fn metric(&mut self, name: &str, kind: Kind, help: &str) {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
         };
+        if let Some(at) = self.metrics.iter().position(|(known, _)| known == name) {
+            self.at = at;
+            return;
+        }
+        self.at = self.metrics.len();
+        self.metrics.push((name.to_owned(), String::new()));
         self.line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
     }
 
     /// One value of the metric begun last.
     pub(crate) fn sample(&mut self, name: &str, labels: Labels<'_>, value: impl Display) {
-        let labels = Shown(labels, None);
+        let log = self.log.clone();
+        let labels = Shown(log.as_deref(), labels, None);
         self.line(format_args!("{name}{labels} {value}"));
     }
 
@@ -68,40 +85,45 @@ impl Page {
 
     /// One histogram of the metric begun last.
     pub(crate) fn histogram(&mut self, name: &str, labels: Labels<'_>, timing: &Timing) {
+        let log = self.log.clone();
+        let log = log.as_deref();
         let mut count = 0;
         for (bound, inside) in BUCKETS_US.iter().zip(&timing.buckets) {
             count += inside;
-            let labels = Shown(labels, Some(Seconds(*bound).to_string()));
+            let labels = Shown(log, labels, Some(Seconds(*bound).to_string()));
             self.line(format_args!("{name}_bucket{labels} {count}"));
         }
         // WHY not counted by itself: the count must be that of the last bucket, whatever is counted
         // while this is written.
         let count = timing.count();
-        let all = Shown(labels, Some("+Inf".to_owned()));
+        let all = Shown(log, labels, Some("+Inf".to_owned()));
         self.line(format_args!("{name}_bucket{all} {count}"));
-        let labels = Shown(labels, None);
+        let labels = Shown(log, labels, None);
         self.line(format_args!("{name}_sum{labels} {}", Seconds(timing.sum_us)));
         self.line(format_args!("{name}_count{labels} {count}"));
     }
 
     pub(crate) fn into_text(self) -> String {
-        self.text
+        self.metrics.into_iter().map(|(_, lines)| lines).collect()
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "{line}");
+        if let Some((_, lines)) = self.metrics.get_mut(self.at) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{line}");
+        }
     }
 }
 
-/// Labels in braces, with the bound of a bucket; nothing where there are none.
-struct Shown<'a>(Labels<'a>, Option<String>);
+/// Labels in braces, with the log and the bound of a bucket; nothing where there are none.
+struct Shown<'a>(Option<&'a str>, Labels<'a>, Option<String>);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bound = self.1.as_deref().map(|bound| ("le", bound));
+        let log = self.0.map(|log| ("log", log));
+        let bound = self.2.as_deref().map(|bound| ("le", bound));
         let mut before = "{";
-        for (name, value) in self.0.iter().copied().chain(bound) {
+        for (name, value) in log.into_iter().chain(self.1.iter().copied()).chain(bound) {
             write!(f, "{before}{name}=\"{value}\"")?;
             before = ",";
         }
@@ -121,6 +143,24 @@ mod tests {
         }
         assert_eq!(Seconds(10_000_000).to_string(), "10");
         assert_eq!(Seconds(u64::MAX).to_string(), "18446744073709.551615");
+    }
+
+    #[test]
+    fn samples_of_several_logs_stand_together() {
+        let mut page = Page::default();
+        for log in ["a", "b"] {
+            page.about(Some(log));
+            page.single("x", Kind::Gauge, "How many.", 1);
+            page.metric("y", Kind::Counter, "How often.");
+            page.sample("y", &[("kind", "z")], 2);
+        }
+        page.about(None);
+        page.single("w", Kind::Gauge, "How far.", 3);
+        let wanted = "# HELP x How many.\n# TYPE x gauge\nx{log=\"a\"} 1\nx{log=\"b\"} 1\n\
+                      # HELP y How often.\n# TYPE y counter\n\
+                      y{log=\"a\",kind=\"z\"} 2\ny{log=\"b\",kind=\"z\"} 2\n\
+                      # HELP w How far.\n# TYPE w gauge\nw 3\n";
+        assert_eq!(page.into_text(), wanted);
     }
 
     #[test]

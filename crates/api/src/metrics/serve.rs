@@ -18,8 +18,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{page, text};
+use super::{Told, page, text};
 use crate::api::Api;
+use crate::logs::Logs;
 
 /// The most scrapes at a time; more wait until one ends.
 const MAX_SCRAPES: usize = 16;
@@ -40,22 +41,43 @@ impl Api {
         clock: Arc<dyn Clock>,
         shutdown: impl Future<Output = ()> + Send,
     ) {
-        let places = Arc::new(Semaphore::new(MAX_SCRAPES));
-        let mut scrapes = JoinSet::new();
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            let accepted = tokio::select! {
-                () = &mut shutdown => return,
-                accepted = accept(&listener, &places) => accepted,
-            };
-            while scrapes.try_join_next().is_some() {}
-            let Some((stream, place)) = accepted else { return };
-            let (api, clock) = (self.clone(), Arc::clone(&clock));
-            scrapes.spawn(async move {
-                let _place = place;
-                answer(stream, &api, &*clock).await;
-            });
-        }
+        serve(self.into(), listener, clock, shutdown).await;
+    }
+}
+
+impl Logs {
+    /// Serves metrics as [`Api::serve_metrics`] does; those of a log have a label `log`.
+    pub async fn serve_metrics(
+        self,
+        listener: TcpListener,
+        clock: Arc<dyn Clock>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        serve(self.into(), listener, clock, shutdown).await;
+    }
+}
+
+async fn serve(
+    told: Told,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let places = Arc::new(Semaphore::new(MAX_SCRAPES));
+    let mut scrapes = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => return,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        while scrapes.try_join_next().is_some() {}
+        let Some((stream, place)) = accepted else { return };
+        let (told, clock) = (told.clone(), Arc::clone(&clock));
+        scrapes.spawn(async move {
+            let _place = place;
+            answer(stream, &told, &*clock).await;
+        });
     }
 }
 
@@ -75,9 +97,9 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
     }
 }
 
-async fn answer(stream: TcpStream, api: &Api, clock: &dyn Clock) {
+async fn answer(stream: TcpStream, told: &Told, clock: &dyn Clock) {
     let service = service_fn(|request| async move {
-        Ok::<_, Infallible>(respond(&request, || text(api, clock.now())))
+        Ok::<_, Infallible>(respond(&request, || text(told, clock.now())))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

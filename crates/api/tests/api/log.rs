@@ -35,6 +35,7 @@ async fn events_are_read_page_by_page() {
             after_position: after,
             page_size: 3,
             min_position: position,
+            ..Default::default()
         };
         let read = client.log.read_events(read).await.unwrap().into_inner();
         assert!(read.events.len() <= 3);
@@ -188,7 +189,7 @@ async fn a_watcher_catches_up_and_then_hears_what_comes() {
             customer_id: "ada".into(),
             ..Default::default()
         }),
-        after_position: 0,
+        ..Default::default()
     };
     let mut heard = client.log.watch_events(request).await.unwrap().into_inner();
     let mut next = async || loop {
@@ -214,8 +215,9 @@ async fn a_log_is_checked_while_it_runs() {
     for no in 0..30 {
         client.invoice(&format!("F{no}"), "ada", 100).await;
     }
-    let head = client.log.get_head(v1::GetHeadRequest {}).await.unwrap().into_inner();
-    let mut steps = client.log.verify_log(v1::VerifyLogRequest {}).await.unwrap().into_inner();
+    let head = client.log.get_head(v1::GetHeadRequest::default()).await.unwrap().into_inner();
+    let mut steps =
+        client.log.verify_log(v1::VerifyLogRequest::default()).await.unwrap().into_inner();
     let mut last = None;
     while let Some(step) = soon("a step", steps.message()).await.unwrap() {
         last = step.step;

@@ -188,7 +188,7 @@ fn log() -> Vec<Call> {
     vec![
         call("EventLog/ReadEvents", &read),
         call("EventLog/WatchEvents", &watch),
-        call("EventLog/GetHead", &v1::GetHeadRequest {}),
-        call("EventLog/VerifyLog", &v1::VerifyLogRequest {}),
+        call("EventLog/GetHead", &v1::GetHeadRequest::default()),
+        call("EventLog/VerifyLog", &v1::VerifyLogRequest::default()),
     ]
 }

@@ -104,7 +104,13 @@ async fn read(args: &EventsArgs) -> Outcome {
     while left > 0 {
         let page_size = i32::try_from(left).map_or(PAGE, |left| left.min(PAGE));
         let filter = Some(args.filter());
-        let request = v1::ReadEventsRequest { filter, after_position, page_size, min_position };
+        let request = v1::ReadEventsRequest {
+            filter,
+            after_position,
+            page_size,
+            min_position,
+            ..Default::default()
+        };
         let page = client.event_log().read_events(request).await?.into_inner();
         lines.head()?;
         for event in &page.events {
@@ -132,8 +138,12 @@ async fn watch(args: &EventsArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
     let min_position = client.head().await?.position;
     let mut at = args.from - 1;
-    let request =
-        v1::WatchEventsRequest { filter: Some(args.filter()), after_position: at, min_position };
+    let request = v1::WatchEventsRequest {
+        filter: Some(args.filter()),
+        after_position: at,
+        min_position,
+        ..Default::default()
+    };
     let mut events = client.event_streams().watch_events(request).await?.into_inner();
     let mut lines = Lines::start(args.common.output)?;
     let mut left = args.limit.unwrap_or(u64::MAX);

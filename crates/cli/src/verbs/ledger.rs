@@ -121,7 +121,12 @@ async fn list(args: &VerbArgs) -> Outcome {
     let min_position = client.head().await?.position;
     let rows = |ledger: &v1::Ledger| Ok(vec![row(ledger)]);
     pages::list(args.output, "ledgers", &COLUMNS, rows, async |page_token| {
-        let request = v1::ListLedgersRequest { page_size: PAGE, page_token, min_position };
+        let request = v1::ListLedgersRequest {
+            page_size: PAGE,
+            page_token,
+            min_position,
+            ..Default::default()
+        };
         client.ledgers().list_ledgers(request).await
     })
     .await

@@ -166,7 +166,8 @@ fn remark(report: &VerifyReport) {
 /// Has the server check.
 async fn running(args: &LogArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
-    let mut steps = client.event_streams().verify_log(v1::VerifyLogRequest {}).await?.into_inner();
+    let mut steps =
+        client.event_streams().verify_log(v1::VerifyLogRequest::default()).await?.into_inner();
     let progress = bar(args);
     while let Some(answer) = steps.message().await? {
         match answer.step {

@@ -10,6 +10,7 @@ use async_nats::jetstream::kv::{
     Config, CreateErrorKind, Entry, Operation, Store, UpdateErrorKind,
 };
 use async_nats::jetstream::stream::StorageType;
+use futures_util::StreamExt as _;
 
 use super::link::Link;
 use super::name::LEASE_BUCKET;
@@ -20,7 +21,9 @@ use crate::error::LogError;
 pub const LEASE_TTL: Duration = Duration::from_secs(3);
 /// How often it is to be renewed, or tried for.
 pub const LEASE_BEAT: Duration = Duration::from_millis(750);
-/// The most bytes of the bucket: each log has one short value.
+/// What the keys of nodes begin with; the name of a log has no dot.
+const NODE_PREFIX: &str = "node.";
+/// The most bytes of the bucket: each log and each node has one short value.
 const BUCKET_MAX: i64 = 1024 * 1024;
 
 /// A node that may hold the lease.
@@ -57,17 +60,20 @@ impl Link {
     /// [`LogError::StreamConfig`] where the bucket is set up in another way,
     /// [`LogError::Unavailable`], [`LogError::Denied`].
     pub fn lease(&self, me: Holder) -> Result<Lease, LogError> {
-        let store = self.block(self.bucket())?;
+        let store = self.block(self.bucket(self.lease_bucket()))?;
+        check(&store)?;
         Ok(Lease { link: self.clone(), me, store, held: None })
     }
 
-    async fn bucket(&self) -> Result<Store, LogError> {
-        let doing = format!("bucket {LEASE_BUCKET}");
+    /// A bucket, made where it is missing.
+    pub(super) async fn bucket(&self, config: Config) -> Result<Store, LogError> {
+        let name = config.bucket.clone();
+        let doing = format!("bucket {name}");
         let context = &self.shared.context;
         let failed = |error: &dyn Display| unavailable(&doing, error);
-        if self.info(&format!("KV_{LEASE_BUCKET}")).await?.is_none() {
+        if self.info(&format!("KV_{name}")).await?.is_none() {
             let made = async {
-                let made = context.create_key_value(self.bucket_config()).await;
+                let made = context.create_key_value(config).await;
                 made.map(|_| ()).map_err(|error| failed(&error))
             };
             // Another node may have made it meanwhile: what counts is what is there.
@@ -76,15 +82,13 @@ impl Link {
             }
         }
         let found = async {
-            let found = context.get_key_value(LEASE_BUCKET).await;
+            let found = context.get_key_value(name.as_str()).await;
             found.map_err(|error| failed(&error))
         };
-        let store = self.ask(&doing, found).await?;
-        check(&store)?;
-        Ok(store)
+        self.ask(&doing, found).await
     }
 
-    fn bucket_config(&self) -> Config {
+    fn lease_bucket(&self) -> Config {
         Config {
             bucket: LEASE_BUCKET.to_owned(),
             description: "Which node may write an Encours log".to_owned(),
@@ -124,6 +128,63 @@ impl Lease {
         let doing = format!("the lease of log {}", self.link.options().log);
         let link = self.link.clone();
         link.ask(&doing, self.turn(&doing)).await
+    }
+
+    /// Whether nobody has the lease. Asks for nothing.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] where nobody can tell.
+    pub async fn is_free(&self) -> Result<bool, LogError> {
+        let doing = format!("the lease of log {}", self.link.options().log);
+        let key = self.link.options().log.as_str();
+        let found = self.link.ask(&doing, async {
+            let entry = self.store.entry(key).await;
+            entry.map_err(|error| unavailable(&doing, error))
+        });
+        Ok(found.await?.is_none_or(|entry| entry.operation != Operation::Put))
+    }
+
+    /// Says that this node is there and keeps these logs, for the next [`LEASE_TTL`].
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`].
+    pub async fn appear(&self, logs: &[&str]) -> Result<(), LogError> {
+        let doing = "telling that this node is there";
+        let key = format!("{NODE_PREFIX}{}", self.me.node);
+        let told = self.link.ask(doing, async {
+            let put = self.store.put(key, logs.join(",").into()).await;
+            put.map_err(|error| unavailable(doing, error))
+        });
+        told.await.map(|_| ())
+    }
+
+    /// The nodes that are there, this one among them, by name and with the logs that each keeps.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] where nobody can tell.
+    pub async fn nodes(&self) -> Result<Vec<(String, Vec<String>)>, LogError> {
+        let doing = "asking which nodes are there";
+        let prefix = format!("$KV.{LEASE_BUCKET}.{NODE_PREFIX}");
+        let found = self.link.ask(doing, async {
+            let listed = self.store.stream.info_with_subjects(format!("{prefix}>")).await;
+            let mut listed = listed.map_err(|error| unavailable(doing, error))?;
+            let mut names = Vec::new();
+            while let Some(subject) = listed.next().await {
+                let (subject, _) = subject.map_err(|error| unavailable(doing, error))?;
+                names.extend(subject.strip_prefix(&prefix).map(str::to_owned));
+            }
+            let mut nodes = Vec::new();
+            for name in names {
+                let entry = self.store.entry(format!("{NODE_PREFIX}{name}")).await;
+                // One that has gone meanwhile has none.
+                if let Some(entry) = entry.map_err(|error| unavailable(doing, error))? {
+                    let logs = String::from_utf8_lossy(&entry.value);
+                    nodes.push((name, logs.split(',').map(str::to_owned).collect()));
+                }
+            }
+            Ok(nodes)
+        });
+        found.await
     }
 
     /// Gives the lease up where it is ours, so that another node takes over at once.

@@ -8,6 +8,7 @@
 //! [`Link`] is the connection; [`Replica`] the local copy, a journal, which takes in what the stream
 //! holds; [`JetStreamLog`] the writing end; [`Lease`] says who may try to write.
 
+mod claims;
 mod config;
 mod lease;
 mod link;
@@ -22,6 +23,7 @@ mod share;
 mod short;
 
 pub use async_nats::ServerAddr;
+pub use claims::Claims;
 pub use lease::{Beat, Holder, LEASE_BEAT, LEASE_TTL, Lease};
 pub use link::{Link, LinkFigures, StreamFacts, StreamOptions};
 pub use log::JetStreamLog;
