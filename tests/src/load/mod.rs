@@ -22,8 +22,9 @@ pub use self::command::{Sent, send};
 pub const LOAD_LEDGER: &str = "acme";
 /// Customers that are there from the start, `c0` and so on.
 const CUSTOMERS: u64 = 4;
-/// How long a client waits for one answer: a node that is held still answers nobody.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client waits for one answer: a node that is held still answers nobody. Longer than a
+/// node waits for somebody to lead.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// How long a client waits after a failure.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -67,7 +68,7 @@ pub struct Heard {
     pub unknown: Vec<Sent>,
     /// When each answer came, from the start of the load.
     answered: Vec<Duration>,
-    /// How often each failure was told: code and reason.
+    /// How often each failure was told: code and reason, or message where it has none.
     pub failures: BTreeMap<String, u64>,
 }
 
@@ -202,7 +203,8 @@ impl Writer {
             }
             Err(told) => {
                 assert!(told.is_of_faults(), "{} was refused: {told:?}", sent.request_id);
-                let failure = format!("{:?} {}", told.code, told.reason);
+                let why = if told.reason.is_empty() { &told.message } else { &told.reason };
+                let failure = format!("{:?} {why}", told.code);
                 *self.heard.failures.entry(failure).or_default() += 1;
                 self.heard.unknown.push(sent);
             }

@@ -1,0 +1,118 @@
+//! Three servers that replicate the log: killed, held still, without a majority.
+
+use std::time::{Duration, Instant};
+
+use encours_tests::{Client, Heard, Load, NatsCluster, Nodes, ServerNats};
+
+use crate::support::{DEADLINE, check_all, issue, load, rounds, summary, until};
+
+/// From the death of the stream's leader until writes go on: an election of the servers takes 4 to
+/// 9 seconds, and the nodes then need to find it.
+const ELECTION_LIMIT: Duration = Duration::from_secs(45);
+
+fn log_on(cluster: &NatsCluster) -> ServerNats {
+    ServerNats { replicas: 3, ..ServerNats::new(cluster.urls(), "main") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_of_the_stream_is_killed_under_load() {
+    let Some(mut cluster) = NatsCluster::start() else { return };
+    let log = log_on(&cluster);
+    let nodes = Nodes::start(2, &log);
+    let leader = nodes.wait_for_leader().await;
+    Load::prepare(&nodes.url(leader)).await;
+    let mut all = Heard::default();
+    for round in 0..rounds(3) {
+        cluster.wait_until_ready();
+        cluster.wait_until_current(&log.stream());
+        let load = load(&nodes.urls(), &format!("r{round}"));
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        let victim = cluster.stream_leader(&log.stream());
+        let killed = load.elapsed();
+        cluster.kill9(victim);
+        let next = cluster.stream_leader(&log.stream());
+        let elected = load.elapsed() - killed;
+        assert_ne!(next, victim);
+        nodes.wait_for_leader().await;
+        tokio::time::sleep(Duration::from_millis(2_000)).await;
+        cluster.restart(victim);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let heard = load.stop().await;
+        let silence = heard.longest_silence();
+        println!("round {round}: n{victim} killed, n{next} after {elected:?}; {}", summary(&heard));
+        assert!(silence < ELECTION_LIMIT, "{silence:?}");
+        assert!(heard.first_after(killed + elected).is_some(), "it goes on before the next round");
+        all.add(heard);
+        check_all(&nodes, &mut all).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_majority_nothing_is_acknowledged() {
+    let Some(mut cluster) = NatsCluster::start() else { return };
+    let log = log_on(&cluster);
+    let nodes = Nodes::start(2, &log);
+    let leader = nodes.wait_for_leader().await;
+    Load::prepare(&nodes.url(leader)).await;
+    cluster.wait_until_current(&log.stream());
+    let left = cluster.stream_leader(&log.stream());
+    for index in (0..3).filter(|index| *index != left) {
+        cluster.kill9(index);
+    }
+    let mut heard = Heard::default();
+    let client = Client::lazy(&nodes.url(leader), DEADLINE);
+    let begun = Instant::now();
+    let mut attempts = 0;
+    while begun.elapsed() < Duration::from_secs(20) {
+        attempts += 1;
+        let one = Instant::now();
+        let told = issue(&client, &format!("minority-{attempts}"), &mut heard).await.unwrap_err();
+        let took = one.elapsed();
+        assert!(took < DEADLINE + Duration::from_secs(2), "{told:?} after {took:?}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    println!("{attempts} attempts refused in {:?}", begun.elapsed());
+    assert!(heard.acknowledged.is_empty());
+    // Reads go on.
+    assert!(!client.events_between(0, 0).await.is_empty());
+    for index in (0..3).filter(|index| *index != left) {
+        cluster.restart(index);
+    }
+    cluster.wait_until_ready();
+    nodes.wait_for_leader().await;
+    check_all(&nodes, &mut heard).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_held_still_is_done_without() {
+    let Some(mut cluster) = NatsCluster::start() else { return };
+    let log = log_on(&cluster);
+    let nodes = Nodes::start(2, &log);
+    let leader = nodes.wait_for_leader().await;
+    Load::prepare(&nodes.url(leader)).await;
+    cluster.wait_until_current(&log.stream());
+    let load = load(&nodes.urls(), "p");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let victim = cluster.stream_leader(&log.stream());
+    let paused = load.elapsed();
+    cluster.pause(victim);
+    let next = cluster.stream_leader(&log.stream());
+    assert_ne!(next, victim);
+    let elected = load.elapsed();
+    let mut lead = None;
+    let took = until("somebody leads", async || {
+        lead = nodes.leaders().await.first().copied();
+        lead.is_some()
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    cluster.resume(victim);
+    cluster.wait_until_ready();
+    cluster.wait_until_current(&log.stream());
+    nodes.wait_for_leader().await;
+    let mut heard = load.stop().await;
+    println!("{:?} + {took:?} until it goes on; {}", elected - paused, summary(&heard));
+    let before = heard.first_after(elected + Duration::from_millis(100));
+    assert!(before.is_some(), "it goes on");
+    check_all(&nodes, &mut heard).await;
+}

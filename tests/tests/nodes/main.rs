@@ -1,0 +1,16 @@
+//! Several nodes of the real binary on a log that real nats-servers keep.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and meet the machine's own clock and files"
+)]
+
+mod cluster;
+mod failover;
+mod partition;
+mod servers;
+mod streams;
+mod support;
