@@ -24,6 +24,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status, TimeoutExpired};
 
 use crate::failure::{Exit, Failure, Outcome};
+use crate::status::Told;
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -165,11 +166,34 @@ impl Client {
         )
     }
 
-    /// The newest position of the log: what a read waits for, so that it shows what was written
-    /// before it was asked.
-    pub(crate) async fn head(&self) -> Outcome<v1::GetHeadResponse> {
-        Ok(self.event_log().get_head(v1::GetHeadRequest::default()).await?.into_inner())
+    /// The newest frame of a log: of the one of this name, or that this ledger is in, or the only one.
+    pub(crate) async fn head(&self, log: &str, ledger_id: &str) -> Outcome<v1::GetHeadResponse> {
+        let (log, ledger_id) = (log.to_owned(), ledger_id.to_owned());
+        let request = v1::GetHeadRequest { log, ledger_id };
+        Ok(self.event_log().get_head(request).await?.into_inner())
     }
+
+    /// The newest position of the log that a ledger is in: what a read waits for, so that it shows
+    /// what was written before it was asked.
+    pub(crate) async fn position(&self, ledger_id: &str) -> Outcome<u64> {
+        Ok(self.head("", ledger_id).await?.position)
+    }
+
+    /// The same of a log by its name, or of the only one; 0 where there are several and none is
+    /// named, since each counts for itself.
+    pub(crate) async fn position_of_all(&self, log: &str) -> Outcome<u64> {
+        let request = v1::GetHeadRequest { log: log.to_owned(), ..Default::default() };
+        match self.event_log().get_head(request).await {
+            Ok(head) => Ok(head.into_inner().position),
+            Err(status) if is_about_one(&status) => Ok(0),
+            Err(status) => Err(status.into()),
+        }
+    }
+}
+
+/// Whether a call was refused because it has to be about one of several logs.
+fn is_about_one(status: &Status) -> bool {
+    Told::of(status).reason == "MISSING_LOG"
 }
 
 /// How a call ended that the server gave no answer to.

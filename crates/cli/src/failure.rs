@@ -77,6 +77,13 @@ impl Failure {
         self
     }
 
+    /// Says which of several logs it is about.
+    #[must_use]
+    pub(crate) fn of_log(mut self, log: &str) -> Self {
+        self.message = format!("log {log}: {}", self.message);
+        self
+    }
+
     /// What went wrong, without what to do next.
     pub(crate) fn message(&self) -> &str {
         &self.message

@@ -10,6 +10,8 @@ use crate::failure::{Failure, Outcome};
 
 /// The log that is meant where none is named.
 pub(crate) const DEFAULT_LOG: &str = "main";
+/// The most logs of a process: each takes threads, memory and a connection of its own.
+const LOGS_MAX: usize = 16;
 
 /// The servers that keep a log, and how they do.
 #[derive(Args, Clone, Debug)]
@@ -30,9 +32,10 @@ pub(crate) struct StreamArgs {
     #[arg(long, env = "ENCOURS_NATS_CREDENTIALS", value_name = "FILE")]
     nats_credentials: Option<PathBuf>,
 
-    /// The name of the log there: 1 to 32 of a-z 0-9 _ -
-    #[arg(long, env = "ENCOURS_LOG_ID", value_name = "NAME", default_value = DEFAULT_LOG)]
-    log_id: LogName,
+    /// The name of the log there: 1 to 32 of a-z 0-9 _ -; `serve` takes several with commas between
+    #[arg(long, env = "ENCOURS_LOG_ID", value_name = "NAME", value_delimiter = ',',
+          default_value = DEFAULT_LOG)]
+    log_id: Vec<LogName>,
 
     /// Servers that each keep a copy of streams that are made
     #[arg(long, env = "ENCOURS_REPLICAS", value_name = "N", default_value = "1",
@@ -49,25 +52,59 @@ impl NatsArgs {
     /// What to connect with; `None` where no servers are named.
     ///
     /// # Errors
-    /// Credentials without servers to show them to.
+    /// Credentials without servers to show them to; several logs.
     pub(crate) fn options(&self) -> Outcome<Option<StreamOptions>> {
         match (&*self.nats, &self.stream.nats_credentials) {
             ([], None) => Ok(None),
             ([], Some(_)) => {
                 Err(Failure::usage("--nats-credentials is given, and --nats is missing"))
             }
-            (servers, _) => Ok(Some(self.stream.options(servers))),
+            (servers, _) => self.stream.options(servers).map(Some),
         }
+    }
+
+    /// What to connect with for each log, in the order of their names; nothing where no servers are
+    /// named.
+    ///
+    /// # Errors
+    /// Credentials or several logs without servers; too many logs, the same one twice.
+    pub(crate) fn each(&self) -> Outcome<Vec<StreamOptions>> {
+        let mut names = self.stream.log_id.clone();
+        names.sort();
+        if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
+            return Err(Failure::usage(format!("--log-id names {name} twice")));
+        }
+        if names.len() > LOGS_MAX {
+            let count = names.len();
+            return Err(Failure::usage(format!("--log-id names {count} logs, at most {LOGS_MAX}")));
+        }
+        if self.nats.is_empty() && names.len() > 1 {
+            return Err(Failure::usage("--log-id names several logs, and --nats is missing"));
+        }
+        if self.nats.is_empty() {
+            return self.options().map(|_| Vec::new());
+        }
+        Ok(names.into_iter().map(|name| self.stream.of(&self.nats, name)).collect())
     }
 }
 
 impl StreamArgs {
     /// What to connect to these servers with.
-    pub(crate) fn options(&self, servers: &[ServerAddr]) -> StreamOptions {
+    ///
+    /// # Errors
+    /// Where several logs are named.
+    pub(crate) fn options(&self, servers: &[ServerAddr]) -> Outcome<StreamOptions> {
+        match &*self.log_id {
+            [name] => Ok(self.of(servers, name.clone())),
+            _ => Err(Failure::usage("--log-id must name one log here")),
+        }
+    }
+
+    fn of(&self, servers: &[ServerAddr], log: LogName) -> StreamOptions {
         StreamOptions {
             servers: servers.to_vec(),
             credentials: self.nats_credentials.clone(),
-            log: self.log_id.clone(),
+            log,
             replicas: NonZeroU8::new(self.replicas).unwrap_or(NonZeroU8::MIN),
             max_bytes: self.nats_max_mib << 20,
         }

@@ -16,8 +16,8 @@ use encours_engine::{
     Engine, EngineError, EngineHandle, EngineOptions, KeyFileError, known_frames,
 };
 use encours_log::{
-    Clock, Disk, EventLog, Journal, JournalOptions, LockError, LockGuard, LogError, LogId, LogReader,
-    Position,
+    Clock, Disk, EventLog, Journal, JournalOptions, LockError, LockGuard, LogError, LogId,
+    LogReader, Position,
 };
 use encours_projections::{Checkpoint, ReadModel, ReadModelOptions};
 use encours_scheduler::Scheduler;

@@ -90,6 +90,23 @@ fn log_name(text: &str) -> Result<String, String> {
 }
 
 impl PublishArgs {
+    /// # Errors
+    /// Where something is said that can only be about one log.
+    pub(crate) fn for_several(&self) -> Outcome {
+        let given = [
+            ("--publish-as", self.publish_as.is_some()),
+            ("--publish-stream", self.publish_stream.is_some()),
+            ("--publish-from", self.publish_from.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => {
+                Err(Failure::usage(format!("{flag} is about one log, and --log-id names several"))
+                    .hint("each log has a stream of its own, named after it"))
+            }
+        }
+    }
+
     /// What to publish and where to, where that is asked for. `log` is the log's own name, where it
     /// has one that is not the default.
     pub(crate) fn options(

@@ -1,9 +1,13 @@
-//! What serves: a node on a log of its own, or one of several on a log that NATS servers keep.
+//! What serves: a node on a log of its own, or one of several on logs that NATS servers keep.
 
-use encours_api::Api;
+use std::sync::Arc;
+
+use encours_api::{Api, Logs, PublisherFigures, ServeError, WebOrigin};
+use encours_log::Clock;
+use tokio::net::TcpListener;
 use tracing::error;
 
-use crate::cluster::Member;
+use crate::cluster::{Member, Members};
 use crate::failure::{Failure, Outcome};
 use crate::node::{Node, failed};
 
@@ -13,14 +17,69 @@ pub(crate) enum Running {
     Alone(Box<Node>),
     /// One of several.
     Member(Box<Member>),
+    /// One of several, on several logs.
+    Members(Box<Members>),
+}
+
+/// The gRPC services of a node.
+#[derive(Clone)]
+pub(crate) enum Services {
+    /// Over one log.
+    One(Api),
+    /// Over several.
+    Several(Logs),
+}
+
+impl Services {
+    /// Lets browsers call for pages of these origins.
+    pub(crate) fn with_web_origins(self, origins: Vec<WebOrigin>) -> Self {
+        match self {
+            Self::One(api) => Self::One(api.with_web_origins(origins)),
+            Self::Several(logs) => Self::Several(logs.with_web_origins(origins)),
+        }
+    }
+
+    /// Has the metrics tell how the publisher of the one log is.
+    pub(crate) fn with_publisher(
+        self,
+        figures: impl Fn() -> Option<PublisherFigures> + Send + Sync + 'static,
+    ) -> Self {
+        match self {
+            Self::One(api) => Self::One(api.with_publisher(figures)),
+            // Each log tells of its own.
+            several @ Self::Several(_) => several,
+        }
+    }
+
+    /// Serves until `shutdown` ends.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServeError> {
+        match self {
+            Self::One(api) => api.serve(listener, shutdown).await,
+            Self::Several(logs) => logs.serve(listener, shutdown).await,
+        }
+    }
+
+    /// Serves metrics for ever.
+    pub(crate) async fn serve_metrics(self, listener: TcpListener, clock: Arc<dyn Clock>) {
+        let never = std::future::pending();
+        match self {
+            Self::One(api) => api.serve_metrics(listener, clock, never).await,
+            Self::Several(logs) => logs.serve_metrics(listener, clock, never).await,
+        }
+    }
 }
 
 impl Running {
     /// The gRPC services.
-    pub(crate) fn api(&self) -> Api {
+    pub(crate) fn services(&self) -> Services {
         match self {
-            Self::Alone(node) => node.api(),
-            Self::Member(member) => member.api(),
+            Self::Alone(node) => Services::One(node.api()),
+            Self::Member(member) => Services::One(member.api()),
+            Self::Members(members) => Services::Several(members.logs()),
         }
     }
 
@@ -33,6 +92,7 @@ impl Running {
                 member.led().await;
                 Ok(())
             }
+            Self::Members(members) => members.ready().await,
         }
     }
 
@@ -53,6 +113,11 @@ impl Running {
                 error!(%failure, "the node has stopped");
                 failure
             }
+            Self::Members(members) => {
+                let failure = members.failure().await;
+                error!(%failure, "the node has stopped");
+                failure
+            }
         }
     }
 
@@ -61,6 +126,7 @@ impl Running {
         match self {
             Self::Alone(node) => node.stop().await,
             Self::Member(member) => member.stop().await,
+            Self::Members(members) => members.stop().await,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use encours_api::{Api, WebOrigin};
-use encours_log::{Clock, Disk, OsDisk, SystemClock};
+use encours_api::WebOrigin;
+use encours_log::{Clock, Disk, OsDisk, StreamOptions, SystemClock};
 use encours_publisher::Publisher;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,12 +15,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::cluster::{Member, MemberOptions};
+use crate::cluster::{Member, MemberOptions, Members, MembersOptions};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::nats_args::{DEFAULT_LOG, NatsArgs};
 use crate::node::{Node, NodeOptions};
 use crate::publish::{self, PublishArgs};
-use crate::running::Running;
+use crate::running::{Running, Services};
+
+/// The folder in the data folder with those of several logs.
+const LOGS_FOLDER: &str = "logs";
 
 /// What `encours serve` takes.
 #[derive(Args, Debug)]
@@ -81,46 +84,64 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
             return Err(failure);
         }
     };
-    let mut api = running.api().with_web_origins(args.web_origin.iter().cloned());
+    let mut services = running.services().with_web_origins(args.web_origin.clone());
     let mut publisher = None;
-    if let Running::Alone(_) = running
+    if let Running::Alone(node) = &running
         && let Some(options) = args.publish.options(&args.data, Arc::new(OsDisk), None)
     {
-        let started = publish::spawn(&api, options)?;
+        let started = publish::spawn(&node.api(), options)?;
         let status = started.status();
-        api = api.with_publisher(move || Some(publish::figures(&status.borrow())));
+        services = services.with_publisher(move || Some(publish::figures(&status.borrow())));
         publisher = Some(started);
     }
     let metrics =
-        metrics.map(|listener| Metrics::serve(listener, api.clone(), clock)).transpose()?;
-    until_told(running, api, listener, Beside { metrics, publisher }, signals).await
+        metrics.map(|listener| Metrics::serve(listener, services.clone(), clock)).transpose()?;
+    until_told(running, services, listener, Beside { metrics, publisher }, signals).await
 }
 
 impl ServeArgs {
-    /// Opens the data folder: a node on a log of its own, or one of several on the servers' log.
+    /// Opens the data folder: a node on a log of its own, or one of several on the servers' logs.
     fn open(&self, listen: &Port, clock: Arc<dyn Clock>) -> Outcome<Running> {
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         let (data, segment_len) = (self.data.clone(), self.segment_mib << 20);
-        let Some(stream) = self.nats.options()? else {
+        let mut streams = self.nats.each()?;
+        if streams.is_empty() {
             let options = NodeOptions { data, segment_len, disk, clock };
             return Ok(Running::Alone(Box::new(Node::open(options)?)));
-        };
+        }
         let address = match &self.advertise {
             Some(address) => address.clone(),
             None => listen.socket.local_addr()?.to_string(),
         };
-        let own_name = Some(stream.log.as_str()).filter(|name| *name != DEFAULT_LOG);
-        let publish = self.publish.options(&self.data, Arc::clone(&disk), own_name);
-        let options = MemberOptions { data, segment_len, disk, clock, stream, address, publish };
-        Ok(Running::Member(Box::new(Member::open(options)?)))
+        let publish = |stream: &StreamOptions, data: &Path| {
+            let own_name = Some(stream.log.as_str()).filter(|name| *name != DEFAULT_LOG);
+            self.publish.options(data, Arc::clone(&disk), own_name)
+        };
+        if let [_] = *streams
+            && let Some(stream) = streams.pop()
+        {
+            let (publish, whole) = (publish(&stream, &data), None);
+            let options =
+                MemberOptions { data, segment_len, disk, clock, stream, address, publish, whole };
+            return Ok(Running::Member(Box::new(Member::open(options)?)));
+        }
+        self.publish.for_several()?;
+        let with_folder = |stream: StreamOptions| {
+            let folder = data.join(LOGS_FOLDER).join(stream.log.as_str());
+            let publish = publish(&stream, &folder);
+            (stream, folder, publish)
+        };
+        let logs = streams.into_iter().map(with_folder).collect();
+        let options = MembersOptions { data, segment_len, disk, clock, address, logs };
+        Ok(Running::Members(Box::new(Members::open(options)?)))
     }
 }
 
 /// Serves a node that is open already, as `encours demo --serve` does.
 pub(crate) async fn run_node(node: Node, listener: TcpListener, signals: Signals) -> Outcome {
     let running = Running::Alone(Box::new(node));
-    let api = running.api();
-    until_told(running, api, listener, Beside::default(), signals).await
+    let services = running.services();
+    until_told(running, services, listener, Beside::default(), signals).await
 }
 
 /// What runs beside the calls.
@@ -132,7 +153,7 @@ struct Beside {
 
 async fn until_told(
     mut running: Running,
-    api: Api,
+    services: Services,
     listener: TcpListener,
     beside: Beside,
     mut signals: Signals,
@@ -140,7 +161,7 @@ async fn until_told(
     let Beside { metrics, publisher } = beside;
     let (stop, stopped) = oneshot::channel::<()>();
     let address = listener.local_addr()?;
-    let mut server = tokio::spawn(api.serve(listener, async move {
+    let mut server = tokio::spawn(services.serve(listener, async move {
         let _ = stopped.await;
     }));
     ready(address, metrics.as_ref().map(|metrics| metrics.address));
@@ -249,9 +270,9 @@ struct Metrics {
 }
 
 impl Metrics {
-    fn serve(listener: TcpListener, api: Api, clock: Arc<dyn Clock>) -> Outcome<Self> {
+    fn serve(listener: TcpListener, services: Services, clock: Arc<dyn Clock>) -> Outcome<Self> {
         let address = listener.local_addr()?;
-        let task = tokio::spawn(api.serve_metrics(listener, clock, std::future::pending()));
+        let task = tokio::spawn(services.serve_metrics(listener, clock));
         Ok(Self { address, task })
     }
 }

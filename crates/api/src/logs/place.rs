@@ -144,10 +144,9 @@ impl Logs {
     ) -> Result<String, v1::CommandError> {
         let trial = v1::CreateLedgerRequest { validate_only: true, ..request.clone() };
         let command = v1::Command { command: Some(Message::CreateLedger(trial)) };
-        let mut results = match log.api.execute_commands(vec![command], caller).await {
-            Ok(results) => results,
-            // Whatever became of it, nothing was to be done.
-            Err(_) => return Err(Failure::no_leader().into_message()),
+        // Whatever became of a dry run, nothing was to be done.
+        let Ok(mut results) = log.api.execute_commands(vec![command], caller).await else {
+            return Err(Failure::no_leader().into_message());
         };
         match results.pop().and_then(|result| result.result) {
             Some(Shown::Error(error)) => Err(error),

@@ -52,7 +52,7 @@ impl Decoder for Raw {
 }
 
 /// How a call with this one message ends: `Ok` also where its stream goes on for ever.
-async fn outcome(channel: &Channel, path: &str, message: &[u8]) -> Result<(), Status> {
+pub(crate) async fn outcome(channel: &Channel, path: &str, message: &[u8]) -> Result<(), Status> {
     let mut grpc = tonic::client::Grpc::new(channel.clone());
     grpc.ready().await.unwrap();
     let request = Request::new(tokio_stream::once(message.to_vec()));

@@ -17,6 +17,7 @@ mod openings;
 mod reads;
 mod reminders;
 mod server;
+mod several;
 mod small_frames;
 mod support;
 mod valid;

@@ -132,7 +132,7 @@ impl Drop for Server {
 }
 
 /// Runs days until they are finished, as the scheduler does.
-async fn run_days(engine: EngineHandle) {
+pub(crate) async fn run_days(engine: EngineHandle) {
     let mut clocks = engine.clocks();
     loop {
         let open =

@@ -7,10 +7,15 @@
 //! | `log/` | the verified copy of the log | a copy of what the servers keep |
 //! | `keys/` | the keys of customers' personal details, as all nodes have them | yes |
 //! | `snapshots/`, `requests/`, `views/` | made again from the log | no |
+//!
+//! A node on several logs has a folder `logs/NAME` with all this for each of them, apart from `lock`,
+//! which is there too, and `node`.
 
 mod beside;
 mod lease;
 mod role;
+mod several;
+mod spread;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +37,8 @@ use tracing::info;
 use self::beside::Beside;
 use self::lease::Beats;
 use self::role::Role;
+pub(crate) use self::several::{Members, MembersOptions};
+use self::spread::Others;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{caught_up, lock, log_dir};
 
@@ -56,6 +63,15 @@ pub(crate) struct MemberOptions {
     pub(crate) address: String,
     /// What to publish while this node leads.
     pub(crate) publish: Option<PublisherOptions>,
+    /// The node on all its logs, where there are several.
+    pub(crate) whole: Option<Whole>,
+}
+
+/// What the members of one node share, which follow a log each.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    node: String,
+    others: Others,
 }
 
 /// A running member.
@@ -63,6 +79,7 @@ pub(crate) struct Member {
     api: Api,
     model: ReadModel,
     reader: Arc<dyn LogReader>,
+    link: Link,
     beats: Beats,
     writing: watch::Receiver<Writing>,
     stop: watch::Sender<bool>,
@@ -76,14 +93,19 @@ impl Member {
     /// Connects, brings the local copy to the end of the log and starts to follow it. Blocks while
     /// it reads. Must be called within a tokio runtime, off its async workers.
     pub(crate) fn open(options: MemberOptions) -> Outcome<Self> {
-        let MemberOptions { data, segment_len, disk, clock, stream, address, publish } = options;
+        let MemberOptions { data, segment_len, disk, clock, stream, address, publish, whole } =
+            options;
         let lock = lock(&*disk, &data)?;
         let runtime = Handle::current();
-        let node = name(&*disk, &data)?;
+        let (node, others) = match whole {
+            Some(Whole { node, others }) => (node, others),
+            None => (name(&*disk, &data)?, Others::default()),
+        };
         let checkpoint = Checkpoint::load(&data.join("views"));
         let mut known = known_frames(&*disk, &data);
         known.extend(checkpoint.known());
         info!(data = %data.display(), node, log = %stream.log, "opening");
+        let log = stream.log.clone();
         let link = Link::connect(runtime.clone(), stream)?;
         let create = Some(random_log_id()?);
         let journal = JournalOptions { segment_len, create, known, ..JournalOptions::default() };
@@ -99,12 +121,16 @@ impl Member {
         };
         let model = ReadModel::open(model)
             .map_err(|error| Failure::new(Exit::Failure, format!("read model: {error}")))?;
-        let beats = Beats::spawn(&runtime, link.lease(Holder { node, address })?);
+        let (to_leads, leads) = watch::channel(false);
+        let lease = link.lease(Holder { node, address })?;
+        let beats = Beats::spawn(&runtime, lease, leads, others);
         let (to_keys, keys) = watch::channel(standby.keys());
         let (to_writing, writing) = watch::channel(Writing::Nobody);
         let (stop, stopped) = watch::channel(false);
+        let seen = link.clone();
         let api = Api::of_node(model.clone(), Arc::clone(&reader), keys, writing.clone())
-            .with_link(move || figures(link.figures()));
+            .with_log_name(log.as_str())
+            .with_link(move || figures(seen.figures()));
         let beside = Beside::new(runtime.clone(), api.clone(), publish);
         let api = api.with_publisher(beside.figures());
         let role = Role {
@@ -116,6 +142,7 @@ impl Member {
             held: beats.held(),
             stop: stopped,
             writing: to_writing,
+            leads: to_leads,
             keys: to_keys,
             beside,
         };
@@ -124,7 +151,8 @@ impl Member {
             // Nobody need wait for it any more.
             let _ = tell.send(role.run(standby));
         })?;
-        Ok(Self { api, model, reader, beats, writing, stop, ended: Some(ended), _lock: lock })
+        let ended = Some(ended);
+        Ok(Self { api, model, reader, link, beats, writing, stop, ended, _lock: lock })
     }
 
     /// The gRPC services of this node.

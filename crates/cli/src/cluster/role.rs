@@ -38,6 +38,8 @@ pub(super) struct Role {
     pub(super) stop: watch::Receiver<bool>,
     /// Where writes go.
     pub(super) writing: watch::Sender<Writing>,
+    /// True from before this node takes the log over until it has let it go.
+    pub(super) leads: watch::Sender<bool>,
     pub(super) keys: watch::Sender<Arc<KeyStore>>,
     /// What runs on the node that leads.
     pub(super) beside: Beside,
@@ -111,7 +113,10 @@ impl Role {
             if !self.follow(&mut standby)? {
                 return Ok(standby.close()?);
             }
-            match self.lead(standby)? {
+            self.leads.send_replace(true);
+            let led = self.lead(standby);
+            self.leads.send_replace(false);
+            match led? {
                 Led::Stopped => return Ok(()),
                 Led::SteppedDown => {}
             }
@@ -155,7 +160,7 @@ impl Role {
     fn tell(&self, held: &Held) {
         let writing = match held {
             Held::Of(holder) => Writing::There(format!("http://{}", holder.address)),
-            Held::Mine | Held::Unknown => Writing::Nobody,
+            Held::Mine | Held::Leaving | Held::Unknown => Writing::Nobody,
         };
         self.writing.send_if_modified(|told| {
             let is_news = match (&*told, &writing) {
@@ -222,8 +227,10 @@ impl Role {
         let mut stop = self.stop.clone();
         tokio::select! {
             _ = failed.wait_for(Option::is_some) => false,
-            _ = held.wait_for(|held| matches!(held, Held::Of(_))) => {
-                warn!("the lease was lost");
+            held = held.wait_for(|held| matches!(held, Held::Of(_) | Held::Leaving)) => {
+                if held.is_ok_and(|held| *held != Held::Leaving) {
+                    warn!("the lease was lost");
+                }
                 false
             }
             _ = stop.wait_for(|stop| *stop) => true,

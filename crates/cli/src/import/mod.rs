@@ -193,7 +193,7 @@ async fn summary(
     took: Duration,
 ) -> Outcome {
     let ledger_id = || args.ledger.clone();
-    let min_position = client.head().await?.position;
+    let min_position = client.position(&args.ledger).await?;
     let request = v1::GetLedgerTotalsRequest { ledger_id: ledger_id(), min_position };
     let totals = client.reports().get_ledger_totals(request).await?.into_inner();
     let request = v1::GetLedgerRequest { ledger_id: ledger_id(), min_position };

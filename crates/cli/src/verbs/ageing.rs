@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &AgeingArgs) -> Outcome {
         ledger_id: ledger.clone(),
         page_size: PAGE,
         page_token: String::new(),
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
         as_of_date: args.past.date(),
         as_known_at: args.past.known(),
         include_settled: args.all || common.output.format != Format::Table,

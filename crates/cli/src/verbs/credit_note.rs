@@ -126,7 +126,7 @@ async fn list(args: &ListArgs) -> Outcome {
             has_unapplied: args.unapplied.then_some(true),
         }),
         page_size: PAGE,
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
         ..Default::default()
     };
     let rows = |note: &v1::CreditNote| Ok(vec![row(note)?]);
@@ -143,7 +143,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     let request = v1::GetCreditNoteRequest {
         ledger_id: ledger.clone(),
         credit_note_id: args.credit_note.clone(),
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
     };
     let answer = client.credit_notes().get_credit_note(request).await?.into_inner();
     let note = answer.credit_note.unwrap_or_default();

@@ -69,6 +69,9 @@ pub(crate) struct EventsArgs {
     #[arg(long, value_name = "POSITION", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..))]
     from: u64,
+    /// The log, where the server keeps several and no ledger is named
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    log: String,
     /// Ends after this many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -97,7 +100,7 @@ pub(crate) async fn run(verb: &EventsVerb) -> Outcome {
 
 async fn read(args: &EventsArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.head(&args.log, &args.ledger).await?.position;
     let mut lines = Lines::start(args.common.output)?;
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut after_position = args.from - 1;
@@ -109,7 +112,7 @@ async fn read(args: &EventsArgs) -> Outcome {
             after_position,
             page_size,
             min_position,
-            ..Default::default()
+            log: args.log.clone(),
         };
         let page = client.event_log().read_events(request).await?.into_inner();
         lines.head()?;
@@ -136,13 +139,13 @@ async fn watch(args: &EventsArgs) -> Outcome {
     // WHY first: from here on Ctrl-C ends the watch, not the process.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let client = Client::connect(&args.common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.head(&args.log, &args.ledger).await?.position;
     let mut at = args.from - 1;
     let request = v1::WatchEventsRequest {
         filter: Some(args.filter()),
         after_position: at,
         min_position,
-        ..Default::default()
+        log: args.log.clone(),
     };
     let mut events = client.event_streams().watch_events(request).await?.into_inner();
     let mut lines = Lines::start(args.common.output)?;

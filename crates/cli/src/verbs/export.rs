@@ -124,7 +124,7 @@ impl ExportArgs {
         let request = v1::ExportCsvRequest {
             ledger_id: self.ledger.clone(),
             export: Some(export),
-            min_position: client.head().await?.position,
+            min_position: client.position(&self.ledger).await?,
         };
         let mut parts = client.report_streams().export_csv(request).await?.into_inner();
         let mut sink = Sink::open(self.out.as_deref())?;

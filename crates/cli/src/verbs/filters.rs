@@ -197,7 +197,9 @@ impl CustomerFilterArgs {
             ("--unapplied", &self.unapplied),
         ];
         let default = match ranges.iter().any(|(_, range)| range.is_some()) {
-            true => ledger(client, ledger_id, client.head().await?.position).await?.currency_code,
+            true => {
+                ledger(client, ledger_id, client.position(ledger_id).await?).await?.currency_code
+            }
             false => String::new(),
         };
         let within = |(flag, range): (&str, &Option<Amounts>)| {

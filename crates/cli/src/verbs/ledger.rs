@@ -14,7 +14,7 @@ use crate::output::{self, Cell, Column, Printer};
 pub(crate) enum LedgerVerb {
     /// The ledgers of the server
     #[command(after_help = "Examples:\n  encours ledger list --output json")]
-    List(VerbArgs),
+    List(ListArgs),
     /// One ledger with its totals
     #[command(after_help = "Examples:\n  encours ledger show --ledger acme")]
     Show(LedgerArgs),
@@ -32,6 +32,15 @@ Examples:
   encours ledger create --ledger trial --currency EUR --test-clock 2026-01-01 \\
     --invoice-numbers F{year}-{seq:4} --net-days 45
   encours ledger create --ledger hours --currency EUR --calendar weekdays --reminders none";
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// Only those of this log, where the server keeps several
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    log: String,
+    #[command(flatten)]
+    common: VerbArgs,
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct CreateArgs {
@@ -73,6 +82,10 @@ pub(crate) struct CreateArgs {
     /// The plan of its reminders: three-cases or none; three-cases where left out
     #[arg(long, value_name = "POLICY", default_value = "", hide_default_value = true)]
     reminders: String,
+    /// The log to put it in, where the server keeps several; the one with the fewest events where
+    /// left out
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    log: String,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -116,17 +129,13 @@ pub(crate) async fn run(verb: &LedgerVerb) -> Outcome {
     }
 }
 
-async fn list(args: &VerbArgs) -> Outcome {
-    let client = Client::connect(&args.server).await?;
-    let min_position = client.head().await?.position;
+async fn list(args: &ListArgs) -> Outcome {
+    let client = Client::connect(&args.common.server).await?;
+    let min_position = client.position_of_all(&args.log).await?;
     let rows = |ledger: &v1::Ledger| Ok(vec![row(ledger)]);
-    pages::list(args.output, "ledgers", &COLUMNS, rows, async |page_token| {
-        let request = v1::ListLedgersRequest {
-            page_size: PAGE,
-            page_token,
-            min_position,
-            ..Default::default()
-        };
+    pages::list(args.common.output, "ledgers", &COLUMNS, rows, async |page_token| {
+        let log = args.log.clone();
+        let request = v1::ListLedgersRequest { page_size: PAGE, page_token, min_position, log };
         client.ledgers().list_ledgers(request).await
     })
     .await
@@ -134,7 +143,7 @@ async fn list(args: &VerbArgs) -> Outcome {
 
 async fn show(args: &LedgerArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.position(&args.ledger).await?;
     let ledger = super::ledger(&client, &args.ledger, min_position).await?;
     let request = v1::GetLedgerTotalsRequest { ledger_id: args.ledger.clone(), min_position };
     let totals = client.reports().get_ledger_totals(request).await?.into_inner();
@@ -143,6 +152,9 @@ async fn show(args: &LedgerArgs) -> Outcome {
     printer.fact("version", Cell::Count(ledger.version));
     printer.fact("calendar", Cell::word(&ledger.calendar_id));
     printer.fact("reminders", Cell::word(&ledger.reminder_policy_id));
+    if !ledger.log.is_empty() {
+        printer.fact("log", Cell::text(&ledger.log));
+    }
     for balance in &totals.balances {
         for (name, amount) in [
             ("opening", &balance.opening),
@@ -178,7 +190,7 @@ const TOTALS: [Column; 11] = [
 
 async fn totals(args: &LedgerArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.position(&args.ledger).await?;
     let request = v1::GetLedgerTotalsRequest { ledger_id: args.ledger.clone(), min_position };
     let totals = client.reports().get_ledger_totals(request).await?.into_inner();
     let mut printer = Printer::start(args.common.output, "totals", &TOTALS)?;
@@ -246,6 +258,7 @@ async fn create(args: &CreateArgs) -> Outcome {
         credit_note_number_pattern: args.credit_note_numbers.clone(),
         calendar_id: args.calendar.clone(),
         reminder_policy_id: args.reminders.clone(),
+        log: args.log.clone(),
         ..Default::default()
     };
     let answer = client.write(client.ledgers().create_ledger(request)).await?;

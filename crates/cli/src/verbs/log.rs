@@ -36,6 +36,15 @@ pub(crate) struct LogArgs {
     /// Reads the files of this data folder alone, without a server, a lock or a write
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The log, where the server keeps several
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "data"
+    )]
+    log: String,
     #[command(flatten)]
     common: VerbArgs,
 }
@@ -166,8 +175,11 @@ fn remark(report: &VerifyReport) {
 /// Has the server check.
 async fn running(args: &LogArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
-    let mut steps =
-        client.event_streams().verify_log(v1::VerifyLogRequest::default()).await?.into_inner();
+    let mut steps = client
+        .event_streams()
+        .verify_log(v1::VerifyLogRequest { log: args.log.clone() })
+        .await?
+        .into_inner();
     let progress = bar(args);
     while let Some(answer) = steps.message().await? {
         match answer.step {
@@ -214,7 +226,7 @@ fn told(args: &LogArgs, result: v1::VerifyResult) -> Outcome {
 /// What the server knows of its log, without reading it.
 async fn head(args: &LogArgs) -> Outcome {
     let client = Client::connect(&args.common.server).await?;
-    let head = client.head().await?;
+    let head = client.head(&args.log, "").await?;
     let at = head.recorded_at.unwrap_or_default();
     print(
         args,

@@ -85,10 +85,10 @@ pub(super) async fn run(args: &CopyArgs) -> Outcome {
     let data = data.ok_or_else(|| Failure::usage("--from or --to is missing"))?;
     // The calls of the log block, so they run on a thread of their own.
     let copied = if args.to_nats.is_empty() {
-        let options = args.stream.options(&args.from_nats);
+        let options = args.stream.options(&args.from_nats)?;
         spawn_blocking(move || to_folder(runtime, options, &data, &bar)).await
     } else {
-        let options = args.stream.options(&args.to_nats);
+        let options = args.stream.options(&args.to_nats)?;
         spawn_blocking(move || to_streams(runtime, options, &data, &bar)).await
     };
     progress.finish_and_clear();

@@ -157,7 +157,7 @@ async fn ledger(client: &Client, id: &str, min_position: u64) -> Outcome<v1::Led
 
 /// The currency that amounts of a customer have where none is said.
 async fn currency(client: &Client, ledger_id: &str, customer_id: &str) -> Outcome<String> {
-    let min_position = client.head().await?.position;
+    let min_position = client.position(ledger_id).await?;
     if !customer_id.is_empty() {
         let request = v1::GetCustomerRequest {
             ledger_id: ledger_id.to_owned(),
@@ -180,7 +180,7 @@ async fn invoice(client: &Client, ledger_id: &str, invoice_id: &str) -> Outcome<
         ledger_id: ledger_id.to_owned(),
         invoice: Some(v1::get_invoice_request::Invoice::InvoiceId(invoice_id.to_owned())),
         view: v1::InvoiceView::Basic.into(),
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger_id).await?,
     };
     Ok(client.invoices().get_invoice(request).await?.into_inner().invoice.unwrap_or_default())
 }

@@ -104,7 +104,7 @@ async fn list(args: &ListArgs) -> Outcome {
         until_date: args.until.map(output::day),
         page_size: PAGE,
         page_token: String::new(),
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
     };
     let rows = |upcoming: &v1::UpcomingReminder| Ok(vec![row(upcoming)?]);
     pages::list(common.output, "reminders", &COLUMNS, rows, async |page_token| {
@@ -142,7 +142,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Outcome {
     let request = v1::GetReminderPlanRequest {
         ledger_id: ledger.clone(),
         invoice_id: args.invoice.clone(),
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
     };
     let plan = client.invoices().get_reminder_plan(request).await?.into_inner();
     let mut printer = Printer::start(common.output, "reminders", &PLAN)?;

@@ -161,7 +161,7 @@ pub(super) async fn check(args: &CheckArgs) -> Outcome {
         customer_id: args.customer.clone(),
         currency_code: args.currency.clone(),
         amount: asked,
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
     };
     let answer = client.customers().check_credit(request).await?.into_inner();
     let mut printer = Printer::start(common.output, "credit", &CHECK)?;

@@ -298,7 +298,7 @@ pub(crate) async fn run(verb: &CustomerVerb) -> Outcome {
 async fn list(args: &ListArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.position(ledger).await?;
     let currency = super::ledger(&client, ledger, min_position).await?.currency_code;
     let request = v1::ListCustomersRequest {
         ledger_id: ledger.clone(),
@@ -321,7 +321,7 @@ async fn list(args: &ListArgs) -> Outcome {
 async fn show(args: &ShowArgs) -> Outcome {
     let LedgerArgs { ledger, common } = &args.target;
     let client = Client::connect(&common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.position(ledger).await?;
     let request = v1::GetCustomerRequest {
         ledger_id: ledger.clone(),
         customer_id: args.customer.clone(),

@@ -227,7 +227,7 @@ impl DraftsArgs {
             ledger_id: self.target.ledger.clone(),
             filter: Some(super::filter(&self.customer)),
             page_size: PAGE,
-            min_position: client.head().await?.position,
+            min_position: client.position(&self.target.ledger).await?,
             ..Default::default()
         };
         loop {

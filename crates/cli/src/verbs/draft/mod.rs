@@ -126,7 +126,7 @@ async fn list(args: &ListArgs) -> Outcome {
         ledger_id: ledger.clone(),
         filter: Some(v1::InvoiceFilter { text: args.text.clone(), ..filter(&args.customer) }),
         page_size: PAGE,
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
         order_by: args.order.order.clone(),
         ..Default::default()
     };

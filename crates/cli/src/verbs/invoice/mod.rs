@@ -228,7 +228,7 @@ async fn list(args: &ListArgs) -> Outcome {
         ledger_id: ledger.clone(),
         filter: Some(args.filter.filter(&client, ledger).await?),
         page_size: PAGE,
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
         order_by: args.order.order.clone(),
         view: if args.full { v1::InvoiceView::Full } else { v1::InvoiceView::Basic }.into(),
         ..Default::default()

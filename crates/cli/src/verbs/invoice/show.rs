@@ -45,7 +45,7 @@ async fn get(client: &Client, args: &ShowArgs, min_position: u64) -> Outcome<v1:
 pub(crate) async fn show(args: &ShowArgs) -> Outcome {
     let common = &args.target.common;
     let client = Client::connect(&common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.position(&args.target.ledger).await?;
     let invoice = get(&client, args, min_position).await?;
     let row = labelled(row(&invoice)?, &invoice, args.labels.as_deref());
     if common.output.format == Format::Csv {
@@ -129,7 +129,7 @@ fn said(printer: &mut Printer, invoice: &v1::Invoice) {
 pub(crate) async fn activity_of(args: &ShowArgs) -> Outcome {
     let common = &args.target.common;
     let client = Client::connect(&common.server).await?;
-    let min_position = client.head().await?.position;
+    let min_position = client.position(&args.target.ledger).await?;
     let invoice = get(&client, args, min_position).await?;
     let mut printer = Printer::start(common.output, "activity", &activity::COLUMNS)?;
     add_activity(&mut printer, &client, &invoice, min_position).await?;

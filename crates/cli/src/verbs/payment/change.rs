@@ -204,7 +204,7 @@ pub(crate) async fn refund(args: &RefundArgs) -> Outcome {
             let request = v1::GetPaymentRequest {
                 ledger_id: ledger.clone(),
                 payment_id: args.payment.clone(),
-                min_position: client.head().await?.position,
+                min_position: client.position(ledger).await?,
             };
             let answer = client.payments().get_payment(request).await?.into_inner();
             let received = answer.payment.unwrap_or_default().amount.unwrap_or_default();

@@ -180,7 +180,7 @@ async fn list(args: &ListArgs) -> Outcome {
         ledger_id: ledger.clone(),
         filter: Some(args.filter.filter()),
         page_size: PAGE,
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
         order_by: args.order.order.clone(),
         ..Default::default()
     };
@@ -198,7 +198,7 @@ async fn show(args: &ShowArgs) -> Outcome {
     let request = v1::GetPaymentRequest {
         ledger_id: ledger.clone(),
         payment_id: args.payment.clone(),
-        min_position: client.head().await?.position,
+        min_position: client.position(ledger).await?,
     };
     let answer = client.payments().get_payment(request).await?.into_inner();
     let payment = answer.payment.unwrap_or_default();
