@@ -65,7 +65,7 @@ fn what_was_not_seen_is_said_so() {
     let Some(nats) = NatsServer::start() else { return };
     let ran = doctor(&nats.url(), &[]).ok();
     let (result, finding) = check(&ran, "sync", &name(&nats));
-    assert_eq!(result, "NOT CHECKED", "{finding}");
+    assert_eq!(result, "not checked", "{finding}");
     let closed = "http://127.0.0.1:1/";
     let ran = doctor(&nats.url(), &["--monitor", closed]).fails(UNAVAILABLE);
     assert_eq!(check(&ran, "monitor", closed).0, "FAILED");

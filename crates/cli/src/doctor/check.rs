@@ -21,7 +21,7 @@ impl Verdict {
         match self {
             Self::Ok => "OK",
             Self::Warning => "WARNING",
-            Self::NotChecked => "NOT CHECKED",
+            Self::NotChecked => "not checked",
             Self::Failed(_) => "FAILED",
         }
     }

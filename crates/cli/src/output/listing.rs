@@ -88,7 +88,7 @@ impl Cell {
         match self {
             Self::Status(status) | Self::Labelled(_, status) => match status.as_str() {
                 "OVERDUE" | "REFUSED" | "FAILED" => Paint::Bad,
-                "AWAITING_PAYMENT" | "PARTIALLY_PAID" | "WARNED" | "WARNING" | "NOT CHECKED" => {
+                "AWAITING_PAYMENT" | "PARTIALLY_PAID" | "WARNED" | "WARNING" | "not checked" => {
                     Paint::Warn
                 }
                 "PAID" | "UP_TO_DATE" | "OK" | "DONE" | "ALLOWED" => Paint::Good,
