@@ -4,6 +4,7 @@ use encours_proto::{FILE_DESCRIPTOR_SET, Message as _, v1};
 use encours_tests::{Client, Company, NatsServer, Server, data_folder};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
+use crate::asyncapi;
 use crate::support::{Published, messages, published, publishing, stop};
 
 /// Two ledgers, one of them with an id that is no plain token, and something of most kinds.
@@ -74,6 +75,7 @@ async fn every_event_is_a_cloud_event_in_log_order() {
     named(&messages, "encours.v1.~.day.opened");
     named(&messages, "encours.v1.acme.payment.recorded");
     named(&messages, "encours.v1.acme.invoice.paid");
+    asyncapi::check(&messages);
     stop(server).await;
 }
 
