@@ -80,7 +80,9 @@ impl Api {
                     return Ok(self.stream_here(engine, search.change(), commands, caller.actor));
                 }
                 Writing::There(address) => match self.roads.open(&address, &caller).await {
-                    Ok(road) => return Ok(self.stream_there(road, commands)),
+                    Ok(road) => {
+                        return Ok(self.stream_there(road, search.moved(&address), commands));
+                    }
                     Err(undone) => undone,
                 },
                 Writing::Nobody => Failure::no_leader(),
@@ -128,6 +130,7 @@ impl Api {
     fn stream_there(
         &self,
         road: Road,
+        moved: impl Future<Output = ()> + Send + 'static,
         commands: impl Stream<Item = Sent> + Send + Unpin + 'static,
     ) -> BoxStream<'static, Answer> {
         let (broken, why) = watch::channel(None);
@@ -141,7 +144,7 @@ impl Api {
             future::ready(message.ok())
         });
         let end = async move { why.borrow().clone().map(Err) };
-        road.travel(commands).chain(stream::once(end).filter_map(future::ready)).boxed()
+        road.travel(commands, moved).chain(stream::once(end).filter_map(future::ready)).boxed()
     }
 
     /// Ends once the service stops.

@@ -25,7 +25,7 @@ use tonic::{Code, ConnectError, Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use crate::call::{ACTOR_METADATA, Caller, FORWARDED_METADATA, LOG_METADATA};
-use crate::failure::{ERROR_DOMAIN, Failure, is_undone};
+use crate::failure::{ERROR_DOMAIN, Failure, OUTCOME_UNKNOWN, is_undone};
 use crate::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 
 /// The most streams of commands that are handed on at a time.
@@ -56,6 +56,8 @@ pub(crate) enum Handed {
 pub(crate) enum Broken {
     /// It is certain that nothing was done.
     Undone(Failure),
+    /// It may have been done or not.
+    Doubtful,
     /// What the caller is told.
     Ended(Status),
 }
@@ -135,29 +137,37 @@ impl Roads {
         request
     }
 
-    /// Has the leader execute commands in their order.
+    /// Has the leader execute commands in their order; gives it up once `moved` ends, because another
+    /// node leads.
     pub(crate) async fn execute(
         &self,
         address: &str,
         commands: Vec<v1::Command>,
         caller: &Caller,
+        moved: impl Future<Output = ()>,
     ) -> Result<Vec<v1::CommandResult>, Broken> {
         let count = commands.len();
         let called = async {
             let mut client = client(self.channel(address).map_err(Broken::Undone)?);
             let request = self.handed_on(v1::ExecuteRequest { commands }, caller);
-            let answer = client.execute(request).await.map_err(|status| judge(address, &status))?;
+            let answer = tokio::select! {
+                biased;
+                answer = client.execute(request) => answer,
+                () = moved => return Err(doubtful("another node leads")),
+            };
+            let answer = answer.map_err(|status| judge(address, &status))?;
             let results = answer.into_inner().results;
             if count > 0 && results.iter().all(is_undone_result) {
                 return Err(Broken::Undone(Failure::no_leader()));
             }
-            if results.len() == count { Ok(results) } else { Err(unknown("another answer")) }
+            if results.len() == count { Ok(results) } else { Err(doubtful("another answer")) }
         };
         let ended = called.await;
         self.count(match &ended {
             Ok(_) => Handed::Answered,
             Err(Broken::Undone(_)) => Handed::Undone,
-            Err(Broken::Ended(status)) => handed(status),
+            Err(Broken::Doubtful) => Handed::Unknown,
+            Err(Broken::Ended(_)) => Handed::Answered,
         });
         ended
     }
@@ -226,34 +236,38 @@ pub(crate) struct Road {
 }
 
 impl Road {
-    /// Sends the commands on and gives the answers as they come, until either side ends.
+    /// Sends the commands on and gives the answers as they come, until either side ends, or `moved`
+    /// does, because another node leads.
     pub(crate) fn travel(
         self,
         commands: impl Stream<Item = v1::ExecuteStreamRequest> + Send + 'static,
+        moved: impl Future<Output = ()> + Send + 'static,
     ) -> impl Stream<Item = Result<v1::ExecuteStreamResponse, Status>> + Send + 'static {
         let Self { commands: to, answers, roads, address, place } = self;
         // Where the leader has ended the stream already, its answers say why.
         let _ = to.send(Commands(commands.boxed()));
-        let state = Some((answers, place));
+        let state = Some((answers, Box::pin(moved), place));
         stream::unfold(state, move |state| {
             let (roads, address) = (roads.clone(), address.clone());
             async move {
-                let (mut answers, place) = state?;
-                match answers.message().await {
-                    Ok(Some(answer)) => Some((Ok(answer), Some((answers, place)))),
+                let (mut answers, mut moved, place) = state?;
+                let answer = tokio::select! {
+                    biased;
+                    answer = answers.message() => answer.map_err(|status| judge(&address, &status)),
+                    () = &mut moved => Err(doubtful("another node leads")),
+                };
+                let (handed, status) = match answer {
+                    Ok(Some(answer)) => return Some((Ok(answer), Some((answers, moved, place)))),
                     Ok(None) => {
                         roads.count(Handed::Answered);
-                        None
+                        return None;
                     }
-                    Err(status) => {
-                        let status = match judge(&address, &status) {
-                            Broken::Undone(undone) => undone.into(),
-                            Broken::Ended(status) => status,
-                        };
-                        roads.count(handed(&status));
-                        Some((Err(status), None))
-                    }
-                }
+                    Err(Broken::Undone(undone)) => (Handed::Undone, undone.into()),
+                    Err(Broken::Doubtful) => (Handed::Unknown, Failure::outcome_unknown().into()),
+                    Err(Broken::Ended(status)) => (Handed::Answered, status),
+                };
+                roads.count(handed);
+                Some((Err(status), None))
             }
         })
     }
@@ -283,6 +297,9 @@ fn judge(address: &str, status: &Status) -> Broken {
         if is_undone(&info.reason) {
             return Broken::Undone(Failure::no_leader());
         }
+        if info.reason == OUTCOME_UNKNOWN {
+            return doubtful(status.message());
+        }
         return Broken::Ended(as_said(status));
     }
     if is_unsent(status) {
@@ -297,7 +314,7 @@ fn judge(address: &str, status: &Status) -> Broken {
             | Code::Unavailable
     );
     if silent || status.source().is_some() {
-        return unknown(status.message());
+        return doubtful(status.message());
     }
     // The transport's own, such as `OUT_OF_RANGE`.
     Broken::Ended(as_said(status))
@@ -331,16 +348,9 @@ fn unreachable(address: &str, why: &dyn std::fmt::Display) -> Failure {
     Failure::no_leader()
 }
 
-fn unknown(why: &str) -> Broken {
+fn doubtful(why: &str) -> Broken {
     tracing::debug!(why, "a call that was handed on has broken off");
-    Broken::Ended(Failure::outcome_unknown().into())
-}
-
-/// How handing on counts that has ended so.
-fn handed(status: &Status) -> Handed {
-    let info = status.get_details_error_info();
-    let unknown = info.is_some_and(|info| info.reason == crate::failure::OUTCOME_UNKNOWN);
-    if unknown { Handed::Unknown } else { Handed::Answered }
+    Broken::Doubtful
 }
 
 #[cfg(test)]
@@ -375,8 +385,7 @@ mod tests {
         let reset = Status::from_error(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)));
         let open = [reset, Status::unavailable("gone"), Status::cancelled("Timeout expired")];
         for status in open {
-            let Broken::Ended(said) = judge("x", &status) else { panic!("{status:?}") };
-            assert!(matches!(handed(&said), Handed::Unknown), "{said:?}");
+            assert!(matches!(judge("x", &status), Broken::Doubtful), "{status:?}");
         }
         let refusal = Refusal::new(Reason::TooLarge, "text", "too long");
         let Broken::Ended(said) = answer(refusal.clone().into()) else { panic!() };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use encours_engine::EngineHandle;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::api::Api;
 use crate::call::Caller;
@@ -17,6 +17,8 @@ use crate::failure::Failure;
 
 /// How long a write waits for a leader at most.
 pub const LEADER_WAIT: Duration = Duration::from_secs(10);
+/// How long an answer may still come from a node that leads no more.
+const LAST_ANSWER: Duration = Duration::from_millis(500);
 /// When to try the same leader again where there is no news.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -89,6 +91,23 @@ impl Search {
             _ = self.stopping.wait_for(|stopping| *stopping) => Err(Failure::stopping()),
             news = self.writing.changed() => news.map_err(|_| undone),
             () = sleep_until(pause) => if pause == again { Ok(()) } else { Err(undone) },
+        }
+    }
+
+    /// Ends once another node than the one at `address` leads, with a moment for an answer that is
+    /// under way: nothing good comes from there any more.
+    pub(crate) fn moved(&self, address: &str) -> impl Future<Output = ()> + Send + use<> {
+        let (mut writing, address) = (self.writing.clone(), address.to_owned());
+        async move {
+            let elsewhere = |writing: &Writing| match writing {
+                Writing::Here(_) => true,
+                Writing::There(other) => *other != address,
+                Writing::Nobody => false,
+            };
+            if writing.wait_for(elsewhere).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            sleep(LAST_ANSWER).await;
         }
     }
 

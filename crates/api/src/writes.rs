@@ -52,12 +52,16 @@ impl Api {
     }
 
     /// Has commands executed in their order by the node that writes the log.
+    ///
+    /// Where a leader that they were handed on to gives no answer, they are sent again if every one
+    /// has a request id: what was done is then answered as it was.
     pub(crate) async fn execute_commands(
         &self,
         mut commands: Vec<v1::Command>,
         caller: &Caller,
     ) -> Result<Vec<v1::CommandResult>, Status> {
         let mut search = self.search(caller);
+        let mut doubt = None;
         loop {
             let undone = match search.leader()? {
                 Writing::Here(engine) => {
@@ -72,15 +76,26 @@ impl Api {
                     self.stepped_down()
                 }
                 Writing::There(address) => {
-                    match self.roads.execute(&address, commands.clone(), caller).await {
+                    let moved = search.moved(&address);
+                    match self.roads.execute(&address, commands.clone(), caller, moved).await {
                         Ok(results) => return Ok(results),
                         Err(Broken::Ended(status)) => return Err(status),
                         Err(Broken::Undone(undone)) => undone,
+                        Err(Broken::Doubtful) => {
+                            if !commands.iter().all(has_request_id) {
+                                return Err(Failure::outcome_unknown().into());
+                            }
+                            doubt = Some(Failure::outcome_unknown());
+                            Failure::no_leader()
+                        }
                     }
                 }
                 Writing::Nobody => Failure::no_leader(),
             };
-            search.wait(undone).await?;
+            if let Err(undone) = search.wait(undone).await {
+                // What one attempt leaves open a later one that came to nothing does not close.
+                return Err(doubt.unwrap_or(undone).into());
+            }
         }
     }
 
@@ -177,6 +192,11 @@ impl Api {
         }
         Ok(details)
     }
+}
+
+/// Whether a command may be sent again without being done twice.
+fn has_request_id(command: &v1::Command) -> bool {
+    write(command.clone()).is_ok_and(|write| write.request_id.is_some())
 }
 
 /// The response of a unary method.

@@ -102,11 +102,15 @@ impl Logs {
         caller: &Caller,
     ) -> Result<(), v1::CommandError> {
         if let Some(Message::CreateLedger(request)) = &mut command.command {
-            let placed = self.place(request, Some(log), caller).await?;
-            return elsewhere(&request.ledger_id, placed, log);
+            return self.place(request, Some(log), caller).await.map(drop);
         }
         let id = ledger_id(command);
-        self.known(id).map_or(Ok(()), |known| elsewhere(id, known, log))
+        match self.known(id).filter(|known| known.name != log.name) {
+            Some(known) => {
+                Err(Failure::other_log("ledger", id, &known.name, &log.name).into_message())
+            }
+            None => Ok(()),
+        }
     }
 
     async fn execute_each(
@@ -114,7 +118,13 @@ impl Logs {
         mut commands: Streaming<v1::ExecuteStreamRequest>,
         caller: Caller,
     ) -> Result<BoxStream<'static, Answer>, Status> {
-        let Some(first) = commands.message().await? else { return Ok(stream::empty().boxed()) };
+        let mut stopping = self.front.stopping.subscribe();
+        let first = tokio::select! {
+            first = commands.message() => first?,
+            // The sender is here.
+            _ = stopping.wait_for(|stopping| *stopping) => return Err(Failure::stopping().into()),
+        };
+        let Some(first) = first else { return Ok(stream::empty().boxed()) };
         let log = self.of_commands(first.command.as_slice()).await?.clone();
         let (to_places, places) = mpsc::channel(UNDER_WAY);
         let (api, of_answers) = (log.api.clone(), log.clone());
@@ -167,13 +177,4 @@ impl Log {
 fn is_placed(command: &v1::Command) -> bool {
     let creates = matches!(command.command, Some(Message::CreateLedger(_)));
     creates || !ledger_id(command).is_empty()
-}
-
-/// # Errors
-/// `OTHER_LOG` where a ledger is in another log than the one that its call goes to.
-fn elsewhere(id: &str, there: &Log, here: &Log) -> Result<(), v1::CommandError> {
-    if there.name == here.name {
-        return Ok(());
-    }
-    Err(Failure::other_log("ledger", id, &there.name, &here.name).into_message())
 }

@@ -50,8 +50,10 @@ impl Logs {
         &self,
         request: &v1::CreateLedgerRequest,
     ) -> Result<&Log, Failure> {
+        let mut request = request.clone();
+        self.recognise(&mut request).await?;
         let named = self.said(&request.log)?;
-        Ok(self.home(request, named).await?.log)
+        Ok(self.home(&request, named).await?.log)
     }
 
     /// Finds the log for a new ledger and claims its id for it, which the request has from then on.
@@ -68,19 +70,24 @@ impl Logs {
     ) -> Result<&Log, v1::CommandError> {
         let named = self.said(&std::mem::take(&mut request.log)).map_err(Failure::into_message)?;
         self.recognise(request).await.map_err(Failure::into_message)?;
-        let home = self.home(request, batch.or(named)).await.map_err(Failure::into_message)?;
-        for wanted in named.into_iter().chain(batch) {
-            if wanted.name != home.log.name {
-                let (what, id) = home.by.unwrap_or(("ledger", request.ledger_id.clone()));
-                let other = Failure::other_log(what, &id, &home.log.name, &wanted.name);
-                return Err(other.into_message());
-            }
-        }
+        let home = self.home(request, named.or(batch)).await.map_err(Failure::into_message)?;
+        let is_in = |log: &Log, what: &str, id: &str| {
+            let other = named.into_iter().chain(batch).find(|wanted| wanted.name != log.name);
+            other.map_or(Ok(()), |wanted| {
+                Err(Failure::other_log(what, id, &log.name, &wanted.name).into_message())
+            })
+        };
+        let (what, id) =
+            home.by.as_ref().map_or(("ledger", &request.ledger_id), |(what, id)| (*what, id));
+        is_in(home.log, what, id)?;
         if request.validate_only || matches!(home.by, Some(("ledger", _))) {
             return Ok(home.log);
         }
         let id = self.tried(home.log, request, caller).await?;
-        self.claim(request, id, home.log).await.map_err(Failure::into_message)
+        let log = self.claim(request, id, home.log).await.map_err(Failure::into_message)?;
+        // Somebody else may have been faster, in another log.
+        is_in(log, "ledger", &request.ledger_id)?;
+        Ok(log)
     }
 
     /// Fills in the id that the ledger was given when the same request came before.
