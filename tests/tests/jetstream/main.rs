@@ -9,6 +9,7 @@
 )]
 
 mod backend;
+mod claims;
 mod cluster;
 mod faults;
 mod keys;
