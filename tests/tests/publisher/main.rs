@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "tests fail by panicking, and meet the machine's own clock and files"
