@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::nats::NatsServer;
 use crate::ports::free_port;
+use crate::proxy::{Mode, Proxy};
 
 /// How many servers there are.
 const SERVERS: usize = 3;
@@ -21,6 +22,15 @@ pub struct NatsCluster {
     servers: Vec<NatsServer>,
     /// Which of them are held still.
     held: [bool; SERVERS],
+    between: Vec<Between>,
+}
+
+/// What lies on the way of one server to another.
+#[derive(Debug)]
+struct Between {
+    from: usize,
+    to: usize,
+    proxy: Proxy,
 }
 
 impl NatsCluster {
@@ -31,33 +41,65 @@ impl NatsCluster {
     /// Where they do not start.
     #[must_use]
     pub fn start() -> Option<Self> {
-        Self::start_with("")
+        let ports = [(); SERVERS].map(|()| free_port());
+        let routes = ports.map(|port| format!("127.0.0.1:{port}"));
+        let servers = ports.iter().enumerate().map(|(index, port)| {
+            let others = (0..SERVERS).filter(|other| *other != index);
+            member(index, *port, others.map(|other| routes[other].clone()), "")
+        });
+        Self::launch(servers.collect::<Option<_>>()?, Vec::new())
     }
 
-    /// As [`start`](Self::start), with these lines in the configuration of each.
+    /// As [`start`](Self::start), with something between each two of them, so that one can be
+    /// [cut off](Self::cut_off) from the others.
     ///
     /// # Panics
     /// Where they do not start.
-    #[must_use]
-    pub fn start_with(settings: &str) -> Option<Self> {
-        let ports: Vec<u16> = (0..SERVERS).map(|_| free_port()).collect();
-        let routes: Vec<_> =
-            ports.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
-        let member = |(index, port): (usize, &u16)| {
-            let routes = routes.join(", ");
-            NatsServer::prepare(&format!(
-                "server_name: n{index}\n\
-                 cluster {{ name: encours-test, listen: \"127.0.0.1:{port}\", no_advertise: true, \
-                 routes: [{routes}] }}\n{settings}"
-            ))
-        };
-        let servers: Option<Vec<_>> = ports.iter().enumerate().map(member).collect();
-        let mut cluster = Self { servers: servers?, held: [false; SERVERS] };
+    pub async fn start_with_ways_between() -> Option<Self> {
+        let ports = [(); SERVERS].map(|()| free_port());
+        let mut between = Vec::new();
+        for from in 0..SERVERS {
+            for to in (0..SERVERS).filter(|to| *to != from) {
+                let proxy = Proxy::start(&format!("127.0.0.1:{}", ports[to])).await;
+                between.push(Between { from, to, proxy });
+            }
+        }
+        // WHY: what one server tells the others of a third one leads nowhere, so that there are no ways
+        // but these.
+        let nowhere = "advertise: \"127.0.0.1:1\", connect_retries: 1,";
+        let servers = ports.iter().enumerate().map(|(index, port)| {
+            let ways = between.iter().filter(|way| way.from == index);
+            member(index, *port, ways.map(|way| way.proxy.address()), nowhere)
+        });
+        Self::launch(servers.collect::<Option<_>>()?, between)
+    }
+
+    fn launch(servers: Vec<NatsServer>, between: Vec<Between>) -> Option<Self> {
+        let mut cluster = Self { servers, held: [false; SERVERS], between };
         for server in &mut cluster.servers {
             server.spawn();
         }
         cluster.wait_until_ready();
         Some(cluster)
+    }
+
+    /// Cuts one off from the other two, silently: its clients keep their connections.
+    pub fn cut_off(&self, index: usize) {
+        for way in self.ways_of(index) {
+            way.proxy.set(Mode::Blackhole);
+        }
+    }
+
+    /// Ends what [`cut_off`](Self::cut_off) began.
+    pub fn join_again(&self, index: usize) {
+        for way in self.ways_of(index) {
+            way.proxy.set(Mode::Pass);
+        }
+    }
+
+    fn ways_of(&self, index: usize) -> impl Iterator<Item = &Between> {
+        assert!(!self.between.is_empty(), "the cluster was started with nothing in between");
+        self.between.iter().filter(move |way| way.from == index || way.to == index)
     }
 
     /// Where they listen, in their order.
@@ -219,6 +261,23 @@ impl NatsCluster {
             _ => Err(format!("the servers name {leaders:?} as their leader")),
         }
     }
+}
+
+/// A server that reaches the others at these addresses.
+fn member(
+    index: usize,
+    port: u16,
+    others: impl Iterator<Item = String>,
+    more: &str,
+) -> Option<NatsServer> {
+    let routes: Vec<_> = others.map(|other| format!("\"nats://{other}\"")).collect();
+    NatsServer::prepare(&format!(
+        "server_name: {}\n\
+         cluster {{ name: encours-test, listen: \"127.0.0.1:{port}\", no_advertise: true, {more} \
+         routes: [{}] }}",
+        name(index),
+        routes.join(", ")
+    ))
 }
 
 fn name(index: usize) -> String {

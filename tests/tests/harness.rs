@@ -9,6 +9,7 @@
     reason = "tests fail by panicking, and meet the machine's own clock and files"
 )]
 
+use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -252,4 +253,28 @@ async fn a_cluster_elects_and_outlives_a_member() {
     cluster.resume(second);
     cluster.wait_until_current("S");
     cluster.stop(third);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_cut_off_takes_nothing() {
+    let Some(cluster) = NatsCluster::start_with_ways_between().await else { return };
+    let urls = cluster.urls();
+    let context = jetstream::new(async_nats::connect(urls.clone()).await.unwrap());
+    replicated(&context).await;
+    publish(&context).await;
+    cluster.wait_until_current("S");
+    let lonely = cluster.stream_leader("S");
+    let there = jetstream::new(async_nats::connect(urls[lonely].clone()).await.unwrap());
+    let others: Vec<_> =
+        (0..3).filter(|index| *index != lonely).map(|index| urls[index].clone()).collect();
+    let elsewhere = jetstream::new(async_nats::connect(others).await.unwrap());
+    cluster.cut_off(lonely);
+    let lost = there.publish("s", "lost".into()).await.unwrap();
+    let refused = timeout(Duration::from_secs(3), lost.into_future()).await;
+    assert!(!matches!(refused, Ok(Ok(_))), "{refused:?}");
+    assert_eq!(publish(&elsewhere).await, 2);
+    cluster.join_again(lonely);
+    cluster.wait_until_ready();
+    cluster.wait_until_current("S");
+    assert!(publish(&there).await > 2);
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use encours_tests::{Client, Heard, Load, NatsCluster, Nodes, ServerNats};
 
-use crate::support::{DEADLINE, check_all, issue, load, rounds, summary, until};
+use crate::support::{DEADLINE, LIMIT, check_all, issue, jetstream, load, rounds, summary, until};
 
 /// From the death of the stream's leader until writes go on: an election of the servers takes 4 to
 /// 9 seconds, and the nodes then need to find it.
@@ -115,4 +115,49 @@ async fn a_server_that_is_held_still_is_done_without() {
     let before = heard.first_after(elected + Duration::from_millis(100));
     assert!(before.is_some(), "it goes on");
     check_all(&nodes, &mut heard).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_that_is_cut_off_takes_counts_for_nothing() {
+    let Some(cluster) = NatsCluster::start_with_ways_between().await else { return };
+    let on = |servers: &[usize]| {
+        let urls = servers.iter().map(|index| cluster.urls()[*index].clone()).collect();
+        ServerNats { urls, ..log_on(&cluster) }
+    };
+    // The one that leads knows only the server that will be cut off, and the other one the others.
+    let nodes = Nodes::start_each(vec![on(&[0]), on(&[1, 2])]);
+    assert_eq!(nodes.wait_for_leader().await, 0);
+    Load::prepare(&nodes.url(0)).await;
+    let stream = log_on(&cluster).stream();
+    cluster.wait_until_current(&stream);
+    lead_by(&cluster, &stream, 0).await;
+    let load = load(&nodes.urls(), "i");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let cut = load.elapsed();
+    cluster.cut_off(0);
+    let took = until("the other node leads", async || nodes.leaders().await.contains(&1)).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let back = load.elapsed();
+    cluster.join_again(0);
+    assert_eq!(nodes.wait_for_leader().await, 1);
+    cluster.wait_until_ready();
+    cluster.wait_until_current(&stream);
+    let mut heard = load.stop().await;
+    let first = heard.first_after(cut + took).expect("it goes on");
+    println!("another node led after {took:?}; {}", summary(&heard));
+    assert!(first < back, "it goes on without the one that was cut off");
+    check_all(&nodes, &mut heard).await;
+}
+
+/// Has a server lead a stream.
+async fn lead_by(cluster: &NatsCluster, stream: &str, index: usize) {
+    let context = jetstream(cluster.urls()).await;
+    let begun = Instant::now();
+    while cluster.stream_leader(stream) != index {
+        assert!(begun.elapsed() < LIMIT, "n{index} does not come to lead {stream}");
+        let wish = format!("{{\"placement\": {{\"preferred\": \"n{index}\"}}}}");
+        let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}");
+        context.client().request(subject, wish.into()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
