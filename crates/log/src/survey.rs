@@ -142,7 +142,8 @@ impl Survey {
             .connection_timeout(PATIENCE)
             .request_timeout(Some(PATIENCE))
             .ignore_discovered_servers()
-            .max_reconnects(1);
+            // Each of them once.
+            .max_reconnects(servers.len());
         options = signed_in(options, servers);
         if let Some(file) = credentials {
             options = options.credentials_file(file).await.map_err(|error| {

@@ -220,7 +220,7 @@ impl<S: Source> Work<S> {
             .ping_interval(PING)
             // WHY: what was sent over a lost connection is settled by asking the stream, not by
             // sending it again.
-            .max_reconnects(1)
+            .max_reconnects(self.options.servers.len())
             .event_callback(move |event| {
                 if matches!(event, Event::Disconnected | Event::Closed) {
                     lost.send_replace(true);

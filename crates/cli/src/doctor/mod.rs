@@ -72,8 +72,13 @@ pub(crate) async fn run(args: &DoctorArgs) -> Outcome {
     checks.extend(servers::cluster(&found));
     let reached: Vec<_> = found.into_iter().map(|(_, facts)| facts).collect();
     // Where no server was reached, what was said of each is enough.
-    let seen = if reached.is_empty() { None } else { Some(Seen::ask(&options).await) };
-    let seen = seen.transpose().map_err(Failure::from)?;
+    let mut seen = None;
+    if !reached.is_empty() {
+        match Seen::ask(&options).await {
+            Ok(found) => seen = Some(found),
+            Err(error) => checks.push(Check::failure("reached", "", &Failure::from(error))),
+        }
+    }
     let pages = self::pages(seen.as_ref().map(|seen| &seen.survey), &args.monitor).await;
     let needed = seen.as_ref().map_or(0, |seen| seen.to_make(&options));
     checks.extend(servers::pages(&reached, &pages, needed));
