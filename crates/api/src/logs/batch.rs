@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::merge::{Merge, Place};
 use super::{Log, Logs};
 use crate::batch::{Answer, Sent, bounded};
-use crate::call::{Caller, LOG_METADATA};
+use crate::call::{Caller, FORWARDED_METADATA, LOG_METADATA};
 use crate::failure::Failure;
 
 /// Commands of a stream that may wait for their answers.
@@ -74,9 +74,10 @@ impl BatchService for Logs {
 }
 
 impl Logs {
-    /// The log of a call that a node of the same log has handed on.
+    /// The log of a call that a node of the same log has handed on: it has been placed already.
     fn handed_on(&self, metadata: &MetadataMap) -> Result<Option<&Log>, Failure> {
-        let name = metadata.get(LOG_METADATA).and_then(|name| name.to_str().ok());
+        let name = metadata.get(LOG_METADATA).filter(|_| metadata.contains_key(FORWARDED_METADATA));
+        let name = name.and_then(|name| name.to_str().ok());
         name.map(|name| self.named(name)).transpose()
     }
 

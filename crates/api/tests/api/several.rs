@@ -383,7 +383,11 @@ async fn ledgers_are_listed_log_by_log() {
                 }
             }
             assert_eq!(seen, all);
-            assert_eq!(pages, all.len().div_ceil(page_size as usize).max(1), "{page_size}");
+            assert_eq!(
+                pages,
+                all.len().div_ceil(usize::try_from(page_size).unwrap()).max(1),
+                "{page_size}"
+            );
         }
     }
     let of_b = v1::ListLedgersRequest { log: "b".into(), ..Default::default() };

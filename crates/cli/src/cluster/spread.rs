@@ -2,10 +2,11 @@
 //!
 //! Each node tells that it is there, and counts from the leases who leads how many. Of those that lead
 //! most, the first by name gives a log up where some node leads at least two fewer; and who leads
-//! others already is slow to ask for a lease that is free. One log at a time, and only after things
+//! more than another one is slow to ask for a lease that is free. One log at a time, and only after things
 //! have stood so for a while, so that leases do not go to and fro.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ const ROUND: Duration = Duration::from_secs(1);
 /// How many rounds a node must have led too many before it gives one up: longer than it takes until
 /// a node that has gone is known to be gone.
 const ROUNDS: u32 = 4;
-/// How much longer a node waits before it asks for a free lease, for each log that it leads.
+/// How much longer a node that leads more than another one waits before it asks for a free lease, for
+/// each log that it leads.
 const WAIT: Duration = Duration::from_millis(300);
 /// For how many logs at most: somebody has to lead soon.
 const WAIT_MOST: u32 = 3;
@@ -41,13 +43,18 @@ pub(super) struct Others(Option<Arc<Whole>>);
 struct Whole {
     parts: Mutex<Vec<Part>>,
     begun: watch::Sender<bool>,
+    /// Whether another node leads fewer, as far as is known.
+    more: AtomicBool,
 }
 
 impl Others {
     /// Those of a node with several logs, which asks for no lease before it is told to.
     pub(super) fn of_several() -> Self {
-        let whole = Whole { parts: Mutex::default(), begun: watch::Sender::new(false) };
-        Self(Some(Arc::new(whole)))
+        Self(Some(Arc::new(Whole {
+            parts: Mutex::default(),
+            begun: watch::Sender::new(false),
+            more: AtomicBool::new(true),
+        })))
     }
 
     /// Lets the node ask for the leases of these logs.
@@ -68,6 +75,9 @@ impl Others {
 
     /// How long to wait before asking for a free lease.
     pub(super) fn manners(&self) -> Duration {
+        if !self.0.as_ref().is_some_and(|whole| whole.more.load(Ordering::Relaxed)) {
+            return Duration::ZERO;
+        }
         let led = self.held().iter().filter(|(_, held)| *held == Held::Mine).count();
         WAIT * u32::try_from(led).unwrap_or(WAIT_MOST).min(WAIT_MOST)
     }
@@ -95,9 +105,13 @@ impl Others {
             if let Err(error) = lease.appear(&logs).await {
                 debug!(%error, "others cannot tell that this node is there");
             }
-            let mine = held.iter().filter(|(_, held)| *held == Held::Mine).count();
-            // Nobody leads two fewer than one.
-            let nodes = if mine > 1 { lease.nodes().await.unwrap_or_default() } else { Vec::new() };
+            let nodes = lease.nodes().await.unwrap_or_default();
+            let counts = counts(&node, &held, &nodes);
+            let mine = counts.get(node.as_str()).copied().unwrap_or_default();
+            if let Some(whole) = &self.0 {
+                let more = counts.values().any(|count| *count < mine);
+                whole.more.store(more, Ordering::Relaxed);
+            }
             match surplus(&node, &held, &nodes) {
                 None => rounds = 0,
                 Some(_) if rounds + 1 < ROUNDS => rounds += 1,
@@ -112,21 +126,33 @@ impl Others {
     }
 }
 
+/// How many logs each node leads that is there or leads any.
+fn counts<'a>(
+    node: &'a str,
+    held: &'a [(String, Held)],
+    nodes: &'a [(String, Vec<String>)],
+) -> BTreeMap<&'a str, usize> {
+    let mut counts: BTreeMap<_, _> = nodes.iter().map(|(other, _)| (other.as_str(), 0)).collect();
+    for (_, held) in held {
+        match held {
+            Held::Mine => *counts.entry(node).or_default() += 1,
+            Held::Of(holder) => *counts.entry(&holder.node).or_default() += 1,
+            Held::Leaving | Held::Unknown => {}
+        }
+    }
+    counts
+}
+
 /// The log that this node is to give up: one that a node keeps which leads at least two fewer.
 fn surplus<'a>(
     node: &str,
     held: &'a [(String, Held)],
     nodes: &[(String, Vec<String>)],
 ) -> Option<&'a str> {
-    let mut counts: BTreeMap<&str, usize> =
-        nodes.iter().map(|(other, _)| (other.as_str(), 0)).collect();
-    for (_, held) in held {
-        match held {
-            Held::Mine => *counts.entry(node).or_default() += 1,
-            Held::Of(holder) => *counts.entry(&holder.node).or_default() += 1,
-            Held::Leaving | Held::Unknown => return None,
-        }
+    if held.iter().any(|(_, held)| matches!(held, Held::Leaving | Held::Unknown)) {
+        return None;
     }
+    let counts = counts(node, held, nodes);
     let mine = counts.get(node).copied().unwrap_or_default();
     let is_first = |(other, count): (&&str, &usize)| (*count, node) < (mine, *other);
     if !counts.iter().all(|(other, count)| *other == node || is_first((other, count))) {
