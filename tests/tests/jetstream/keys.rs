@@ -115,3 +115,32 @@ fn keys_whose_answer_is_lost_are_there_once() {
     log.share_keys(b"key 2").unwrap();
     assert_eq!(place.admin().last(KEYS), 3);
 }
+
+#[test]
+fn a_full_keys_stream_refuses_keys_only_until_there_is_room() {
+    let Some(place) = Place::new() else { return };
+    let (_replica, mut log) = writer(&place, "a");
+    log.share_keys(b"head").unwrap();
+    append(&mut log, 1);
+    let admin = place.admin();
+    let mut config = admin.info(KEYS).config;
+    let limit = u64::try_from(config.max_bytes).unwrap();
+    let body = vec![7; 256 << 10];
+    let full = (0..limit / (256 << 10) + 1).find_map(|_| log.share_keys(&body).err()).unwrap();
+    let told = matches!(&full, LogError::StreamFull { stream, max_bytes }
+        if stream == KEYS && *max_bytes == limit);
+    assert!(told && full.is_full(), "{full:?}");
+    let last = admin.last(KEYS);
+    // What needs no keys goes on, and so does what comes after another refusal.
+    append(&mut log, 2);
+    assert!(log.share_keys(&body).is_err_and(|error| error.is_full()));
+    log.maintain().unwrap();
+    log.admits().unwrap();
+    append(&mut log, 3);
+    assert_eq!((admin.last(KEYS), admin.last(STREAM)), (last, 3));
+    config.max_bytes *= 2;
+    admin.update(&config);
+    log.share_keys(&body).unwrap();
+    append(&mut log, 4);
+    assert_eq!((admin.last(KEYS), admin.last(STREAM)), (last + 1, 4));
+}

@@ -3,7 +3,7 @@
 use async_nats::jetstream::message::PublishMessage;
 
 use super::log::JetStreamLog;
-use super::problem::{denied, unavailable};
+use super::problem::{gone, unavailable};
 use crate::chain::ChainError;
 use crate::error::LogError;
 
@@ -13,6 +13,10 @@ impl JetStreamLog {
     /// INVARIANT: the sequence that they have to follow is the one up to which this node has taken
     /// all keys in. It is never made to fit: where somebody else's keys have come in between, this
     /// writer is out of date, and its keys must not come after theirs.
+    ///
+    /// # Errors
+    /// [`LogError::StreamFull`] where the keys stream has no room: nothing was stored, and frames
+    /// that bring no keys still fit.
     pub(super) fn publish_keys(&mut self, records: &[u8]) -> Result<(), LogError> {
         self.running()?;
         let log = &self.link.options().log;
@@ -43,8 +47,12 @@ impl JetStreamLog {
                     return Err(LogError::NotNext { frame, source: ChainError::Previous });
                 }
             }
+            // WHY asked: the keys stream has a limit of its own, which a person is to make larger.
             Err(LogError::StreamFull { .. }) => {
-                return Err(denied(&doing, "it is full; a larger max_bytes makes room"));
+                let info = self.link.block(self.link.info(&stream))?;
+                let max_bytes = info.ok_or_else(|| gone(&stream))?.config.max_bytes;
+                let max_bytes = u64::try_from(max_bytes).unwrap_or(u64::MAX);
+                return Err(LogError::StreamFull { stream, max_bytes });
             }
             Err(error) => return Err(error),
         }
