@@ -277,6 +277,48 @@ async fn a_leader_that_does_not_answer_costs_no_more_than_the_calls_time() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
+#[tokio::test]
+async fn a_call_to_a_leader_that_stands_still_ends_once_another_one_leads() {
+    let (server, mut leader, node, mut client) = two().await;
+    leader.customer("ada").await;
+    let silent = Way::to_nobody().await;
+    node.writing.send_replace(Writing::There(silent.address.clone()));
+    let (mut with_id, mut without_id) = (client.clone(), client.clone());
+    let named = v1::CreateCustomerRequest { request_id: "once".into(), ..customer("bob") };
+    let again = named.clone();
+    let named = tokio::spawn(async move { with_id.customers.create_customer(named).await });
+    let create = customer("cleo");
+    let unnamed = tokio::spawn(async move { without_id.customers.create_customer(create).await });
+    sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    node.writing.send_replace(Writing::There(server.address.clone()));
+    // With a request id it is sent again, and done once.
+    let done = soon("the answer", named).await.unwrap().unwrap().into_inner();
+    assert!(!done.repeat);
+    let status = soon("the answer", unnamed).await.unwrap().unwrap_err();
+    assert_eq!((status.code(), &*reason(&status)), (Code::Unknown, "OUTCOME_UNKNOWN"));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    let repeated = client.customers.create_customer(again).await.unwrap().into_inner();
+    assert_eq!((repeated.repeat, repeated.position), (true, done.position));
+}
+
+#[tokio::test]
+async fn a_doubt_is_not_forgotten_where_nobody_leads_afterwards() {
+    let (_server, mut leader, node, mut client) = two().await;
+    leader.customer("ada").await;
+    let silent = Way::to_nobody().await;
+    node.writing.send_replace(Writing::There(silent.address.clone()));
+    let named = v1::CreateCustomerRequest { request_id: "once".into(), ..customer("bob") };
+    let request = within(Duration::from_secs(4), named);
+    let called = tokio::spawn(async move { client.customers.create_customer(request).await });
+    sleep(Duration::from_millis(300)).await;
+    silent.cut();
+    node.writing.send_replace(Writing::Nobody);
+    // The connection broke, so that it may have been done, and no later attempt tells.
+    let status = soon("the answer", called).await.unwrap().unwrap_err();
+    assert_eq!((status.code(), &*reason(&status)), (Code::Unknown, "OUTCOME_UNKNOWN"));
+}
+
 /// How many streams of commands have ended at a node.
 async fn ended(node: &Node) -> u64 {
     let ended = |name: &str| name.contains("ExecuteStream");
