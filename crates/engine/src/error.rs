@@ -110,6 +110,22 @@ impl EngineError {
         matches!(self, Self::Log(error) if error.is_unavailable())
     }
 
+    /// Whether there is no room for the log or for the key file; the same may pass once there is some.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Log(error) => error.is_full(),
+            Self::Keys(error) => error.is_full(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is this machine's own disk that has no room, so that another node may have some.
+    #[must_use]
+    pub fn is_own_disk_full(&self) -> bool {
+        self.is_full() && !matches!(self, Self::Log(LogError::StreamFull { .. }))
+    }
+
     /// Whether another writer has taken the log, so that this node has to follow it.
     #[must_use]
     pub const fn is_fenced(&self) -> bool {

@@ -36,12 +36,14 @@ pub(crate) struct LogSide {
     in_flight: VecDeque<Frame>,
     /// Why the frames after those in flight cannot be submitted.
     blocked: Option<Outcome>,
+    /// The key file found no room when keys were last written to it.
+    keys_full: bool,
     pub(crate) patience: Patience,
 }
 
 impl LogSide {
     pub(crate) fn new(log: Box<dyn EventLog>, keys: KeyFile, patience: Patience) -> Self {
-        Self { log, keys, in_flight: VecDeque::new(), blocked: None, patience }
+        Self { log, keys, in_flight: VecDeque::new(), blocked: None, keys_full: false, patience }
     }
 
     /// Whether there is nothing to settle.
@@ -61,6 +63,11 @@ impl LogSide {
     /// Whether the log would find room for a frame.
     pub(crate) fn admits(&self) -> Result<(), LogError> {
         self.log.admits()
+    }
+
+    /// Whether keys found no room in the key file, and none did since.
+    pub(crate) const fn keys_are_full(&self) -> bool {
+        self.keys_full
     }
 
     /// Puts keys where other nodes find them, the head first. A log that cannot be reached is tried
@@ -97,14 +104,16 @@ impl LogSide {
     }
 
     fn see_to_keys(&mut self, keys: &[NewKey]) -> Result<(), Outcome> {
-        self.keys.append(keys).map_err(|error| match error {
-            AppendError::Write(error) if error.kind() == io::ErrorKind::StorageFull => {
-                Outcome::Full
+        match self.keys.append(keys) {
+            Ok(()) => self.keys_full &= keys.is_empty(),
+            Err(AppendError::Write(error)) if error.kind() == io::ErrorKind::StorageFull => {
+                self.keys_full = true;
+                return Err(Outcome::Full);
             }
-            AppendError::Write(error) | AppendError::Sync(error) => {
-                Outcome::Stop(EngineError::KeySync(error))
+            Err(AppendError::Write(error) | AppendError::Sync(error)) => {
+                return Err(Outcome::Stop(EngineError::KeySync(error)));
             }
-        })?;
+        }
         self.share(None, keys).map_err(|error| match error {
             EngineError::Log(error) => Outcome::of(error),
             other => Outcome::Stop(other),

@@ -32,7 +32,7 @@ pub struct StandbyOptions {
 ///
 /// It keeps `keys/`, `snapshots/` and `requests/` in a folder as [`Engine`] does, which is a standby
 /// that leads. After an error of [`add_keys`](Self::add_keys) or [`follow`](Self::follow) it must not
-/// be used any more.
+/// be used any more, except where the keys found no room ([`EngineError::is_full`]).
 pub struct Standby {
     pub(crate) options: StandbyOptions,
     pub(crate) keys: LocalKeys,
@@ -68,7 +68,8 @@ impl Standby {
     ///
     /// # Errors
     /// [`EngineError::Keys`] where the records are damaged, belong to another log or do not begin with
-    /// their head, or where the disk refuses; [`EngineError::KeySync`] after a failed sync.
+    /// their head, or where the disk refuses; [`EngineError::KeySync`] after a failed sync. Where there
+    /// was no room ([`EngineError::is_full`]) the same records are to be given again.
     pub fn add_keys(&mut self, records: &[u8]) -> Result<(), EngineError> {
         self.keys.add(&*self.options.disk, records)
     }

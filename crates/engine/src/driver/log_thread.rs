@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use encours_log::Clock;
+use encours_log::{Clock, LogError};
 use tracing::error;
 
 use super::Shared;
@@ -17,6 +17,10 @@ use crate::log_side::{LogSide, Outcome};
 /// How often the log gets its housekeeping while nothing is appended.
 const HOUSEKEEPING: Duration = Duration::from_millis(200);
 
+/// How long the key file is taken to be full after keys found no room in it. WHY: only the next keys
+/// tell whether there is room again, and where there is none the whole state is rolled back.
+const KEYS_PAUSE: Duration = Duration::from_secs(5);
+
 /// What the deciding thread asks of this one.
 pub(super) enum ToLog {
     /// Make this frame durable.
@@ -27,8 +31,16 @@ pub(super) enum ToLog {
 
 /// Runs until the deciding thread hangs up, then closes the log.
 pub(super) fn run(side: LogSide, from: &Receiver<ToLog>, shared: &Shared, clock: &Arc<dyn Clock>) {
-    let mut thread =
-        LogThread { side, from, shared, clock, had_room: true, lost: false, open: true };
+    let mut thread = LogThread {
+        side,
+        from,
+        shared,
+        clock,
+        had_room: true,
+        keys_refused: None,
+        lost: false,
+        open: true,
+    };
     let result = catch_unwind(AssertUnwindSafe(|| thread.run()));
     let error = match result {
         Ok(Ok(())) => return,
@@ -45,6 +57,8 @@ struct LogThread<'a> {
     shared: &'a Shared,
     clock: &'a Arc<dyn Clock>,
     had_room: bool,
+    /// When keys found no room, by the clock's monotonic time.
+    keys_refused: Option<Duration>,
     /// Frames that follow a lost one are dropped until the deciding thread has started over.
     lost: bool,
     open: bool,
@@ -68,6 +82,8 @@ impl LogThread<'_> {
                             // WHY: it may be the key file that found no room while the log has some.
                             // The deciding thread refuses until it is told that there is room.
                             self.had_room = false;
+                            let is_keys = self.side.keys_are_full();
+                            self.keys_refused = is_keys.then(|| self.clock.monotonic());
                         }
                     }
                     self.shared.inbox.note(Note::Outcome(outcome));
@@ -107,17 +123,28 @@ impl LogThread<'_> {
 
     fn housekeeping(&mut self) -> Result<(), EngineError> {
         self.side.maintain()?;
-        let has_room = match self.side.admits() {
-            Ok(()) => true,
-            Err(error) if error.is_full() => false,
+        let (has_room, is_own) = match self.side.admits() {
+            Ok(()) => (!self.keys_refuse(), true),
+            Err(error) if error.is_full() => (false, matches!(error, LogError::Full { .. })),
             // The next frame will tell.
             Err(error) if error.is_unavailable() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
+        self.shared.own_disk_full(!has_room && is_own);
         if has_room != self.had_room {
             self.had_room = has_room;
             self.shared.inbox.note(Note::Room(has_room));
         }
         Ok(())
+    }
+
+    /// Whether keys found no room just now, and none have found any since.
+    fn keys_refuse(&mut self) -> bool {
+        let now = self.clock.monotonic();
+        let is_over = |at: &Duration| now.saturating_sub(*at) >= KEYS_PAUSE;
+        if !self.side.keys_are_full() || self.keys_refused.as_ref().is_none_or(is_over) {
+            self.keys_refused = None;
+        }
+        self.keys_refused.is_some()
     }
 }

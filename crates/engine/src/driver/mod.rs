@@ -46,6 +46,8 @@ struct Shared {
     /// When the oldest frame on its way was sent; `u64::MAX` where none is.
     oldest_sent_us: AtomicU64,
     is_full: AtomicBool,
+    /// It is this machine's disk that has no room.
+    own_disk_full: watch::Sender<bool>,
     /// A snapshot waits to be written; another would only be in its way.
     snapshot_waits: AtomicBool,
     keys: Arc<KeyStore>,
@@ -67,6 +69,11 @@ impl Shared {
     fn oldest_sent(&self, sent: Option<Duration>) {
         let sent = sent.and_then(|sent| u64::try_from(sent.as_micros()).ok());
         self.oldest_sent_us.store(sent.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Notes whether it is this machine's disk that has no room.
+    fn own_disk_full(&self, is_full: bool) {
+        self.own_disk_full.send_if_modified(|known| std::mem::replace(known, is_full) != is_full);
     }
 
     /// Turns a command away where the log does not answer.
@@ -120,6 +127,7 @@ impl Engine {
             doubts,
             oldest_sent_us: AtomicU64::new(u64::MAX),
             is_full: AtomicBool::new(is_full),
+            own_disk_full: watch::Sender::new(false),
             snapshot_waits: AtomicBool::new(false),
             keys,
             reader: writer.reader(),
@@ -269,6 +277,13 @@ impl EngineHandle {
         let ambiguous = self.shared.doubts.count();
         let queue_depth = self.shared.inbox.depth() as u64;
         Figures { queue_depth, is_full, ambiguous, ..self.shared.counters.figures() }
+    }
+
+    /// True while commands are refused because this machine's disk has no room for the log or for
+    /// keys: another node may have some.
+    #[must_use]
+    pub fn own_disk_full(&self) -> watch::Receiver<bool> {
+        self.shared.own_disk_full.subscribe()
     }
 
     /// Turns to the reason once the engine has failed: the process must then exit with an error.

@@ -107,6 +107,14 @@ pub enum KeyFileError {
     Entropy(#[from] EntropyError),
 }
 
+impl KeyFileError {
+    /// Whether the disk has no room. Nothing counts as written; the same may pass once there is some.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+}
+
 /// The writing end of the key file.
 pub(crate) struct KeyFile {
     file: Box<dyn DiskFile>,

@@ -3,6 +3,7 @@
 mod durability;
 mod recovery;
 mod repeats;
+mod room;
 mod scripted;
 mod secrecy;
 mod stream;
