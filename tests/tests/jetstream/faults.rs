@@ -193,3 +193,40 @@ fn servers_that_cannot_be_used_say_why() {
     assert!(matches!(denied, LogError::Denied { .. }), "{denied}");
     assert!(denied.to_string().contains("encours.log.main"), "{denied}");
 }
+
+#[test]
+fn a_limit_of_consumers_is_waited_out_and_none_is_left_behind() {
+    let accounts = "accounts { A: { jetstream: { max_mem: 64M, max_file: 512M, max_consumers: 2 }, \
+                    users: [{ user: all, password: secret }] } }\nno_auth_user: all";
+    let Some(mut nats) = NatsServer::prepare(accounts) else { return };
+    nats.restart();
+    let place = Place::around(nats);
+    let (_replica, mut log) = writer(&place, "a");
+    append(&mut log, 10);
+    let admin = place.admin();
+    let make = |name: &str| {
+        let config = async_nats::jetstream::consumer::pull::Config {
+            durable_name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        admin.run(admin.context.create_consumer_on_stream(config, STREAM)).unwrap();
+    };
+    let consumers = || admin.info(STREAM).state.consumer_count;
+    crate::support::until(|| (consumers() == 0).then_some(()));
+    make("one");
+    make("two");
+    let mut follower = place.replica("b");
+    for _ in 0..3 {
+        let full = follower.pull(Duration::from_millis(100), &mut |_| Ok(())).unwrap_err();
+        assert!(full.is_unavailable(), "{full}");
+        assert!(full.to_string().contains("consumers"), "{full}");
+    }
+    admin.run(admin.context.delete_consumer_from_stream("one", STREAM)).unwrap();
+    assert_eq!(catch_up(&mut follower).unwrap(), log.tail());
+    assert_eq!(consumers(), 2);
+    // Dropped, it leaves its place to others.
+    drop(follower);
+    crate::support::until(|| (consumers() == 1).then_some(()));
+    let mut follower = place.replica("c");
+    assert_eq!(catch_up(&mut follower).unwrap(), log.tail());
+}

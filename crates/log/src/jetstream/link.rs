@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::config::{LOG_ID_ENTRY, drift, keys_stream, log_stream};
 use super::name::LogName;
-use super::problem::{answered, denied, no_info, not_made, not_read, unavailable};
+use super::problem::{answered, denied, is_disabled, no_info, not_made, not_read, unavailable};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::LogError;
 use crate::id::{FrameNumber, LogId};
@@ -291,6 +291,8 @@ impl Link {
         let request = async {
             let account = self.shared.context.query_account().await;
             account.map(|_| ()).map_err(|error| match error.kind() {
+                // Here it was never seen to work.
+                AccountErrorKind::JetStream(why) if is_disabled(&why) => denied(doing, why),
                 AccountErrorKind::JetStream(why) => answered(doing, "", &why),
                 _ => unavailable(doing, error),
             })
@@ -396,7 +398,9 @@ async fn connect(
                 Event::Disconnected | Event::Closed => losses.send_modify(|losses| *losses += 1),
                 Event::ServerError(ServerError::Other(said)) => {
                     tracing::warn!(said, "a NATS server complains");
-                    if said.to_lowercase().contains("permissions violation") {
+                    // Nothing hangs on that one: see the drop of a `Feed`.
+                    let is_needed = !said.contains(".CONSUMER.DELETE.");
+                    if is_needed && said.to_lowercase().contains("permissions violation") {
                         let noted = Some((clock.monotonic(), said));
                         *violation.lock().unwrap_or_else(PoisonError::into_inner) = noted;
                     }

@@ -29,10 +29,8 @@ pub(super) fn answered(
 ) -> LogError {
     match error.error_code() {
         ErrorCode::STREAM_NOT_FOUND => gone(stream),
-        ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
-            denied(doing, error)
-        }
-        // No leader, no quorum, a server that starts or is busy.
+        // No leader, no quorum, a server that starts or is busy or has reached a limit which others
+        // may leave again. JetStream was there when the connection was made.
         ErrorCode::CLUSTER_INCOMPLETE
         | ErrorCode::CLUSTER_NO_PEERS
         | ErrorCode::CLUSTER_NOT_ACTIVE
@@ -41,10 +39,23 @@ pub(super) fn answered(
         | ErrorCode::CLUSTER_NOT_LEADER
         | ErrorCode::STREAM_OFFLINE
         | ErrorCode::STREAM_TOO_MANY_REQUESTS
-        | ErrorCode::INSUFFICIENT_RESOURCES => unavailable(doing, error),
+        | ErrorCode::INSUFFICIENT_RESOURCES
+        | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+        | ErrorCode::MAXIMUM_CONSUMERS_LIMIT
+        | ErrorCode::MEMORY_RESOURCES_EXCEEDED
+        | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+        | ErrorCode::JETSTREAM_NOT_ENABLED
+        | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => unavailable(doing, error),
         _ if error.code() == 503 => unavailable(doing, error),
         _ => denied(doing, error),
     }
+}
+
+/// Whether a server says that it has no JetStream, for this account or at all.
+pub(super) fn is_disabled(error: &async_nats::jetstream::Error) -> bool {
+    let code = error.error_code();
+    let disabled = [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT];
+    disabled.contains(&code)
 }
 
 /// What the answer to a publish with an error means, apart from a stream that is full.
@@ -61,9 +72,7 @@ pub(super) fn publish_refused(
         ErrorCode::STREAM_SEALED
         | ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
         | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM
-        | ErrorCode::STREAM_NOT_FOUND
-        | ErrorCode::JETSTREAM_NOT_ENABLED
-        | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => answered(doing, stream, error),
+        | ErrorCode::STREAM_NOT_FOUND => answered(doing, stream, error),
         // A wrong last sequence, the same message twice on its way, a server that stops, has no room
         // or no leader: looking at the stream tells what became of it.
         _ => unavailable(doing, error),

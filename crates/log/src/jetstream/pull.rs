@@ -34,6 +34,10 @@ pub(super) struct Pulled {
 /// A reader of one stream from one sequence on. It ends with the first trouble; a new one begins
 /// where it stood.
 pub(super) struct Feed {
+    link: Link,
+    /// The stream that is read, and the consumer there.
+    from: String,
+    consumer: String,
     stream: Stream,
 }
 
@@ -62,9 +66,12 @@ impl Feed {
                 .max_bytes_per_batch(ASK_BYTES)
                 .expires(ASK_LASTS)
                 .heartbeat(HEARTBEAT);
-            messages.messages().await.map_err(|error| unavailable(&doing, error))
+            let messages = messages.messages().await;
+            let messages = messages.map_err(|error| unavailable(&doing, error))?;
+            Ok((consumer.cached_info().name.clone(), messages))
         };
-        Ok(Self { stream: link.ask(&doing, opened).await? })
+        let (consumer, messages) = link.ask(&doing, opened).await?;
+        Ok(Self { link: link.clone(), from: stream.to_owned(), consumer, stream: messages })
     }
 
     /// The next message; `None` where none comes within `patience`.
@@ -85,5 +92,27 @@ impl Feed {
                 Ok(Some(Pulled { sequence, message }))
             }
         }
+    }
+}
+
+impl Drop for Feed {
+    /// Has the consumer deleted, without waiting for it.
+    ///
+    /// WHY: the server keeps a consumer for a while that nobody reads, and a limit of consumers is
+    /// soon reached where one is made anew after each trouble. Where this fails, it goes by itself.
+    fn drop(&mut self) {
+        if !self.link.is_connected() {
+            return;
+        }
+        let (from, consumer) = (std::mem::take(&mut self.from), std::mem::take(&mut self.consumer));
+        let link = self.link.clone();
+        let parting = async move {
+            // It has the limit of every request.
+            let context = &link.shared.context;
+            if let Err(error) = context.delete_consumer_from_stream(&consumer, &from).await {
+                tracing::debug!(%error, stream = from, consumer, "it goes by itself");
+            }
+        };
+        self.link.runtime().spawn(parting);
     }
 }
