@@ -1,4 +1,4 @@
-//! Two nodes of the real binary on four logs that a real nats-server keeps.
+//! Several logs that real nats-servers keep, on nodes of the real binary.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use encours_proto::v1;
-use encours_tests::{Client, Company, NatsServer, Server, ServerNats, data_folder, run};
+use encours_tests::{
+    Client, Company, NatsCluster, NatsServer, Server, ServerNats, data_folder, run,
+};
 use tokio_stream::StreamExt as _;
 
 const LOGS: [&str; 4] = ["a", "b", "c", "d"];
@@ -259,4 +261,37 @@ async fn the_command_line_names_a_log() {
     let more = ["--publish-nats", &nats.url(), "--publish-stream", "ONE"];
     let ran = Server::try_start_on_nats(&folder.path().join("more"), &logs, &more).unwrap_err();
     assert!(ran.stderr.contains("--publish-stream is about one log"), "{ran}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_stays_claimed_when_the_server_that_keeps_the_claims_dies() {
+    let Some(mut cluster) = NatsCluster::start() else { return };
+    let logs = ServerNats { replicas: 3, ..ServerNats::new(cluster.urls(), "a,b") };
+    let folder = data_folder();
+    let server = Server::start_on_nats(&folder.path().join("node"), &logs);
+    let client = Client::connect(&server.url()).await;
+    let create = async |id: &str, log: &str| {
+        let request = v1::CreateLedgerRequest {
+            ledger_id: id.to_owned(),
+            currency_code: "EUR".to_owned(),
+            time_zone: "Europe/Paris".to_owned(),
+            log: log.to_owned(),
+            ..Default::default()
+        };
+        client.ledgers.clone().create_ledger(request).await
+    };
+    create("first", "a").await.expect("it is created");
+    cluster.wait_until_current("KV_ENCOURS_LEDGERS");
+    cluster.kill9(cluster.stream_leader("KV_ENCOURS_LEDGERS"));
+    let begun = Instant::now();
+    while let Err(status) = create("second", "b").await {
+        assert!(begun.elapsed() < LIMIT, "{status:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    println!("a ledger was created {:?} after the death of a server", begun.elapsed());
+    for (id, away) in [("first", "b"), ("second", "a")] {
+        let refused = create(id, away).await.expect_err("it is elsewhere");
+        assert!(refused.message().contains("is in log"), "{refused:?}");
+    }
+    assert_eq!(ledgers(&client).await.len(), 2);
 }
