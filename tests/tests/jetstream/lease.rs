@@ -59,18 +59,53 @@ fn a_lease_that_is_not_renewed_ends() {
 }
 
 #[test]
-fn a_node_that_starts_anew_has_its_lease_still() {
+fn a_node_that_starts_anew_waits_for_its_former_lease_to_end() {
     let Some(place) = Place::new() else { return };
+    let mut former = lease(&place, "a");
+    assert_eq!(beat(&place, &mut former), Beat::Mine);
+    drop(former);
+    let begun = Instant::now();
     let mut a = lease(&place, "a");
-    assert_eq!(beat(&place, &mut a), Beat::Mine);
-    drop(a);
-    let mut a = lease(&place, "a");
-    assert_eq!(beat(&place, &mut a), Beat::Mine);
-    // At another address: the other nodes hear of it.
-    let moved = Holder { address: "moved:1".to_owned(), ..holder("a") };
-    let mut a = place.link().lease(moved.clone()).unwrap();
-    assert_eq!(beat(&place, &mut a), Beat::Mine);
-    assert_eq!(beat(&place, &mut lease(&place, "b")), Beat::Of(moved));
+    // Whether its former process is gone it cannot know; nobody is to be sent to itself.
+    let waits = place.runtime.block_on(a.beat()).unwrap_err();
+    assert!(waits.is_unavailable() && waits.to_string().contains("another process"), "{waits}");
+    crate::support::until(|| {
+        let beat = place.runtime.block_on(a.beat());
+        matches!(beat, Ok(Beat::Mine)).then_some(())
+    });
+    let took = begun.elapsed();
+    println!("a node that starts anew has its lease again after {took:?}");
+    assert!(took < LEASE_TTL + Duration::from_secs(1), "{took:?}");
+    // One that it gave up it has at once.
+    place.runtime.block_on(a.release());
+    assert_eq!(beat(&place, &mut lease(&place, "a")), Beat::Mine);
+}
+
+#[test]
+fn a_second_process_of_one_name_does_not_take_the_lease_from_the_first() {
+    let Some(place) = Place::new() else { return };
+    let mut first = lease(&place, "a");
+    let mut copy = lease(&place, "a");
+    let elsewhere = Holder { address: "elsewhere:1".to_owned(), ..holder("a") };
+    let mut moved = place.link().lease(elsewhere.clone()).unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < LEASE_TTL + Duration::from_secs(1) {
+        assert_eq!(beat(&place, &mut first), Beat::Mine);
+        assert!(place.runtime.block_on(copy.beat()).unwrap_err().is_unavailable());
+        assert_eq!(beat(&place, &mut moved), Beat::Of(holder("a")));
+        std::thread::sleep(LEASE_BEAT);
+    }
+    place.runtime.block_on(first.release());
+    assert_eq!(beat(&place, &mut moved), Beat::Mine);
+    assert_eq!(beat(&place, &mut first), Beat::Of(elsewhere));
+}
+
+#[test]
+fn a_lease_is_told_as_the_versions_before_wrote_it() {
+    let Some(place) = Place::new() else { return };
+    let mut b = lease(&place, "b");
+    place.admin().publish("$KV.ENCOURS_LEASES.main", b"a\na.example:50051");
+    assert_eq!(beat(&place, &mut b), Beat::Of(holder("a")));
 }
 
 #[test]

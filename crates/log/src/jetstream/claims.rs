@@ -3,11 +3,12 @@
 //! No log can tell of another one whether an id is taken there. So an id is claimed here before it is
 //! used, by a message that the servers take only where the key has none.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use async_nats::jetstream::kv::{Config, CreateErrorKind, Store};
-use async_nats::jetstream::stream::{RawMessageErrorKind, StorageType};
+use async_nats::jetstream::stream::StorageType;
 
+use super::lease::{is_deletion, latest};
 use super::link::Link;
 use super::name::CLAIM_BUCKET;
 use super::problem::unavailable;
@@ -15,8 +16,6 @@ use crate::error::LogError;
 
 /// The most bytes of the bucket: some millions of ids.
 const BUCKET_MAX: i64 = 1024 * 1024 * 1024;
-/// What a deleted key's last message is marked with.
-const OPERATION: &str = "KV-Operation";
 
 /// Values that are given to keys once and for all. Clones share the connection.
 #[derive(Clone)]
@@ -99,15 +98,10 @@ impl Claims {
         claimed.await?.ok_or_else(|| unavailable(doing, "it has just been given up"))
     }
 
-    /// WHY not as an entry of the bucket: that is read from any replica, which may be behind.
     async fn read(&self, doing: &str, key: &str) -> Result<Option<String>, LogError> {
-        let subject = format!("$KV.{CLAIM_BUCKET}.{}", encoded(key));
-        match self.store.stream.get_last_raw_message_by_subject(&subject).await {
-            Ok(message) if message.headers.get(OPERATION).is_some() => Ok(None),
-            Ok(message) => Ok(Some(String::from_utf8_lossy(&message.payload).into_owned())),
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(error) => Err(unavailable(doing, &error as &dyn Display)),
-        }
+        let last = latest(doing, &self.store, &encoded(key)).await?;
+        let value = last.filter(|message| !is_deletion(message));
+        Ok(value.map(|message| String::from_utf8_lossy(&message.payload).into_owned()))
     }
 }
 

@@ -6,10 +6,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{
-    Config, CreateErrorKind, Entry, Operation, Store, UpdateErrorKind,
-};
-use async_nats::jetstream::stream::StorageType;
+use async_nats::jetstream::kv::{Config, Store, UpdateErrorKind};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{RawMessageErrorKind, StorageType};
 use futures_util::StreamExt as _;
 
 use super::link::Link;
@@ -23,6 +22,8 @@ pub const LEASE_TTL: Duration = Duration::from_secs(3);
 pub const LEASE_BEAT: Duration = Duration::from_millis(750);
 /// What the keys of nodes begin with; the name of a log has no dot.
 const NODE_PREFIX: &str = "node.";
+/// What a deleted key's last message is marked with.
+const OPERATION: &str = "KV-Operation";
 /// The most bytes of the bucket: each log and each node has one short value.
 const BUCKET_MAX: i64 = 1024 * 1024;
 
@@ -48,9 +49,21 @@ pub enum Beat {
 pub struct Lease {
     link: Link,
     me: Holder,
+    /// What no other process has, also where it bears the same name.
+    process: String,
     store: Store,
     /// The revision of the value, where it is ours.
     held: Option<u64>,
+    /// The value of another process of this node's name, where that has the lease.
+    namesake: Option<Namesake>,
+}
+
+/// Another process that bears this node's name: the one before this one, which renews no more, or
+/// one that should not be.
+struct Namesake {
+    process: String,
+    revision: u64,
+    is_told: bool,
 }
 
 impl Link {
@@ -60,9 +73,13 @@ impl Link {
     /// [`LogError::StreamConfig`] where the bucket is set up in another way,
     /// [`LogError::Unavailable`], [`LogError::Denied`].
     pub fn lease(&self, me: Holder) -> Result<Lease, LogError> {
+        let mut number = [0; 8];
+        getrandom::fill(&mut number)
+            .map_err(|_| LogError::Options("the system gives no random numbers"))?;
+        let process = format!("{:016x}", u64::from_le_bytes(number));
         let store = self.block(self.bucket(self.lease_bucket()))?;
         check(&store)?;
-        Ok(Lease { link: self.clone(), me, store, held: None })
+        Ok(Lease { link: self.clone(), me, process, store, held: None, namesake: None })
     }
 
     /// A bucket, made where it is missing.
@@ -102,6 +119,27 @@ impl Link {
     }
 }
 
+/// The last message of a bucket's key as the bucket's leader knows it, a deletion as well.
+///
+/// WHY not as an entry of the bucket: that is read from any replica, which may be behind.
+pub(super) async fn latest(
+    doing: &str,
+    store: &Store,
+    key: &str,
+) -> Result<Option<StreamMessage>, LogError> {
+    let subject = format!("$KV.{}.{key}", store.name);
+    match store.stream.get_last_raw_message_by_subject(&subject).await {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(unavailable(doing, error)),
+    }
+}
+
+/// Whether a key's last message is its deletion.
+pub(super) fn is_deletion(message: &StreamMessage) -> bool {
+    message.headers.get(OPERATION).is_some()
+}
+
 fn check(store: &Store) -> Result<(), LogError> {
     let config = &store.stream.cached_info().config;
     let mut drift = Vec::new();
@@ -120,10 +158,12 @@ fn check(store: &Store) -> Result<(), LogError> {
 
 impl Lease {
     /// Takes the lease where nobody has it, renews it where it is ours, else tells who has it.
-    /// To be called every [`LEASE_BEAT`].
+    /// To be called every [`LEASE_BEAT`]. What an earlier process of this node held ends by itself,
+    /// within [`LEASE_TTL`], and is taken then.
     ///
     /// # Errors
-    /// [`LogError::Unavailable`] where nobody can tell: a lease that was ours may have ended.
+    /// [`LogError::Unavailable`] where nobody can tell: a lease that was ours may have ended; and
+    /// where another process of the same name and address has it.
     pub async fn beat(&mut self) -> Result<Beat, LogError> {
         let doing = format!("the lease of log {}", self.link.options().log);
         let link = self.link.clone();
@@ -137,11 +177,8 @@ impl Lease {
     pub async fn is_free(&self) -> Result<bool, LogError> {
         let doing = format!("the lease of log {}", self.link.options().log);
         let key = self.link.options().log.as_str();
-        let found = self.link.ask(&doing, async {
-            let entry = self.store.entry(key).await;
-            entry.map_err(|error| unavailable(&doing, error))
-        });
-        Ok(found.await?.is_none_or(|entry| entry.operation != Operation::Put))
+        let found = self.link.ask(&doing, latest(&doing, &self.store, key)).await?;
+        Ok(found.is_none_or(|message| is_deletion(&message)))
     }
 
     /// Says that this node is there and keeps these logs, for the next [`LEASE_TTL`].
@@ -204,34 +241,64 @@ impl Lease {
 
     async fn turn(&mut self, doing: &str) -> Result<Beat, LogError> {
         if let Some(revision) = self.held.take()
-            && self.renew(doing, revision).await?
+            && self.put(doing, revision).await?
         {
             return Ok(Beat::Mine);
         }
-        let key = self.link.options().log.as_str();
-        match self.store.create(key, self.value().into()).await {
-            Ok(revision) => {
-                self.held = Some(revision);
+        // Where somebody is quicker, it is seen who that was.
+        for _ in 0..2 {
+            let key = self.link.options().log.as_str();
+            let there = latest(doing, &self.store, key).await?;
+            let revision = there.as_ref().map_or(0, |message| message.sequence);
+            if let Some(message) = there.filter(|message| !is_deletion(message)) {
+                let (holder, process) = parse(&message.payload);
+                // What an answer that got lost has left there is ours.
+                if process != self.process {
+                    return self.another(doing, holder, process, revision);
+                }
+            }
+            if self.put(doing, revision).await? {
+                self.namesake = None;
                 return Ok(Beat::Mine);
             }
-            Err(error) if error.kind() == CreateErrorKind::AlreadyExists => {}
-            Err(error) => return Err(unavailable(doing, error)),
         }
-        let entry = self.store.entry(key).await.map_err(|error| unavailable(doing, error))?;
-        let Some(entry) = entry.filter(|entry| entry.operation == Operation::Put) else {
-            return Err(unavailable(doing, "it has just ended"));
-        };
-        let holder = holder(&entry);
-        // What this node held before it was started anew, or before an answer got lost.
-        if holder.node == self.me.node && self.renew(doing, entry.revision).await? {
-            return Ok(Beat::Mine);
+        Err(unavailable(doing, "it changes hands"))
+    }
+
+    /// Another process has the lease. WHY also one of this node's name is left alone: it is the one
+    /// before this one, whose lease ends by itself; or a copy of this node runs elsewhere, and taking
+    /// the lease from each other both would lead, time and again.
+    fn another(
+        &mut self,
+        doing: &str,
+        holder: Holder,
+        process: String,
+        revision: u64,
+    ) -> Result<Beat, LogError> {
+        if holder.node != self.me.node {
+            self.namesake = None;
+            return Ok(Beat::Of(holder));
+        }
+        let before = self.namesake.take().filter(|before| before.process == process);
+        let mut is_told = before.as_ref().is_some_and(|before| before.is_told);
+        if !is_told && before.is_some_and(|before| before.revision != revision) {
+            let (node, address) = (&holder.node, &holder.address);
+            tracing::warn!(node, address, "another process bears this node's name and leads");
+            is_told = true;
+        }
+        self.namesake = Some(Namesake { process, revision, is_told });
+        if holder == self.me {
+            let why = "another process of this node's name and address has it until it ends";
+            return Err(unavailable(doing, why));
         }
         Ok(Beat::Of(holder))
     }
 
-    async fn renew(&mut self, doing: &str, revision: u64) -> Result<bool, LogError> {
+    /// Puts this node's value after `revision`; false where there is another one by now.
+    async fn put(&mut self, doing: &str, revision: u64) -> Result<bool, LogError> {
         let key = self.link.options().log.as_str();
-        match self.store.update(key, self.value().into(), revision).await {
+        let value = format!("{}\n{}\n{}", self.me.node, self.me.address, self.process);
+        match self.store.update(key, value.into(), revision).await {
             Ok(revision) => {
                 self.held = Some(revision);
                 Ok(true)
@@ -240,14 +307,12 @@ impl Lease {
             Err(error) => Err(unavailable(doing, error)),
         }
     }
-
-    fn value(&self) -> String {
-        format!("{}\n{}", self.me.node, self.me.address)
-    }
 }
 
-fn holder(entry: &Entry) -> Holder {
-    let text = String::from_utf8_lossy(&entry.value);
-    let (node, address) = text.split_once('\n').unwrap_or((&text, ""));
-    Holder { node: node.to_owned(), address: address.to_owned() }
+/// Who a value names, and the process; what it does not say is empty.
+fn parse(value: &[u8]) -> (Holder, String) {
+    let text = String::from_utf8_lossy(value);
+    let mut lines = text.splitn(3, '\n').map(str::to_owned);
+    let mut line = || lines.next().unwrap_or_default();
+    (Holder { node: line(), address: line() }, line())
 }
