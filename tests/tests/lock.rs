@@ -47,6 +47,18 @@ async fn a_second_server_says_who_holds_the_folder() {
 }
 
 #[test]
+fn the_copy_of_a_log_on_servers_is_not_written_to_alone() {
+    let folder = data_folder();
+    fs::write(folder.path().join("node"), "0123456789ab").unwrap();
+    let ran = refused(folder.path());
+    assert_eq!(ran.code, Some(2), "{ran}");
+    assert!(ran.stderr.contains("NATS servers keep") && ran.stderr.contains("--nats"), "{ran}");
+    assert!(!folder.path().join("log").exists(), "nothing is made");
+    fs::remove_file(folder.path().join("node")).unwrap();
+    drop(Server::start(folder.path()));
+}
+
+#[test]
 fn a_folder_that_is_a_file_is_named() {
     let folder = data_folder();
     let path = folder.path().join("data");

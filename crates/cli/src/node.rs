@@ -57,6 +57,7 @@ impl Node {
     pub(crate) fn open(options: NodeOptions) -> Outcome<Self> {
         let NodeOptions { data, segment_len, disk, clock } = options;
         let lock = lock(&*disk, &data)?;
+        own_log(&*disk, &data)?;
         // WHY before the log: what the others have seen is what the log is held against.
         let checkpoint = Checkpoint::load(&data.join("views"));
         let mut known = known_frames(&*disk, &data);
@@ -123,6 +124,27 @@ pub(crate) async fn caught_up(model: &ReadModel, reader: &dyn LogReader) -> Outc
     let last = Position(reader.tail().next_position.0.saturating_sub(1));
     let reached = model.wait_for(last).await;
     reached.map(drop).map_err(|error| Failure::new(Exit::Failure, error.to_string()))
+}
+
+/// Refuses a folder that holds the copy of a log kept elsewhere: what was appended here alone would
+/// part the copy from the log for good.
+fn own_log(disk: &dyn Disk, data: &Path) -> Outcome {
+    let marks = [node_file(data), data.join("logs")];
+    for mark in marks {
+        if disk.exists(&mark)? {
+            let what = format!("{} holds the copy of a log that NATS servers keep", data.display());
+            return Err(Failure::usage(what).hint(format!(
+                "say --nats with their addresses; where they are gone for good, delete {} first",
+                mark.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The file with the name of a node on a log that NATS servers keep.
+pub(crate) fn node_file(data: &Path) -> PathBuf {
+    data.join("node")
 }
 
 /// Takes the data folder for this process.
