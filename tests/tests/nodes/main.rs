@@ -10,7 +10,9 @@
 
 mod cluster;
 mod failover;
+mod local_full;
 mod partition;
+mod published;
 mod servers;
 mod streams;
 mod support;

@@ -10,6 +10,7 @@ use encours_log::{Beat, Holder, LEASE_BEAT, Lease};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::spread::Others;
@@ -22,6 +23,11 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// How long a lease that was given up is left to others, and how often this node looks meanwhile.
 const AWAY_LIMIT: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(200);
+/// How long a node that another one has relieved lets others go first.
+const REST: Duration = Duration::from_secs(15);
+/// How long a node that nobody relieved leads before it asks for that again: each time costs some
+/// seconds without a leader.
+const KEEP: Duration = Duration::from_secs(60);
 
 /// Who holds the lease, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +46,7 @@ pub(super) enum Held {
 pub(super) struct Beats {
     held: watch::Receiver<Held>,
     give_up: Arc<Notify>,
+    relief: Arc<Notify>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -54,10 +61,19 @@ impl Beats {
     ) -> Self {
         let (tell, held) = watch::channel(Held::Unknown);
         let (stop, stopped) = watch::channel(false);
-        let give_up = Arc::new(Notify::new());
-        let asking = Asking { lease, tell, leads, others, give_up: Arc::clone(&give_up) };
-        let task = runtime.spawn(asking.run(stopped));
-        Self { held, give_up, stop, task }
+        let (give_up, relief) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let asking = Asking {
+            lease,
+            tell,
+            leads,
+            others,
+            give_up: Arc::clone(&give_up),
+            relief: Arc::clone(&relief),
+            turns: Turns::default(),
+            stopped,
+        };
+        let task = runtime.spawn(asking.run());
+        Self { held, give_up, relief, stop, task }
     }
 
     pub(super) fn held(&self) -> watch::Receiver<Held> {
@@ -69,12 +85,48 @@ impl Beats {
         Arc::clone(&self.give_up)
     }
 
+    /// As [`give_up`](Self::give_up) where this node is worse off than others may be: they go first for
+    /// a while.
+    pub(super) fn relief(&self) -> Arc<Notify> {
+        Arc::clone(&self.relief)
+    }
+
     /// Gives the lease up and ends.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
             warn!(%error, "the lease was not given up");
         }
+    }
+}
+
+/// Whose turn it is, after this node asked to be relieved.
+#[derive(Debug, Default)]
+struct Turns {
+    /// Until when others go first.
+    rests: Option<Instant>,
+    /// Until when this node goes on, since there was nobody else.
+    keeps: Option<Instant>,
+}
+
+impl Turns {
+    /// Whether the lease may be given up. Where nothing is led that costs nothing.
+    fn may_leave(&self, leads: bool, now: Instant) -> bool {
+        !leads || self.keeps.is_none_or(|until| now >= until)
+    }
+
+    /// Whether others go first.
+    fn rests(&self, now: Instant) -> bool {
+        self.rests.is_some_and(|until| now < until)
+    }
+
+    /// The lease was given up, and somebody took it or nobody did.
+    fn left(&mut self, taken: bool, now: Instant) {
+        *self = if taken {
+            Self { rests: Some(now + REST), keeps: None }
+        } else {
+            Self { rests: None, keeps: Some(now + KEEP) }
+        };
     }
 }
 
@@ -85,27 +137,31 @@ struct Asking {
     leads: watch::Receiver<bool>,
     others: Others,
     give_up: Arc<Notify>,
+    relief: Arc<Notify>,
+    turns: Turns,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Asking {
-    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
-        let is_told = async |stopped: &mut watch::Receiver<bool>| {
-            // The sender lives as long as this does.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
+    async fn run(mut self) {
         tokio::select! {
             () = self.others.begun() => {}
-            () = is_told(&mut stopped) => return,
+            () = self.stopped() => return,
         }
-        let give_up = Arc::clone(&self.give_up);
+        let (give_up, relief) = (Arc::clone(&self.give_up), Arc::clone(&self.relief));
         let mut warned = false;
         loop {
-            self.wait_behind_others().await;
+            tokio::select! {
+                biased;
+                () = self.stopped() => break,
+                () = self.wait_behind_others() => {}
+            }
             warned = self.beat(warned).await;
             tokio::select! {
                 () = tokio::time::sleep(LEASE_BEAT) => {}
-                () = give_up.notified() => self.leave().await,
-                () = is_told(&mut stopped) => break,
+                () = give_up.notified() => drop(self.leave().await),
+                () = relief.notified() => self.be_relieved().await,
+                () = self.stopped() => break,
             }
         }
         if tokio::time::timeout(RELEASE_LIMIT, self.lease.release()).await.is_err() {
@@ -113,14 +169,31 @@ impl Asking {
         }
     }
 
-    /// Lets nodes that lead fewer logs take a free lease first.
+    /// Waits until the node is to stop.
+    fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            // The sender lives as long as this does.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
+    }
+
+    /// Lets nodes that lead fewer logs, or are better off, take a free lease first.
     async fn wait_behind_others(&self) {
-        let wait = self.others.manners();
+        let rest = if self.turns.rests(Instant::now()) { AWAY_LIMIT } else { Duration::ZERO };
+        let wait = self.others.manners().max(rest);
         if wait.is_zero() || *self.tell.borrow() == Held::Mine {
             return;
         }
         if let Ok(true) = self.lease.is_free().await {
-            tokio::time::sleep(wait).await;
+            let _ = tokio::time::timeout(wait, self.taken()).await;
+        }
+    }
+
+    /// Waits until somebody has the lease.
+    async fn taken(&self) {
+        while !matches!(self.lease.is_free().await, Ok(false)) {
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -154,10 +227,20 @@ impl Asking {
         is_unknown
     }
 
-    /// Stops leading, gives the lease up and leaves it to another node for a while.
-    async fn leave(&mut self) {
+    /// Gives the lease up because this node is worse off than others may be.
+    async fn be_relieved(&mut self) {
+        let (now, leads) = (Instant::now(), *self.leads.borrow());
+        if *self.tell.borrow() == Held::Mine && self.turns.may_leave(leads, now) {
+            let taken = self.leave().await;
+            self.turns.left(taken, Instant::now());
+        }
+    }
+
+    /// Stops leading, gives the lease up and leaves it to another node for a while; true where one
+    /// took it.
+    async fn leave(&mut self) -> bool {
         if *self.tell.borrow() != Held::Mine {
-            return;
+            return false;
         }
         info!("this node leaves the lease to another one");
         self.tell.send_replace(Held::Leaving);
@@ -168,12 +251,36 @@ impl Asking {
             warn!("this node still leads; the log keeps the writers apart");
         }
         self.lease.release().await;
-        let taken = async {
-            while !matches!(self.lease.is_free().await, Ok(false)) {
-                tokio::time::sleep(LOOK).await;
-            }
-        };
         // Where nobody takes it, this node goes on.
-        let _ = tokio::time::timeout(AWAY_LIMIT, taken).await;
+        tokio::select! {
+            taken = tokio::time::timeout(AWAY_LIMIT, self.taken()) => taken.is_ok(),
+            () = self.stopped() => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_was_relieved_lets_others_go_first_for_a_while() {
+        let (mut turns, now) = (Turns::default(), Instant::now());
+        assert!(turns.may_leave(true, now) && !turns.rests(now));
+        turns.left(true, now);
+        assert!(turns.rests(now + REST / 2) && !turns.rests(now + REST));
+        // Should it lead again, it may be relieved again.
+        assert!(turns.may_leave(true, now));
+    }
+
+    #[test]
+    fn a_node_that_nobody_relieved_goes_on() {
+        let (mut turns, now) = (Turns::default(), Instant::now());
+        turns.left(true, now);
+        turns.left(false, now);
+        assert!(!turns.rests(now));
+        assert!(!turns.may_leave(true, now + KEEP / 2) && turns.may_leave(true, now + KEEP));
+        // Nothing is lost where it holds the lease and cannot lead.
+        assert!(turns.may_leave(false, now));
     }
 }

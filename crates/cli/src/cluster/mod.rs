@@ -40,7 +40,7 @@ use self::role::Role;
 pub(crate) use self::several::{Members, MembersOptions};
 use self::spread::Others;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::node::{caught_up, lock, log_dir};
+use crate::node::{caught_up, lock, log_dir, node_file};
 
 /// How long a start waits until somebody leads.
 const LEADER_LIMIT: Duration = Duration::from_secs(6);
@@ -140,6 +140,8 @@ impl Member {
             runtime,
             replica,
             held: beats.held(),
+            relief: beats.relief(),
+            failed: 0,
             stop: stopped,
             writing: to_writing,
             leads: to_leads,
@@ -214,7 +216,7 @@ fn random_log_id() -> Outcome<LogId> {
 
 /// The node's name: kept in its data folder, so that two nodes never bear the same.
 fn name(disk: &dyn Disk, data: &Path) -> Outcome<String> {
-    let path = data.join("node");
+    let path = node_file(data);
     let unusable =
         |error: io::Error| Failure::new(Exit::Failure, format!("{}: {error}", path.display()));
     if disk.exists(&path).map_err(unusable)? {

@@ -14,18 +14,22 @@ use encours_engine::{
 use encours_log::{Clock, Disk, LogError, Replica};
 use encours_scheduler::Scheduler;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 use super::beside::Beside;
 use super::lease::Held;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::node::failed;
 
 /// How long a follower waits for a frame before it looks whether it may lead.
 const PULL: Duration = Duration::from_millis(200);
 /// The pause after a failed attempt to lead.
 const PAUSE: Duration = Duration::from_millis(500);
+/// After how many attempts in a row that failed another node is to try.
+const ATTEMPTS: u32 = 2;
+/// How often a leader without room asks to be relieved.
+const RELIEF: Duration = Duration::from_secs(1);
 
 /// A node's part in keeping the log, on a thread of its own.
 pub(super) struct Role {
@@ -35,6 +39,10 @@ pub(super) struct Role {
     pub(super) runtime: Handle,
     pub(super) replica: Replica,
     pub(super) held: watch::Receiver<Held>,
+    /// Asks that another node take the lease.
+    pub(super) relief: Arc<Notify>,
+    /// Attempts to lead in a row that failed.
+    pub(super) failed: u32,
     pub(super) stop: watch::Receiver<bool>,
     /// Where writes go.
     pub(super) writing: watch::Sender<Writing>,
@@ -70,7 +78,7 @@ pub(super) fn standby(
 
 /// Brings the copy to the end of the stream, keys before frames, and folds it.
 pub(super) fn catch_up(replica: &mut Replica, standby: &mut Standby) -> Outcome {
-    take(standby, |keys| replica.catch_up(keys))?.map_err(Failure::from)
+    take(standby, |keys| replica.catch_up(keys))?.map_err(|error| failed(&error))
 }
 
 /// Lets `bring` bring frames and keys in, then folds what it brought. The inner error is one that
@@ -78,7 +86,7 @@ pub(super) fn catch_up(replica: &mut Replica, standby: &mut Standby) -> Outcome 
 fn take<T>(
     standby: &mut Standby,
     bring: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), LogError>) -> Result<T, LogError>,
-) -> Outcome<Result<(), LogError>> {
+) -> Outcome<Result<(), EngineError>> {
     let mut refused: Option<EngineError> = None;
     let brought = bring(&mut |records| {
         standby.add_keys(records).map_err(|error| {
@@ -86,20 +94,22 @@ fn take<T>(
             LogError::Options("the keys cannot be kept")
         })
     });
-    if let Some(error) = refused {
-        return Err(failed(&error));
-    }
-    let brought = match brought {
-        Ok(_) => Ok(()),
-        Err(error) if passes(&error) => Err(error),
-        Err(error) => return Err(error.into()),
+    let brought = match (brought, refused) {
+        (Ok(_), None) => Ok(()),
+        (_, Some(error)) => Err(error),
+        (Err(error), None) => Err(EngineError::from(error)),
     };
+    if let Err(error) = &brought
+        && !passes(error)
+    {
+        return Err(failed(error));
+    }
     standby.follow()?;
     Ok(brought)
 }
 
 /// Whether an error is gone once servers answer or there is room on the disk.
-const fn passes(error: &LogError) -> bool {
+fn passes(error: &EngineError) -> bool {
     error.is_unavailable() || error.is_full()
 }
 
@@ -150,6 +160,9 @@ impl Role {
                     if !std::mem::replace(&mut is_away, true) {
                         warn!(code = error.code(), %error, "the log is not followed");
                     }
+                    if is_mine {
+                        self.attempt_failed(&error);
+                    }
                     self.pause();
                 }
             }
@@ -184,6 +197,7 @@ impl Role {
             Ok(engine) => engine,
             Err(error) => return self.stepped_down(&error, "this node does not lead"),
         };
+        self.failed = 0;
         let handle = engine.handle();
         info!(epoch = handle.reader().tail().epoch.0, "this node leads");
         let inside = self.runtime.enter();
@@ -196,10 +210,10 @@ impl Role {
         // WHY first: whoever asks from here on waits for the next leader.
         self.writing.send_replace(Writing::Nobody);
         self.beside.stop();
-        let ended = self.runtime.block_on(async {
-            scheduler.stop().await;
-            handle.stop().await
-        });
+        // WHY together: a day that the scheduler runs waits for a log that does not answer until the
+        // engine is told to stop.
+        let stopping = async { tokio::join!(scheduler.stop(), handle.stop()) };
+        let ((), ended) = self.runtime.block_on(stopping);
         self.end(engine, stopped, ended)
     }
 
@@ -233,18 +247,38 @@ impl Role {
                 }
                 false
             }
+            () = self.ask_for_relief(handle) => false,
             _ = stop.wait_for(|stop| *stop) => true,
+        }
+    }
+
+    /// Asks to be relieved for as long as this machine's disk has no room; does not end.
+    async fn ask_for_relief(&self, handle: &EngineHandle) {
+        let mut full = handle.own_disk_full();
+        while full.wait_for(|full| *full).await.is_ok() {
+            self.relief.notify_one();
+            tokio::time::sleep(RELIEF).await;
+        }
+        std::future::pending().await
+    }
+
+    /// Notes that this node has the lease and could not lead. Another one may have room, or reach the
+    /// log.
+    fn attempt_failed(&mut self, error: &EngineError) {
+        self.failed += 1;
+        if error.is_own_disk_full() || self.failed >= ATTEMPTS {
+            self.relief.notify_one();
         }
     }
 
     /// What an end by an error means: another leader, an unreachable log and a full disk pass, nothing
     /// else does.
-    fn stepped_down(&self, error: &EngineError, what: &str) -> Outcome<Led> {
-        let is_full = matches!(error, EngineError::Log(error) if error.is_full());
-        if !error.is_fenced() && !error.is_unavailable() && !is_full {
+    fn stepped_down(&mut self, error: &EngineError, what: &str) -> Outcome<Led> {
+        if !error.is_fenced() && !passes(error) {
             return Err(failed(error));
         }
         warn!(code = error.code(), %error, "{what}");
+        self.attempt_failed(error);
         self.pause();
         Ok(Led::SteppedDown)
     }

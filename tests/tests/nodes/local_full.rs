@@ -1,0 +1,81 @@
+//! A node whose own disk is full, beside one that has room.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use encours_tests::{Heard, Load, NatsServer, Nodes};
+
+use crate::support::{check_all, load, log_on, summary, until};
+
+/// How long clients may hear that there is no room.
+const CHANGE_LIMIT: Duration = Duration::from_secs(15);
+
+/// A small disk of its own for a folder; gone when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where this user may mount nothing.
+    fn on(folder: &Path, size: &str) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder);
+        match mount.output() {
+            Ok(done) if done.status.success() => Some(Self(folder.to_owned())),
+            refused => {
+                println!("skipped: no tmpfs can be mounted here: {refused:?}");
+                None
+            }
+        }
+    }
+
+    /// Takes all the room that is left; the file that does.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).unwrap();
+        for size in [1 << 16, 1 << 12, 1 << 8, 1] {
+            while file.write_all(&vec![1; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // WHY lazily: the node may still run.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_without_room_lets_another_node_lead() {
+    let Some(nats) = NatsServer::start() else { return };
+    let mut nodes = Nodes::start(2, &log_on(&nats));
+    nodes.kill9(0);
+    let Some(disk) = SmallDisk::on(&nodes.data(0), "6m") else { return };
+    nodes.restart(0);
+    Load::prepare(&nodes.url(1)).await;
+    let stopped = nodes.stop(1);
+    assert_eq!(stopped.ran.code, Some(0), "{}", stopped.ran);
+    nodes.restart(1);
+    assert_eq!(nodes.wait_for_leader().await, 0);
+
+    let filler = disk.fill();
+    let begun = Instant::now();
+    let load = load(&nodes.urls(), "f");
+    until("the other one leads", async || nodes.leaders().await == [1]).await;
+    let took = begun.elapsed();
+    let relieved = load.elapsed();
+    // It leads for as long as it likes, and the one without room stays up.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(nodes.leaders().await, [1]);
+    let mut heard: Heard = load.stop().await;
+    println!("another led {took:?} after the disk was full; {}", summary(&heard));
+    assert!(heard.first_after(relieved).is_some(), "it goes on");
+    assert!(heard.longest_silence() < CHANGE_LIMIT, "{:?}", heard.longest_silence());
+    assert!(nodes.server(0).said().contains("this node leaves the lease to another one"));
+
+    std::fs::remove_file(filler).unwrap();
+    check_all(&nodes, &mut heard).await;
+}
