@@ -10,6 +10,7 @@
 //! | `ENCOURS_BIN` | the binary under test | the one beside the test, built where it is stale |
 //! | `ENCOURS_TEST_LOG` | what keeps the log: `embedded`, or `jetstream` on a nats-server of the test's own | `embedded` |
 //! | `ENCOURS_TEST_SEED` | seed of the `kill -9` tests | always the same one |
+//! | `ENCOURS_ROUNDS` | how often a test of several nodes does what is random | two or three times |
 //! | `ENCOURS_TEST_PYTHON` | interpreter with `tests/python/requirements.txt` | a virtual environment under `target` |
 //! | `ENCOURS_TEST_NODE_MODULES` | `node_modules` of `docs/examples/node` | installed under `target` |
 //! | `ENCOURS_TEST_NODE_CHECKERS` | `node_modules` of `tests/node` | installed under `target` |

@@ -23,13 +23,16 @@ pub struct ServerNats {
     pub max_mib: u64,
     /// File of the credentials, where some are needed.
     pub credentials: Option<PathBuf>,
+    /// More words for `encours serve`.
+    pub more: Vec<String>,
 }
 
 impl ServerNats {
     /// A log of this name on these servers, with one copy.
     #[must_use]
     pub fn new(urls: Vec<String>, log: &str) -> Self {
-        Self { urls, log: log.to_owned(), replicas: 1, max_mib: MAX_MIB, credentials: None }
+        let (log, credentials, more) = (log.to_owned(), None, Vec::new());
+        Self { urls, log, replicas: 1, max_mib: MAX_MIB, credentials, more }
     }
 
     /// The name of the log's stream.
@@ -52,7 +55,7 @@ impl ServerNats {
             ),
         ];
         let given = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        given.flatten().collect()
+        given.flatten().chain(self.more.iter().cloned()).collect()
     }
 
     /// What `ENCOURS_TEST_LOG` asks for: nothing, or for `jetstream` a log of the folder's own on a

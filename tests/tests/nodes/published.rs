@@ -1,0 +1,55 @@
+//! Public events of several nodes: the one that leads publishes.
+
+use std::time::Duration;
+
+use async_nats::HeaderValue;
+use async_nats::jetstream::stream::Stream;
+use encours_tests::{Heard, Load, NatsServer, Nodes, ServerNats};
+
+use crate::support::{check_all, jetstream, load, log_on, newest, rounds, summary, until};
+
+/// The public stream of the log `main`.
+const STREAM: &str = "ENCOURS_EVENTS";
+
+/// The position of the event that a message holds.
+async fn position(stream: &Stream, sequence: u64) -> u64 {
+    let message = stream.get_raw_message(sequence).await.unwrap();
+    let position = message.headers.get("Encours-Position").map(HeaderValue::as_str);
+    position.expect("a position").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_published_once_whoever_leads() {
+    let Some(nats) = NatsServer::start() else { return };
+    let log = log_on(&nats);
+    let publishing =
+        ServerNats { more: vec!["--publish-nats".to_owned(), nats.url()], ..log.clone() };
+    let mut nodes = Nodes::start(2, &publishing);
+    Load::prepare(&nodes.url(nodes.wait_for_leader().await)).await;
+    let mut heard = Heard::default();
+    for round in 0..rounds(3) {
+        let leader = nodes.wait_for_leader().await;
+        let load = load(&nodes.urls(), &format!("e{round}"));
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        // In the midst of it: what was on its way to the stream may have arrived or not.
+        nodes.kill9(leader);
+        nodes.wait_for_leader().await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        heard.add(load.stop().await);
+        nodes.restart(leader);
+    }
+    println!("{}", summary(&heard));
+    check_all(&nodes, &mut heard).await;
+    let newest = newest(&heard);
+    let stream = jetstream(vec![nats.url()]).await.get_stream(STREAM).await.unwrap();
+    until("the newest event is published", async || {
+        let last = stream.get_info().await.unwrap().state.last_sequence;
+        last > 0 && position(&stream, last).await >= newest
+    })
+    .await;
+    let state = stream.get_info().await.unwrap().state;
+    assert_eq!(state.first_sequence, 1);
+    for sequence in 1..=state.last_sequence {
+        assert_eq!(position(&stream, sequence).await, sequence, "each once, in order");
+    }
+}
