@@ -85,3 +85,49 @@ fn a_stream_leader_that_is_killed_costs_no_frame() {
 fn a_stream_leader_that_hangs_costs_no_frame() {
     survives(NatsCluster::pause, NatsCluster::resume);
 }
+
+#[test]
+fn a_replicated_stream_that_is_missing_for_a_while_stops_nobody() {
+    let Some(cluster) = NatsCluster::start() else { return };
+    let (runtime, folder) = node();
+    let link = || Link::connect(runtime.handle().clone(), options(&cluster)).unwrap();
+    let mut replica = open(link(), &folder.path().join("a")).unwrap();
+    let mut follower = open(link(), &folder.path().join("b")).unwrap();
+    catch_up(&mut replica).unwrap();
+    let mut log = replica.writer().unwrap();
+    let first = frame(&log.tail(), 100);
+    insist(&mut log, &first);
+    catch_up(&mut follower).unwrap();
+    let context = {
+        let client = runtime.block_on(async_nats::connect(&cluster.urls()[0])).unwrap();
+        let _inside = runtime.enter();
+        async_nats::jetstream::new(client)
+    };
+    let config = runtime.block_on(async {
+        let config = context.get_stream(STREAM).await.unwrap().cached_info().config.clone();
+        context.delete_stream(STREAM).await.unwrap();
+        config
+    });
+    // As where the servers that answer do not know it yet.
+    let begun = Instant::now();
+    let mut doubts = 0;
+    while begun.elapsed() < Duration::from_secs(4) {
+        log.maintain().unwrap();
+        let pulled = follower.pull(Duration::from_millis(100), &mut |_| Ok(()));
+        if let Err(error) = pulled {
+            assert!(error.is_unavailable(), "{error}");
+            doubts += 1;
+        }
+    }
+    assert!(doubts > 0, "it was not missed");
+    runtime.block_on(async {
+        context.create_stream(config).await.unwrap();
+        let body = first.bytes().to_vec().into();
+        context.publish("encours.log.main", body).await.unwrap().await.unwrap();
+    });
+    let second = frame(&log.tail(), 100);
+    insist(&mut log, &second);
+    let tail = until(|| catch_up(&mut follower).ok());
+    assert_eq!((tail.number.0, tail.hash), (2, second.hash()));
+    verify_reader(&*follower.reader(), &mut |_| {}).unwrap();
+}

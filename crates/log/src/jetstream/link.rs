@@ -1,10 +1,11 @@
 //! One connection to the servers, and the streams of one log.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State as Connection;
@@ -19,7 +20,10 @@ use tokio::time::{sleep, timeout};
 
 use super::config::{LOG_ID_ENTRY, drift, keys_stream, log_stream};
 use super::name::LogName;
-use super::problem::{answered, denied, is_disabled, no_info, not_made, not_read, unavailable};
+use super::problem::{
+    answered, denied, gone, is_disabled, no_info, not_made, not_read, unavailable,
+};
+use super::short::patience;
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::LogError;
 use crate::id::{FrameNumber, LogId};
@@ -36,6 +40,8 @@ const PING: Duration = Duration::from_secs(2);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// What may wait to be sent: few, since each may be a frame of half a megabyte.
 const QUEUE: usize = 64;
+/// The pause between two looks at a stream that is missing or seems too short.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often a request looks whether the connection is back.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -110,6 +116,8 @@ pub(super) struct Shared {
     losses: watch::Receiver<u64>,
     /// What a server last refused for want of permission, and when.
     violation: Violation,
+    /// Streams that the servers do not know, and since when.
+    missing: Mutex<BTreeMap<String, Duration>>,
 }
 
 type Violation = Arc<Mutex<Option<(Duration, String)>>>;
@@ -145,6 +153,7 @@ impl Link {
             counters: Counters::default(),
             losses: losses.1,
             violation,
+            missing: Mutex::default(),
         };
         let link = Self { shared: Arc::new(shared) };
         link.check_server()?;
@@ -165,19 +174,54 @@ impl Link {
     }
 
     /// The streams of the log, held against what they have to be; made where they are missing and
-    /// `create` gives the id of a new log.
+    /// `create` gives the id of a new log. A stream that is missing is looked for again for a while.
     ///
     /// # Errors
     /// [`LogError::StreamConfig`] where a stream is missing or differs, naming each setting;
     /// [`LogError::StreamDiverged`] where frames are missing; [`LogError::Unavailable`],
     /// [`LogError::Denied`].
     pub fn stream(&self, create: Option<LogId>) -> Result<StreamFacts, LogError> {
-        self.check_server()?;
-        self.block(self.open_streams(create))
+        let begun = self.now();
+        loop {
+            let told = self.stream_now(create);
+            let is_passing = told.as_ref().is_err_and(LogError::is_unavailable);
+            let lasts = self.now().saturating_sub(begun) > patience(self.options().replicas);
+            if !is_passing || lasts || self.missing_streams().is_empty() {
+                return told;
+            }
+            self.block(async { sleep(LOOK_AGAIN).await });
+        }
     }
 }
 
 impl Link {
+    /// As [`stream`](Self::stream), looking once: for what is missing, [`LogError::Unavailable`] until
+    /// that has lasted.
+    pub(super) fn stream_now(&self, create: Option<LogId>) -> Result<StreamFacts, LogError> {
+        self.check_server()?;
+        self.block(self.open_streams(create))
+    }
+
+    fn missing_streams(&self) -> MutexGuard<'_, BTreeMap<String, Duration>> {
+        self.shared.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it means that the servers do not know this stream: that it is gone, once it has lasted.
+    pub(super) fn missing(&self, stream: &str) -> LogError {
+        let now = self.now();
+        let since = *self.missing_streams().entry(stream.to_owned()).or_insert(now);
+        if now.saturating_sub(since) >= patience(self.options().replicas) {
+            return gone(stream);
+        }
+        let doing = format!("stream {stream}");
+        unavailable(&doing, "the servers do not know it, though they may again")
+    }
+
+    /// The servers know this stream.
+    pub(super) fn found(&self, stream: &str) {
+        self.missing_streams().remove(stream);
+    }
+
     pub(super) fn options(&self) -> &StreamOptions {
         &self.shared.options
     }
@@ -248,8 +292,11 @@ impl Link {
         let doing = format!("stream {stream}");
         let request = async {
             match self.shared.context.get_stream(stream).await {
-                Ok(found) => Ok(Some(found.cached_info().clone())),
-                Err(error) => no_info(&doing, stream, &error).map_or(Ok(None), Err),
+                Ok(found) => {
+                    self.found(stream);
+                    Ok(Some(found.cached_info().clone()))
+                }
+                Err(error) => no_info(self, &doing, stream, &error).map_or(Ok(None), Err),
             }
         };
         self.ask(&doing, request).await
@@ -265,10 +312,12 @@ impl Link {
         let request = async {
             let handle = self.shared.context.get_stream_no_info(stream).await;
             let handle = handle.map_err(|error| unavailable(&doing, error))?;
-            match handle.get_raw_message(sequence).await {
-                Ok(message) => Ok(Some(message)),
-                Err(error) => not_read(&doing, stream, &error).map_or(Ok(None), Err),
-            }
+            let message = match handle.get_raw_message(sequence).await {
+                Ok(message) => Some(message),
+                Err(error) => not_read(self, &doing, stream, &error).map_or(Ok(None), Err)?,
+            };
+            self.found(stream);
+            Ok(message)
         };
         self.ask(&doing, request).await
     }
@@ -293,7 +342,7 @@ impl Link {
             account.map(|_| ()).map_err(|error| match error.kind() {
                 // Here it was never seen to work.
                 AccountErrorKind::JetStream(why) if is_disabled(&why) => denied(doing, why),
-                AccountErrorKind::JetStream(why) => answered(doing, "", &why),
+                AccountErrorKind::JetStream(why) => answered(self, doing, "", &why),
                 _ => unavailable(doing, error),
             })
         };
@@ -318,7 +367,7 @@ impl Link {
             let doing = format!("making stream {name}");
             let request = async {
                 let made = self.shared.context.create_stream(wanted).await;
-                made.map(|_| ()).map_err(|error| not_made(&doing, name, &error))
+                made.map(|_| ()).map_err(|error| not_made(self, &doing, name, &error))
             };
             let made = self.ask(&doing, request).await;
             info = self.info(name).await?;
@@ -328,7 +377,7 @@ impl Link {
                 None => made?,
             }
         }
-        let info = info.ok_or_else(|| super::problem::gone(name))?;
+        let info = info.ok_or_else(|| self.missing(name))?;
         check_settings(&info.config, wanted)?;
         Ok(info)
     }

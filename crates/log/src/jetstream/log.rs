@@ -238,7 +238,7 @@ impl JetStreamLog {
         {
             return self.full();
         }
-        publish_refused(doing, &self.stream, why)
+        publish_refused(&self.link, doing, &self.stream, why)
     }
 
     fn full(&self) -> LogError {

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::config::log_stream;
 use super::link::{check_settings, facts_of_log};
 use super::log::JetStreamLog;
-use super::problem::{gone, unavailable};
+use super::problem::unavailable;
 use super::replica::foreign;
 use crate::chain::Tail;
 use crate::error::LogError;
@@ -108,7 +108,10 @@ impl JetStreamLog {
         info: Option<Info>,
         tail: FrameNumber,
     ) -> Result<FrameNumber, LogError> {
-        let Some(info) = info else { return Err(self.stop(gone(&self.stream))) };
+        let Some(info) = info else {
+            let missing = self.link.missing(&self.stream);
+            return Err(if missing.is_unavailable() { missing } else { self.stop(missing) });
+        };
         let wanted = log_stream(self.link.options(), None);
         let facts = check_settings(&info.config, &wanted).and_then(|()| facts_of_log(&info, 0));
         let facts = match facts {
@@ -147,7 +150,10 @@ impl JetStreamLog {
         }
         self.checked = self.link.now();
         match self.link.block(checking) {
-            Ok(Ok(info)) => self.judge_stream(info, tail).map(|_| ()),
+            Ok(Ok(info)) => match self.judge_stream(info, tail) {
+                Err(error) if !error.is_unavailable() => Err(error),
+                Ok(_) | Err(_) => Ok(()),
+            },
             Ok(Err(error)) if !error.is_unavailable() => Err(self.stop(error)),
             // Asked again after a while.
             Ok(Err(_)) | Err(_) => Ok(()),

@@ -6,6 +6,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{ConsumerErrorKind, RawMessageErrorKind};
 
+use super::link::Link;
 use crate::error::LogError;
 
 pub(super) fn unavailable(doing: &str, why: impl Display) -> LogError {
@@ -23,12 +24,13 @@ pub(super) fn gone(stream: &str) -> LogError {
 
 /// What an answer of JetStream's API with an error means.
 pub(super) fn answered(
+    link: &Link,
     doing: &str,
     stream: &str,
     error: &async_nats::jetstream::Error,
 ) -> LogError {
     match error.error_code() {
-        ErrorCode::STREAM_NOT_FOUND => gone(stream),
+        ErrorCode::STREAM_NOT_FOUND => link.missing(stream),
         // No leader, no quorum, a server that starts or is busy or has reached a limit which others
         // may leave again. JetStream was there when the connection was made.
         ErrorCode::CLUSTER_INCOMPLETE
@@ -60,6 +62,7 @@ pub(super) fn is_disabled(error: &async_nats::jetstream::Error) -> bool {
 
 /// What the answer to a publish with an error means, apart from a stream that is full.
 pub(super) fn publish_refused(
+    link: &Link,
     doing: &str,
     stream: &str,
     error: &async_nats::jetstream::Error,
@@ -72,7 +75,7 @@ pub(super) fn publish_refused(
         ErrorCode::STREAM_SEALED
         | ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
         | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM
-        | ErrorCode::STREAM_NOT_FOUND => answered(doing, stream, error),
+        | ErrorCode::STREAM_NOT_FOUND => answered(link, doing, stream, error),
         // A wrong last sequence, the same message twice on its way, a server that stops, has no room
         // or no leader: looking at the stream tells what became of it.
         _ => unavailable(doing, error),
@@ -81,6 +84,7 @@ pub(super) fn publish_refused(
 
 /// A failed request for a stream's facts; `None`: there is no such stream.
 pub(super) fn no_info(
+    link: &Link,
     doing: &str,
     stream: &str,
     error: &async_nats::jetstream::context::GetStreamError,
@@ -89,44 +93,47 @@ pub(super) fn no_info(
         GetStreamErrorKind::JetStream(why) if why.error_code() == ErrorCode::STREAM_NOT_FOUND => {
             None
         }
-        GetStreamErrorKind::JetStream(why) => Some(answered(doing, stream, &why)),
+        GetStreamErrorKind::JetStream(why) => Some(answered(link, doing, stream, &why)),
         _ => Some(unavailable(doing, error)),
     }
 }
 
 /// A stream that could not be made.
 pub(super) fn not_made(
+    link: &Link,
     doing: &str,
     stream: &str,
     error: &async_nats::jetstream::context::CreateStreamError,
 ) -> LogError {
     match error.kind() {
-        CreateStreamErrorKind::JetStream(why) => answered(doing, stream, &why),
+        CreateStreamErrorKind::JetStream(why) => answered(link, doing, stream, &why),
         _ => unavailable(doing, error),
     }
 }
 
 /// A failed read of one message; `None`: there is no such message.
 pub(super) fn not_read(
+    link: &Link,
     doing: &str,
     stream: &str,
     error: &async_nats::jetstream::stream::RawMessageError,
 ) -> Option<LogError> {
     match error.kind() {
         RawMessageErrorKind::NoMessageFound => None,
-        RawMessageErrorKind::JetStream(why) => Some(answered(doing, stream, &why)),
+        RawMessageErrorKind::JetStream(why) => Some(answered(link, doing, stream, &why)),
         _ => Some(unavailable(doing, error)),
     }
 }
 
 /// A consumer that could not be made.
 pub(super) fn no_consumer(
+    link: &Link,
     doing: &str,
     stream: &str,
     error: &async_nats::jetstream::stream::ConsumerError,
 ) -> LogError {
     match error.kind() {
-        ConsumerErrorKind::JetStream(why) => answered(doing, stream, &why),
+        ConsumerErrorKind::JetStream(why) => answered(link, doing, stream, &why),
         _ => unavailable(doing, error),
     }
 }

@@ -59,7 +59,7 @@ impl Feed {
         let context = &link.shared.context;
         let opened = async {
             let consumer = context.create_consumer_on_stream(config, stream).await;
-            let consumer = consumer.map_err(|error| no_consumer(&doing, stream, &error))?;
+            let consumer = consumer.map_err(|error| no_consumer(link, &doing, stream, &error))?;
             let messages = consumer
                 .stream()
                 .max_messages_per_batch(ASK_MESSAGES)
@@ -71,6 +71,7 @@ impl Feed {
             Ok((consumer.cached_info().name.clone(), messages))
         };
         let (consumer, messages) = link.ask(&doing, opened).await?;
+        link.found(stream);
         Ok(Self { link: link.clone(), from: stream.to_owned(), consumer, stream: messages })
     }
 

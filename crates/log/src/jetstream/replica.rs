@@ -9,9 +9,9 @@ use async_nats::HeaderMap;
 use futures_util::StreamExt as _;
 use tokio::time::sleep;
 
-use super::link::{Link, StreamFacts};
+use super::link::{LOOK_AGAIN, Link, StreamFacts};
 use super::log::JetStreamLog;
-use super::problem::{gone, unavailable};
+use super::problem::unavailable;
 use super::pull::{Feed, Pulled};
 use super::short::Short;
 use crate::chain::Tail;
@@ -34,8 +34,6 @@ const REFETCH: Duration = Duration::from_secs(2);
 const STALLED: Duration = Duration::from_secs(10);
 /// How often the stream is looked at while nothing comes.
 const CHECK: Duration = Duration::from_secs(5);
-/// The pause between two looks at a stream that seems too short.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What takes in the records of the keys stream: each body in order, from the first at each start.
 pub type TakeKeys<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), LogError>;
@@ -145,7 +143,7 @@ impl Replica {
         let tail = journal.tail();
         if tail == before && self.link.now().saturating_sub(self.checked) >= CHECK {
             self.checked = self.link.now();
-            let facts = self.link.stream(None)?;
+            let facts = self.link.stream_now(None)?;
             self.is_long_enough(&facts)?;
         }
         pulled.map(|()| tail)
@@ -372,7 +370,7 @@ impl Replica {
     /// Whether a message that the keys stream does not have was there once.
     fn was_deleted(&mut self, stream: &str, sequence: u64) -> Result<(), LogError> {
         let info = self.link.block(self.link.info(stream))?;
-        let last = info.ok_or_else(|| gone(stream))?.state.last_sequence;
+        let last = info.ok_or_else(|| self.link.missing(stream))?.state.last_sequence;
         if last >= sequence {
             return Ok(());
         }

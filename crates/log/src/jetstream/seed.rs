@@ -240,6 +240,6 @@ impl Seeding {
             let (stream, max_bytes) = (stream.to_owned(), self.max_bytes);
             return LogError::StreamFull { stream, max_bytes };
         }
-        answered(doing, stream, why)
+        answered(&self.link, doing, stream, why)
     }
 }

@@ -3,7 +3,7 @@
 use async_nats::jetstream::message::PublishMessage;
 
 use super::log::JetStreamLog;
-use super::problem::{gone, unavailable};
+use super::problem::unavailable;
 use crate::chain::ChainError;
 use crate::error::LogError;
 
@@ -50,7 +50,7 @@ impl JetStreamLog {
             // WHY asked: the keys stream has a limit of its own, which a person is to make larger.
             Err(LogError::StreamFull { .. }) => {
                 let info = self.link.block(self.link.info(&stream))?;
-                let max_bytes = info.ok_or_else(|| gone(&stream))?.config.max_bytes;
+                let max_bytes = info.ok_or_else(|| self.link.missing(&stream))?.config.max_bytes;
                 let max_bytes = u64::try_from(max_bytes).unwrap_or(u64::MAX);
                 return Err(LogError::StreamFull { stream, max_bytes });
             }

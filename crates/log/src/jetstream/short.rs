@@ -9,10 +9,16 @@ use crate::id::FrameNumber;
 /// How long a replicated stream may seem too short.
 ///
 /// WHY: a server that led and was cut off from the others goes on answering for ten seconds, from
-/// what it had. A new leader may answer before it has taken in what is committed.
+/// what it had. A new leader may answer before it has taken in what is committed, and a server that
+/// starts before it knows of the stream.
 const REPLICATED: Duration = Duration::from_secs(20);
 /// The same for a stream on one server, which has no such excuse: a second look is enough.
 const SINGLE: Duration = Duration::from_millis(400);
+
+/// How long a stream that is missing, or its end, is put down to servers that do not know better yet.
+pub(super) const fn patience(replicas: NonZeroU8) -> Duration {
+    if replicas.get() > 1 { REPLICATED } else { SINGLE }
+}
 
 /// Remembers since when a stream seems too short.
 #[derive(Debug)]
@@ -23,8 +29,7 @@ pub(super) struct Short {
 
 impl Short {
     pub(super) const fn new(replicas: NonZeroU8) -> Self {
-        let patience = if replicas.get() > 1 { REPLICATED } else { SINGLE };
-        Self { patience, since: None }
+        Self { patience: patience(replicas), since: None }
     }
 
     /// The stream was seen to be long enough.
