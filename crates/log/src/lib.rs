@@ -35,7 +35,7 @@ pub use frame::{
 pub use id::{Epoch, FrameNumber, Hash, LogId, ParseLogIdError};
 pub use jetstream::{
     Beat, Claims, Holder, JetStreamLog, LEASE_BEAT, LEASE_TTL, Lease, Link, LinkFigures, LogName,
-    ParseLogNameError, Replica, Seeding, ServerAddr, StreamFacts, StreamOptions, TakeKeys,
+    ParseLogNameError, Replica, Seeding, ServerAddr, Skew, StreamFacts, StreamOptions, TakeKeys,
 };
 pub use journal::{Journal, JournalOptions, Recovery, SEGMENT_LEN, SEGMENT_LEN_MIN};
 pub use memory::MemoryLog;

@@ -11,7 +11,7 @@ use encours_api::Writing;
 use encours_engine::{
     Engine, EngineError, EngineHandle, KeyStore, Limits, Standby, StandbyOptions, SystemEntropy,
 };
-use encours_log::{Clock, Disk, LogError, Replica};
+use encours_log::{Clock, Disk, Link, LogError, Replica};
 use encours_scheduler::Scheduler;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 const ATTEMPTS: u32 = 2;
 /// How often a leader without room asks to be relieved.
 const RELIEF: Duration = Duration::from_secs(1);
+/// How far the clock of a node that leads may be from the servers'. WHY: it opens every day up to its
+/// time, and a day that was opened stays so.
+const SKEW_MAX: Duration = Duration::from_secs(60);
 
 /// A node's part in keeping the log, on a thread of its own.
 pub(super) struct Role {
@@ -37,12 +40,15 @@ pub(super) struct Role {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) runtime: Handle,
+    pub(super) link: Link,
     pub(super) replica: Replica,
     pub(super) held: watch::Receiver<Held>,
     /// Asks that another node take the lease.
     pub(super) relief: Arc<Notify>,
     /// Attempts to lead in a row that failed.
     pub(super) failed: u32,
+    /// The clock was seen to be wrong, and not yet to be right again.
+    pub(super) is_skewed: bool,
     pub(super) stop: watch::Receiver<bool>,
     /// Where writes go.
     pub(super) writing: watch::Sender<Writing>,
@@ -150,7 +156,12 @@ impl Role {
                 if is_mine { replica.catch_up(keys) } else { replica.pull(PULL, keys) }
             });
             match taken? {
-                Ok(()) if is_mine => return Ok(true),
+                Ok(()) if is_mine => {
+                    if self.has_the_time()? {
+                        return Ok(true);
+                    }
+                    self.pause();
+                }
                 Ok(()) => {
                     if std::mem::take(&mut is_away) {
                         info!("the log is followed again");
@@ -167,6 +178,35 @@ impl Role {
                 }
             }
         }
+    }
+
+    /// Whether this node's clock lets it lead; where it does not, another one is to.
+    fn has_the_time(&mut self) -> Outcome<bool> {
+        let skew = match self.link.skew().map_err(EngineError::from) {
+            Ok(skew) => skew,
+            Err(error) if passes(&error) => {
+                warn!(code = error.code(), %error, "this node does not lead");
+                self.attempt_failed(&error);
+                return Ok(false);
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        let is_skewed = skew.exceeds(SKEW_MAX);
+        if is_skewed {
+            self.relief.notify_one();
+        }
+        if is_skewed && !self.is_skewed {
+            let (ahead_ms, within_ms) = (skew.ahead_us / 1_000, skew.within_us / 1_000);
+            let most_s = SKEW_MAX.as_secs();
+            warn!(
+                ahead_ms,
+                within_ms,
+                most_s,
+                "clock_skew: this node does not lead before its clock is set as the servers' are"
+            );
+        }
+        self.is_skewed = is_skewed;
+        Ok(!is_skewed)
     }
 
     /// Tells where writes go while this node follows.
@@ -259,7 +299,7 @@ impl Role {
             self.relief.notify_one();
             tokio::time::sleep(RELIEF).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Notes that this node has the lease and could not lead. Another one may have room, or reach the

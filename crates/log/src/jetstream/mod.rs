@@ -21,6 +21,7 @@ mod replica;
 mod seed;
 mod share;
 mod short;
+mod skew;
 
 pub use async_nats::ServerAddr;
 pub use claims::Claims;
@@ -30,3 +31,4 @@ pub use log::JetStreamLog;
 pub use name::{LogName, ParseLogNameError};
 pub use replica::{Replica, TakeKeys};
 pub use seed::Seeding;
+pub use skew::Skew;
