@@ -113,7 +113,10 @@ impl Writer {
         let EngineOptions { log, disk, clock, entropy, limits } = options;
         let reader = log.reader();
         let standby = Standby::open(StandbyOptions { reader, disk, entropy, limits }, dir)?;
-        Self::lead(standby, log, &clock, patience)
+        let mut opened = Self::lead(standby, log, &clock, patience)?;
+        // WHY: its own last frame may be as old as it has been off.
+        opened.writer.latest = clock.now();
+        Ok(opened)
     }
 
     /// Goes on from a standby: folds what is left of the log, sees to the keys and drafts the event
@@ -166,7 +169,8 @@ impl Writer {
             past: LogPast(reader),
             entropy: options.entropy,
             days: Days::default(),
-            latest: clock.now(),
+            // WHY not this machine's time: another machine has written what is there.
+            latest: if is_empty { clock.now() } else { tail.recorded_at },
         };
         Ok(Opened { writer, log, keeper, keys, report })
     }
