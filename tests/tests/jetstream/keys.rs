@@ -1,10 +1,12 @@
 //! Keys come before the frames that rest on them, in order, once.
 
-use encours_log::{EventLog as _, LogError};
-use encours_tests::{Mode, Proxy, Way};
+use std::time::Instant;
+
+use encours_log::{EventLog as _, LogError, StreamOptions};
+use encours_tests::{Mode, NatsServer, Proxy, Way};
 
 use crate::support::{
-    KEYS, Place, SOON, STREAM, append, catch_up, number, open, options_at, writer,
+    KEYS, LIMIT, LOG, Place, SOON, STREAM, append, catch_up, number, open, options_at, writer,
 };
 
 #[test]
@@ -143,4 +145,76 @@ fn a_full_keys_stream_refuses_keys_only_until_there_is_room() {
     log.share_keys(&body).unwrap();
     append(&mut log, 4);
     assert_eq!((admin.last(KEYS), admin.last(STREAM)), (last + 1, 4));
+}
+
+#[test]
+fn many_keys_come_quickly_in_order_and_without_the_erased_ones() {
+    const COUNT: u64 = 20_000;
+    let Some(mut nats) = NatsServer::prepare_with("sync_interval: 1m", "") else { return };
+    nats.restart();
+    let place = Place::around(nats);
+    let options = || StreamOptions { max_bytes: 1 << 30, ..place.options() };
+    let link = || place.try_link(options()).unwrap();
+    link().stream(Some(LOG)).unwrap();
+    let admin = place.admin();
+    let name = |sequence: u64| format!("key {sequence:08}");
+    admin.run(async {
+        let mut sequences = (1..=COUNT).peekable();
+        while sequences.peek().is_some() {
+            let mut acks = Vec::new();
+            for sequence in sequences.by_ref().take(500) {
+                let body = name(sequence).into();
+                acks.push(admin.context.publish("encours.keys.main", body).await.unwrap());
+            }
+            for ack in acks {
+                ack.await.unwrap();
+            }
+        }
+        let stream = admin.context.get_stream(KEYS).await.unwrap();
+        for erased in [1, 2, 700, COUNT] {
+            stream.delete_message(erased).await.unwrap();
+        }
+    });
+    let mut replica = open(link(), &place.folder.path().join("a")).unwrap();
+    let mut came = Vec::new();
+    let mut keys = |body: &[u8]| {
+        came.push(String::from_utf8(body.to_vec()).unwrap());
+        Ok(())
+    };
+    let begun = Instant::now();
+    replica.catch_up(&mut keys).unwrap();
+    let took = begun.elapsed();
+    println!("{COUNT} keys take {took:?}");
+    let wanted = (3..COUNT).filter(|sequence| *sequence != 700).map(name);
+    assert!(came.into_iter().eq(wanted));
+    assert!(took < LIMIT, "{took:?}");
+    replica.writer().unwrap().share_keys(b"the next").unwrap();
+    assert_eq!(admin.last(KEYS), COUNT + 1);
+}
+
+#[test]
+fn many_keys_come_as_well_to_a_user_who_may_only_ask_for_each() {
+    let users = "accounts { A: { jetstream: enabled, users: [\
+                 { user: all, password: secret },\
+                 { user: asks, password: secret, permissions: { publish: {\
+                     deny: [\"$JS.API.CONSUMER.*.ENCOURS_KEYS_main.>\"] } } } ] } }\n\
+                 no_auth_user: all";
+    let Some(mut nats) = NatsServer::prepare(users) else { return };
+    nats.restart();
+    let place = Place::around(nats);
+    let (_replica, mut log) = writer(&place, "a");
+    for key in 0..300_u32 {
+        log.share_keys(&key.to_le_bytes()).unwrap();
+    }
+    append(&mut log, 1);
+    let url = place.nats.url().replace("nats://", "nats://asks:secret@");
+    let link = place.try_link(options_at(&url)).unwrap();
+    let mut follower = open(link, &place.folder.path().join("b")).unwrap();
+    let mut came = Vec::new();
+    let mut keys = |body: &[u8]| {
+        came.push(u32::from_le_bytes(body.try_into().unwrap()));
+        Ok(())
+    };
+    assert_eq!(follower.catch_up(&mut keys).unwrap(), log.tail());
+    assert!(came.into_iter().eq(0..300));
 }

@@ -28,6 +28,8 @@ const FORGET: Duration = Duration::from_secs(30);
 /// A message of the stream.
 pub(super) struct Pulled {
     pub(super) sequence: u64,
+    /// Whether there was none after it when it was sent.
+    pub(super) is_last: bool,
     pub(super) message: Message,
 }
 
@@ -82,15 +84,15 @@ impl Feed {
         } else {
             timeout(patience, self.stream.next()).await.ok()
         };
-        let doing = "reading the log stream";
+        let doing = &format!("reading stream {}", self.from);
         match next {
             None => Ok(None),
             Some(None) => Err(unavailable(doing, "the server has ended it")),
             Some(Some(Err(error))) => Err(unavailable(doing, error)),
             Some(Some(Ok(message))) => {
-                let sequence = message.info().map(|info| info.stream_sequence);
-                let sequence = sequence.map_err(|error| unavailable(doing, error))?;
-                Ok(Some(Pulled { sequence, message }))
+                let info = message.info().map(|info| (info.stream_sequence, info.pending == 0));
+                let (sequence, is_last) = info.map_err(|error| unavailable(doing, error))?;
+                Ok(Some(Pulled { sequence, is_last, message }))
             }
         }
     }

@@ -26,6 +26,8 @@ use crate::journal::{Anchor, Journal, JournalOptions};
 pub(super) const KEYS_HEADER: &str = "Encours-Keys";
 /// Bytes of frames after which one pull ends, so that the caller gets to its other work.
 const PULL_BYTES: usize = 8 * 1024 * 1024;
+/// Messages of the keys stream from which on they are not asked for one by one.
+const KEYS_FED: u64 = 256;
 /// Messages of the keys stream that are asked for at once.
 const KEYS_ASKED: usize = 16;
 /// How long a frame that was left out is waited for when it is fetched again.
@@ -349,9 +351,49 @@ impl Replica {
             return Ok(());
         }
         let stream = self.link.options().log.keys_stream();
+        if upto - self.keys_have >= KEYS_FED {
+            self.feed_keys(&stream, upto, keys)?;
+        }
+        self.ask_keys(&stream, upto, keys)?;
+        self.short_keys.forget();
+        Ok(())
+    }
+
+    /// Takes in keys as the stream sends them: all, or those before the first trouble.
+    fn feed_keys(&mut self, stream: &str, upto: u64, keys: TakeKeys<'_>) -> Result<(), LogError> {
+        let from = FrameNumber(self.keys_have + 1);
+        let mut feed = match self.link.block(Feed::open(&self.link, stream, from)) {
+            Ok(feed) => feed,
+            Err(error) => {
+                // As where the user may not: it takes longer.
+                tracing::warn!(%error, "the keys are asked for one by one, which takes long");
+                return Ok(());
+            }
+        };
+        while self.keys_have < upto {
+            let Some(pulled) = self.link.block(feed.next(REFETCH))? else { break };
+            if pulled.sequence <= self.keys_have {
+                continue;
+            }
+            // WHY asked for: what is left out may also have got lost on its way, and a key that is
+            // taken for an erased one is lost for good.
+            self.ask_keys(stream, upto.min(pulled.sequence - 1), keys)?;
+            if pulled.sequence <= upto {
+                keys(pulled.message.payload.as_ref())?;
+                self.keys_have = pulled.sequence;
+            }
+            if pulled.is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in keys one by one.
+    fn ask_keys(&mut self, stream: &str, upto: u64, keys: TakeKeys<'_>) -> Result<(), LogError> {
         let link = self.link.clone();
         let ask = |sequence| {
-            let (link, stream) = (&link, &stream);
+            let link = &link;
             async move { (sequence, link.message(stream, sequence).await) }
         };
         let sequences = futures_util::stream::iter(self.keys_have + 1..=upto);
@@ -359,11 +401,10 @@ impl Replica {
         while let Some((sequence, message)) = link.block(bodies.next()) {
             match message? {
                 Some(message) => keys(message.payload.as_ref())?,
-                None => self.was_deleted(&stream, sequence)?,
+                None => self.was_deleted(stream, sequence)?,
             }
             self.keys_have = sequence;
         }
-        self.short_keys.forget();
         Ok(())
     }
 
