@@ -95,7 +95,11 @@ fn durable(runtime: &Runtime, urls: &[String], replicas: u8, dir: &Path) -> Done
         limits: Limits::default(),
     };
     let mut standby = Standby::open(standby, dir).unwrap();
-    replica.catch_up(&mut |keys| Ok(standby.add_keys(keys).unwrap())).unwrap();
+    let mut take_keys = |keys: &[u8]| {
+        standby.add_keys(keys).unwrap();
+        Ok(())
+    };
+    replica.catch_up(&mut take_keys).unwrap();
     let log = Box::new(replica.writer().unwrap());
     let engine = standby.lead(log, Arc::new(SystemClock::default())).unwrap();
     let handle = engine.handle();

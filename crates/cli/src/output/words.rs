@@ -87,6 +87,7 @@ const HEADINGS: &[(&str, &str)] = &[
     ("ledger_id", "grand livre"),
     ("level", "niveau"),
     ("lines", "lignes"),
+    ("log", "journal"),
     ("log_id", "journal"),
     ("metadata", "métadonnées"),
     ("method", "mode"),
