@@ -1,5 +1,6 @@
 //! The flags about the NATS servers that keep a log, for every command that has to do with one.
 
+use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::path::PathBuf;
 
@@ -52,14 +53,24 @@ impl NatsArgs {
     /// What to connect with; `None` where no servers are named.
     ///
     /// # Errors
-    /// Credentials without servers to show them to; several logs.
+    /// Credentials, a log's name or replicas without servers to use them with; several logs.
     pub(crate) fn options(&self) -> Outcome<Option<StreamOptions>> {
-        match (&*self.nats, &self.stream.nats_credentials) {
-            ([], None) => Ok(None),
-            ([], Some(_)) => {
-                Err(Failure::usage("--nats-credentials is given, and --nats is missing"))
+        if !self.nats.is_empty() {
+            return self.stream.options(&self.nats).map(Some);
+        }
+        let StreamArgs { nats_credentials, log_id, replicas, .. } = &self.stream;
+        let names_log = log_id.iter().any(|name| name.as_str() != DEFAULT_LOG);
+        let given = [
+            ("--nats-credentials", nats_credentials.is_some()),
+            ("--log-id", names_log),
+            ("--replicas", *replicas != 1),
+        ];
+        // WHY refused: where the servers' addresses got lost, a log of this machine's own would begin.
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => {
+                Err(Failure::usage(format!("{flag} is given, and --nats is missing")))
             }
-            (servers, _) => self.stream.options(servers).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -111,7 +122,52 @@ impl StreamArgs {
     }
 }
 
+/// Refuses an address that the other nodes cannot reach this one at: one of this machine alone while
+/// the servers are elsewhere, or none in particular.
+pub(crate) fn check_reachable(address: &str, servers: &[ServerAddr]) -> Outcome {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let why = if is_unspecified(host) {
+        "is no address to call"
+    } else if is_loopback(host) && !servers.iter().all(|server| is_loopback(server.host())) {
+        "is one of this machine alone, and the servers are elsewhere"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("the other nodes are to reach this one at {address}, which {why}"))
+        .hint("say --advertise with an address that they reach, such as 10.0.0.7:50051"))
+}
+
+fn ip(host: &str) -> Option<IpAddr> {
+    host.trim_matches(['[', ']']).parse().ok()
+}
+
+fn is_unspecified(host: &str) -> bool {
+    host.is_empty() || ip(host).is_some_and(|ip| ip.is_unspecified())
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || ip(host).is_some_and(|ip| ip.is_loopback())
+}
+
 /// The address of a server, as a flag gives it.
 pub(crate) fn server(text: &str) -> Result<ServerAddr, String> {
     text.parse().map_err(|error: std::io::Error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_nodes_must_be_able_to_call() {
+        let reachable = |address, servers: &[&str]| {
+            let servers: Vec<_> = servers.iter().map(|url| server(url).unwrap()).collect();
+            check_reachable(address, &servers).is_ok()
+        };
+        let (here, there) = (["nats://127.0.0.1:4222", "localhost"], ["nats://10.0.0.1:4222"]);
+        assert!(reachable("127.0.0.1:50051", &here) && reachable("[::1]:50051", &here));
+        assert!(reachable("10.0.0.7:50051", &there) && reachable("node-1:50051", &there));
+        assert!(!reachable("127.0.0.1:50051", &there) && !reachable("[::1]:50051", &there));
+        assert!(!reachable("0.0.0.0:50051", &here) && !reachable("[::]:50051", &there));
+    }
 }

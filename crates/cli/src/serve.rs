@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::cluster::{Member, MemberOptions, Members, MembersOptions};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::nats_args::{DEFAULT_LOG, NatsArgs};
+use crate::nats_args::{DEFAULT_LOG, NatsArgs, check_reachable};
 use crate::node::{Node, NodeOptions};
 use crate::publish::{self, PublishArgs};
 use crate::running::{Running, Services};
@@ -113,6 +113,9 @@ impl ServeArgs {
             Some(address) => address.clone(),
             None => listen.socket.local_addr()?.to_string(),
         };
+        for stream in &streams {
+            check_reachable(&address, &stream.servers)?;
+        }
         let publish = |stream: &StreamOptions, data: &Path| {
             let own_name = Some(stream.log.as_str()).filter(|name| *name != DEFAULT_LOG);
             self.publish.options(data, Arc::clone(&disk), own_name)
