@@ -42,8 +42,20 @@ pub enum LogError {
         /// What is wrong.
         source: Damage,
     },
+    /// An event of an intact frame means nothing to whoever reads it.
+    #[error("the event at position {position}, frame {frame}, cannot be read: {why}")]
+    Unreadable {
+        /// The event.
+        position: Position,
+        /// Its frame.
+        frame: FrameNumber,
+        /// Why.
+        why: String,
+    },
     /// The log ends before a frame that is known to have been durable.
-    #[error("the log ends at frame {tail}, but {known} has seen frame {wanted}")]
+    #[error(
+        "the log ends at frame {tail}, position {position}, but {known} has seen frame {wanted}"
+    )]
     RolledBack {
         /// Who has seen the frame.
         known: String,
@@ -51,6 +63,8 @@ pub enum LogError {
         wanted: FrameNumber,
         /// The last frame there is.
         tail: FrameNumber,
+        /// The last event there is.
+        position: Position,
     },
     /// A frame is another one than the one that was known to be durable.
     #[error("frame {frame} is another one than {known} has seen")]
@@ -110,6 +124,14 @@ pub enum LogError {
         /// What was tried.
         doing: String,
         /// What the client or the server said.
+        why: String,
+    },
+    /// The servers have no room for what is to be made or stored. It may pass, as they are emptied.
+    #[error("{doing}: {why}")]
+    NoRoom {
+        /// What was tried.
+        doing: String,
+        /// What the server said.
         why: String,
     },
     /// The servers that hold the log refuse for a reason that stays until somebody acts: credentials,
@@ -200,6 +222,7 @@ impl LogError {
         matches!(
             self,
             Self::Corrupt { .. }
+                | Self::Unreadable { .. }
                 | Self::Diverged { .. }
                 | Self::NoSegment { .. }
                 | Self::AnchorLost { .. }
@@ -228,7 +251,7 @@ impl LogError {
     /// Whether the log cannot be reached just now; the same may pass later.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::NoRoom { .. })
     }
 
     /// A short name for log lines and exit messages, which stays the same.
@@ -238,6 +261,7 @@ impl LogError {
             Self::Locked { .. } => "locked",
             Self::NoLog { .. } => "no_log",
             Self::Corrupt { .. } => "frame_corrupt",
+            Self::Unreadable { .. } => "event_unreadable",
             Self::RolledBack { .. } => "log_rolled_back",
             Self::Diverged { .. } => "log_diverged",
             Self::TooNew { .. } => "log_too_new",
@@ -247,6 +271,7 @@ impl LogError {
             Self::NotNext { .. } => "not_next",
             Self::Full { .. } => "log_full",
             Self::Unavailable { .. } => "log_unavailable",
+            Self::NoRoom { .. } => "log_no_room",
             Self::Denied { .. } => "log_denied",
             Self::StreamConfig { .. } => "stream_config",
             Self::StreamDiverged { .. } => "stream_diverged",

@@ -16,6 +16,7 @@ mod index;
 mod model;
 mod query;
 mod read_model;
+mod replay;
 mod rows;
 mod search;
 mod tables;
@@ -34,3 +35,4 @@ pub use query::{
     UpcomingReminder, View,
 };
 pub use read_model::{Health, ReadModel, ReadModelOptions};
+pub use replay::position_at;

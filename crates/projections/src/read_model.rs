@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use encours_domain::{Micros, Position};
-use encours_log::{Clock, FrameNumber, LogError, LogReader};
+use encours_log::{Clock, LogError, LogReader};
 use tokio::sync::watch;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{OpenError, StopError};
 use crate::model::Model;
+use crate::replay::position_at;
 use crate::worker::Worker;
 
 /// How the read model is.
@@ -172,20 +173,7 @@ impl ReadModel {
         if time >= seen.recorded_at {
             return Ok(seen.position);
         }
-        // The first frame recorded after `time` lies in `low..high`.
-        let (mut low, mut high) = (1, seen.frame.0);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let frame = self.shared.reader.read(FrameNumber(middle))?;
-            if frame.is_some_and(|frame| frame.header().recorded_at <= time) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let frame = self.shared.reader.read(FrameNumber(low))?;
-        let first = frame.map_or(1, |frame| frame.header().first_position.0);
-        Ok(Position(first.saturating_sub(1)))
+        position_at(&*self.shared.reader, seen.frame, time)
     }
 
     /// Stops following the log, writes a last checkpoint and waits for it. Queries go on answering

@@ -154,7 +154,7 @@ impl Follower {
 }
 
 /// A frame and its events; `None` past the tail.
-fn read_frame(
+pub(crate) fn read_frame(
     reader: &dyn LogReader,
     number: FrameNumber,
     before: Position,

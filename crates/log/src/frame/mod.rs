@@ -7,6 +7,7 @@
 mod body;
 mod draft;
 mod header;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use encours_domain::Position;
 pub use body::{CommandRecord, EventRecord, EventRef};
 pub use draft::{FrameDraft, SealWith};
 pub use header::FrameHeader;
+pub(crate) use place::{BadPart, bad_part, events_from};
 
 use crate::id::Hash;
 use body::BodyReader;

@@ -28,9 +28,9 @@ use reader::JournalReader;
 use segment::{FIRST_FRAME_AT, aligned};
 use spare::SpareMaker;
 
-pub(crate) use anchor::Anchor;
+pub(crate) use anchor::{Anchor, FoundAnchor};
 pub(crate) use recovery::{OpenSegment, Witnesses};
-pub(crate) use scan::{End, Window, corrupt, later_frame, walk};
+pub(crate) use scan::{End, Found, Window, corrupt, later_frame, walk};
 pub(crate) use segment::{FIRST_FRAME_AT as FIRST_FRAME, segment_name, segments_of};
 
 /// The usual length of a segment file: 64 MiB.
@@ -141,7 +141,7 @@ impl Journal {
 
     /// Writes a frame, in a new segment where the old one has no room.
     fn write(&mut self, frame: &Frame) -> Result<InFlight, AppendOutcome> {
-        self.running().map_err(AppendOutcome::Rejected)?;
+        self.running().and_then(|()| self.reader.intact()).map_err(AppendOutcome::Rejected)?;
         if !self.in_flight.is_empty() {
             let error = LogError::Options("more frames in flight than the window allows");
             return Err(AppendOutcome::Rejected(error));
@@ -236,6 +236,7 @@ impl EventLog for Journal {
 
     fn maintain(&mut self) -> Result<(), LogError> {
         self.running()?;
+        self.reader.intact()?;
         if self.unanchored >= ANCHOR_BYTES {
             self.anchor_tail()?;
         }

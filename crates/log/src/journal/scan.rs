@@ -101,6 +101,9 @@ pub(crate) struct Found<'a> {
     pub(crate) start: u64,
     /// Where the next frame begins.
     pub(crate) end: u64,
+    pub(crate) bytes: &'a [u8],
+    /// The byte of the frame at which its events begin.
+    pub(crate) events_at: usize,
 }
 
 /// Walks the frames from `at` on, moving `tail` along.
@@ -131,7 +134,9 @@ pub(crate) fn walk(
             error => corrupt(segment.first, at, tail, error.into()),
         })?;
         let end = aligned(at + header.frame_len() as u64);
-        found(&Found { header, start: at, end });
+        let bytes =
+            window.at(at, header.frame_len()).map_err(LogError::io("read", name.as_ref()))?;
+        found(&Found { header, start: at, end, bytes, events_at: checked.events_at });
         at = end;
     }
 }
