@@ -1,9 +1,10 @@
 //! The engine's end of the log: keys first, then the frame, and what became of it.
 
 use std::collections::VecDeque;
-use std::io;
 
-use encours_log::{AppendOutcome, Epoch, EventLog, Frame, FrameNumber, LogError, Seen};
+use encours_log::{
+    AppendOutcome, Epoch, EventLog, Frame, FrameNumber, LogError, Seen, is_no_room,
+};
 use tracing::{error, warn};
 
 use crate::core::Work;
@@ -106,7 +107,7 @@ impl LogSide {
     fn see_to_keys(&mut self, keys: &[NewKey]) -> Result<(), Outcome> {
         match self.keys.append(keys) {
             Ok(()) => self.keys_full &= keys.is_empty(),
-            Err(AppendError::Write(error)) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(AppendError::Write(error)) if is_no_room(&error) => {
                 self.keys_full = true;
                 return Err(Outcome::Full);
             }

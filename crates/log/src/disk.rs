@@ -73,6 +73,14 @@ pub trait Disk: Send + Sync + 'static {
     /// [`LockError::Held`] where another process, or another guard in this one, has the lock.
     fn lock(&self, path: &Path) -> Result<Box<dyn LockGuard>, LockError>;
 
+    /// How full the file system is that a folder lies on.
+    ///
+    /// # Errors
+    /// `Unsupported` where the disk cannot tell; others as the system reports them.
+    fn space(&self, _dir: &Path) -> io::Result<Space> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The whole of a file, which must not be longer than `max` bytes.
     ///
     /// # Errors
@@ -110,6 +118,34 @@ pub trait Disk: Send + Sync + 'static {
         self.rename(temp, path)?;
         self.sync_dir(path.parent().unwrap_or(Path::new(".")))
     }
+}
+
+/// How full a file system is, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// What is used.
+    pub used: u64,
+    /// What this process may still use; less than what is free where some is kept for the system.
+    pub free: u64,
+}
+
+impl Space {
+    /// How much of what may be used is used, in percent, rounded up as `df` does; 0 to 100.
+    #[must_use]
+    pub fn percent(&self) -> u8 {
+        let all = u128::from(self.used) + u128::from(self.free);
+        let percent = (u128::from(self.used) * 100).div_ceil(all.max(1));
+        u8::try_from(percent).unwrap_or(100)
+    }
+}
+
+/// Whether a write found no room, by whatever limit: of the disk, of a quota, of a file's length.
+#[must_use]
+pub fn is_no_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 /// An open file.
@@ -298,6 +334,13 @@ impl Disk for OsDisk {
         file.write_all_at(pid.as_bytes(), 0)?;
         Ok(Box::new(OsLock { _file: file }))
     }
+
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(dir)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        let used = bytes(found.f_blocks.saturating_sub(found.f_bfree));
+        Ok(Space { used, free: bytes(found.f_bavail) })
+    }
 }
 
 fn parent_of(path: &Path) -> &Path {
@@ -399,6 +442,17 @@ mod tests {
             let mode = dir.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
             assert_eq!(mode, expected, "{name} has {mode:o}");
         }
+    }
+
+    #[test]
+    fn the_share_of_a_disk_that_is_used_is_told_as_df_does() {
+        let space = |used, free| Space { used, free }.percent();
+        assert_eq!((space(0, 10), space(1, 999), space(7, 3), space(5, 0)), (0, 1, 70, 100));
+        assert_eq!(space(0, 0), 0, "a file system without blocks");
+        let dir = tempfile::tempdir().unwrap();
+        let found = OsDisk.space(dir.path()).unwrap();
+        assert!(found.used > 0 && found.percent() <= 100, "{found:?}");
+        assert!(OsDisk.space(&dir.path().join("none")).is_err());
     }
 
     #[test]

@@ -160,8 +160,15 @@ fn damage_under_a_running_journal_is_found_by_readers() {
         "00000000000000000001.seg is damaged at byte 1325, frame 1, position 1: the event at byte \
          669 of the body is damaged"
     );
-    assert!(journal.reader().read(FrameNumber(2)).unwrap().is_some());
+    assert!(journal.reader().read(FrameNumber(2)).unwrap_err().is_corruption(), "nothing past it");
     assert!(verify_reader(&*journal.reader(), &mut |_| {}).unwrap_err().is_corruption());
+    // The writer stops for good: it would chain new frames to what nobody can check any more.
+    assert!(journal.maintain().unwrap_err().is_corruption());
+    let tail = journal.tail();
+    journal.submit(self::frame(&tail, 1));
+    let (_, outcome) = journal.settle().unwrap();
+    assert!(!outcome.is_committed(), "{outcome:?}");
+    assert_eq!(journal.tail(), tail);
 }
 
 #[test]

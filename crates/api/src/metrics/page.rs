@@ -35,7 +35,7 @@ pub(crate) struct Page {
 }
 
 /// Microseconds as seconds, without a float: `0.0001`, `2.5`, `10`.
-struct Seconds(u64);
+pub(crate) struct Seconds(pub(crate) u64);
 
 impl Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use encours_domain::state::Rows;
 use encours_domain::{CustomerNo, LedgerNo};
-use encours_log::{Disk, DiskFile, LogId};
+use encours_log::{Disk, DiskFile, LogId, is_no_room};
 use zeroize::Zeroizing;
 
 use super::store::{KEY_LEN, Key, KeyStore, NewKey};
@@ -111,7 +111,7 @@ impl KeyFileError {
     /// Whether the disk has no room. Nothing counts as written; the same may pass once there is some.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+        matches!(self, Self::Io { source, .. } if is_no_room(source))
     }
 }
 
@@ -153,24 +153,28 @@ impl KeyFile {
         // WHY: an earlier process may have died between making the name and syncing it. As for records
         // that were not synced: see `KeyStore::keep_only`.
         disk.sync_dir(dir).map_err(io_error("sync the folder of", &path))?;
-        let mut reading = Reading::default();
-        reading.scan(&*file).map_err(io_error("read", &path))?;
-        match reading.log_id {
-            Some(found) if found != log_id => {
-                return Err(KeyFileError::WrongLog { path, found, expected: log_id });
-            }
-            Some(_) => {}
-            None => return Err(KeyFileError::Damaged { path }),
-        }
-        let Some(digest_key) = reading.digest_key else {
-            return Err(KeyFileError::Damaged { path });
-        };
+        let (digest_key, reading) = Reading::of(&*file, &path, log_id)?;
         Ok(Some(Opened {
             file: Self { file, path, records: reading.end },
             digest_key,
             customers: reading.customers,
             damaged: reading.damaged,
         }))
+    }
+
+    /// Reads the key file of a log and leaves it alone; `None` where there is none.
+    pub(crate) fn read(
+        disk: &dyn Disk,
+        dir: &Path,
+        log_id: LogId,
+    ) -> Result<Option<KeyStore>, KeyFileError> {
+        let path = Self::path_in(dir);
+        if !disk.exists(&path).map_err(io_error("look for", &path))? {
+            return Ok(None);
+        }
+        let file = disk.open_ro(&path).map_err(io_error("open", &path))?;
+        let (digest_key, reading) = Reading::of(&*file, &path, log_id)?;
+        Ok(Some(KeyStore::new(digest_key, reading.customers)))
     }
 
     /// Makes the key file of a log, in place of what may be there.
@@ -284,6 +288,20 @@ struct Reading {
 }
 
 impl Reading {
+    /// Reads a file, which must be whole at its start and belong to the log.
+    fn of(file: &dyn DiskFile, path: &Path, log_id: LogId) -> Result<(Key, Self), KeyFileError> {
+        let mut reading = Self::default();
+        reading.scan(file).map_err(io_error("read", path))?;
+        let path = path.to_owned();
+        match (reading.log_id, reading.digest_key.take()) {
+            (Some(found), _) if found != log_id => {
+                Err(KeyFileError::WrongLog { path, found, expected: log_id })
+            }
+            (Some(_), Some(digest_key)) => Ok((digest_key, reading)),
+            _ => Err(KeyFileError::Damaged { path }),
+        }
+    }
+
     fn scan(&mut self, file: &dyn DiskFile) -> io::Result<()> {
         let mut chunk = Zeroizing::new(vec![0; CHUNK_RECORDS * RECORD_LEN]);
         let mut index = 0;

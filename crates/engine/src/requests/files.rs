@@ -79,17 +79,17 @@ impl IdFiles {
                 Err(error) => return Err(error),
             }
         }
-        let mut removed = 0;
+        let mut removed = Vec::new();
         for name in &names {
             let used = files.iter().any(|file| IdFile::name(file.first, file.last) == *name);
             let ours = IdFile::range(name).is_some() || name.ends_with(".tmp");
             if ours && !used {
                 disk.remove(&dir.join(name)).map_err(io)?;
-                removed += 1;
+                removed.push(name.as_str());
             }
         }
-        if removed > 0 {
-            warn!(removed, dir = %dir.display(), "request-id files left over or not usable removed");
+        if !removed.is_empty() {
+            warn!(?removed, dir = %dir.display(), "request-id files left over or not usable removed");
         }
         Ok(Self { disk, dir, log_id, files, file_ids_max })
     }

@@ -75,7 +75,8 @@ impl Snapshots {
         for name in disk.list(&dir).map_err(at)? {
             if name.ends_with(".tmp") {
                 disk.remove(&dir.join(&name)).map_err(at)?;
-                warn!(file = name, "a half-written snapshot removed");
+                let file = dir.join(&name);
+                warn!(file = %file.display(), "a half-written snapshot removed");
             }
         }
         Ok(Self { disk, dir, log_id })

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use encours_domain::Position;
 use tracing::{info, warn};
 
 use super::anchor::{ANCHOR, ANCHOR_TEMP, Anchor, AnchorWriter, FoundAnchor};
@@ -137,7 +138,8 @@ impl Folder {
             && known.number > start
         {
             let (known, wanted) = (known.source.clone(), known.number);
-            return Err(LogError::RolledBack { known, wanted, tail: start });
+            let position = Position::START;
+            return Err(LogError::RolledBack { known, wanted, tail: start, position });
         }
         let Some(log_id) = self.options.create else {
             return Err(LogError::NoLog { dir: dir.to_owned() });

@@ -6,10 +6,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use encours_domain::Position;
+use tracing::error;
 
 use super::segment::{ALIGN, segment_name};
 use crate::chain::Tail;
@@ -75,6 +76,8 @@ pub(crate) struct JournalReader {
     tail: TailCell,
     segments: RwLock<Vec<SegmentIndex>>,
     files: Mutex<VecDeque<(FrameNumber, Arc<dyn DiskFile>)>>,
+    /// The first damage that a read has met.
+    damage: OnceLock<LogError>,
 }
 
 impl JournalReader {
@@ -92,7 +95,14 @@ impl JournalReader {
             tail: TailCell::new(tail),
             segments: RwLock::new(segments),
             files: Mutex::new(VecDeque::new()),
+            damage: OnceLock::new(),
         }
+    }
+
+    /// # Errors
+    /// What is wrong with the log, where a read has met damage: nothing may be written after it.
+    pub(crate) fn intact(&self) -> Result<(), LogError> {
+        self.damage.get().cloned().map_or(Ok(()), Err)
     }
 
     /// Shows a durable frame to the readers.
@@ -167,31 +177,26 @@ impl LogReader for JournalReader {
 
     fn read(&self, number: FrameNumber) -> Result<Option<Frame>, LogError> {
         let Some(place) = self.place(number) else { return Ok(None) };
-        let corrupt = |damage: Damage, at: usize| LogError::Corrupt {
-            file: segment_name(place.segment),
-            offset: place.start + at as u64,
-            frame: number,
-            position: self.first_position(number),
-            source: damage,
-        };
-        let mut bytes = match self.read_place(&place) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(corrupt(Damage::Gone, 0));
-            }
-            Err(error) => {
-                let path = self.dir.join(segment_name(place.segment));
-                return Err(LogError::io("read", &path)(error));
-            }
-        };
-        let damaged = |error: FrameError| corrupt(error.into(), error.offset());
-        let header = FrameHeader::decode(&bytes).map_err(damaged)?;
-        bytes.truncate(header.frame_len());
-        let frame = Frame::decode(bytes).map_err(damaged)?;
-        if header.number != number || header.log_id != self.log_id {
-            return Err(corrupt(Damage::Gone, 0));
+        if let Some(LogError::Corrupt { frame, .. }) = self.damage.get()
+            && number > *frame
+        {
+            // Nothing is shown that stands after damage: the process is about to end.
+            return self.intact().map(|()| None);
         }
-        Ok(Some(frame))
+        // WHY twice: what fails once may have gone wrong on the way from the disk.
+        match self.read_frame(number, &place) {
+            Err(error) if error.is_corruption() => {
+                let again = self.read_frame(number, &place);
+                if let Err(damage) = &again
+                    && damage.is_corruption()
+                    && self.damage.set(damage.clone()).is_ok()
+                {
+                    error!(code = damage.code(), frame = number.0, error = %damage, "frame_corrupt");
+                }
+                again.map(Some)
+            }
+            read => read.map(Some),
+        }
     }
 
     fn frame_of(&self, position: Position) -> Option<FrameNumber> {
@@ -212,6 +217,35 @@ impl LogReader for JournalReader {
 }
 
 impl JournalReader {
+    /// Reads a frame from its place and checks it.
+    fn read_frame(&self, number: FrameNumber, place: &Place) -> Result<Frame, LogError> {
+        let corrupt = |damage: Damage, at: usize| LogError::Corrupt {
+            file: segment_name(place.segment),
+            offset: place.start + at as u64,
+            frame: number,
+            position: self.first_position(number),
+            source: damage,
+        };
+        let mut bytes = match self.read_place(place) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(corrupt(Damage::Gone, 0));
+            }
+            Err(error) => {
+                let path = self.dir.join(segment_name(place.segment));
+                return Err(LogError::io("read", &path)(error));
+            }
+        };
+        let damaged = |error: FrameError| corrupt(error.into(), error.offset());
+        let header = FrameHeader::decode(&bytes).map_err(damaged)?;
+        bytes.truncate(header.frame_len());
+        let frame = Frame::decode(bytes).map_err(damaged)?;
+        if header.number != number || header.log_id != self.log_id {
+            return Err(corrupt(Damage::Gone, 0));
+        }
+        Ok(frame)
+    }
+
     fn first_position(&self, number: FrameNumber) -> Position {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let after = segments.partition_point(|segment| segment.first <= number);

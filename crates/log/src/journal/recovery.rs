@@ -52,6 +52,7 @@ impl Witnesses {
                 known: known.source.clone(),
                 wanted: known.number,
                 tail: tail.number,
+                position: Position(tail.next_position.0 - 1),
             }),
             _ => Ok(()),
         }

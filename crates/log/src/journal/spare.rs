@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::segment::{SPARE, SPARE_TEMP, is_zero};
-use crate::disk::Disk;
+use crate::disk::{Disk, is_no_room};
 use crate::error::LogError;
 
 /// Bytes of zeros written or read at a time.
@@ -194,11 +194,11 @@ impl Work {
 
     fn make(&self) -> Result<(), LogError> {
         let temp = self.dir.join(SPARE_TEMP);
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => LogError::Full { segment_len: self.segment_len },
-            _ => LogError::io("make", &temp)(error),
+        let failed = |error: io::Error| {
+            if is_no_room(&error) {
+                return LogError::Full { segment_len: self.segment_len };
+            }
+            LogError::io("make", &temp)(error)
         };
         let filled = self.fill(&temp);
         if let Err(error) = filled {

@@ -27,6 +27,8 @@ pub(super) fn prepare(folder: &Path) -> io::Result<bool> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with("snap.") && name.ends_with(".generating") {
             remove_file(&path)?;
+            let file = path.display();
+            tracing::warn!(%file, "removed a file that an interrupted process had left");
         }
     }
     Ok(is_new)
