@@ -10,7 +10,8 @@
 //! - after a failed sync nothing is tried again: [`EngineHandle::failed`] turns to the reason and the
 //!   process must exit; after a full disk the state goes back to what is durable and work resumes
 //!   once there is room;
-//! - queue, frames, memory for request ids and files are bounded.
+//! - queue, frames, memory for request ids and files are bounded;
+//! - a clock that has jumped further than [`Limits::clock`] allows opens no days and stamps no facts.
 //!
 //! A [`Standby`] folds a log that another node writes, takes in the keys that it shares, and takes
 //! over with [`Standby::lead`]; [`Engine::open`] is one that leads at once.
@@ -63,6 +64,7 @@ mod digest;
 mod driver;
 mod entropy;
 mod error;
+mod jump;
 mod keeper;
 mod keys;
 mod log_side;
@@ -84,7 +86,8 @@ pub use clocks::{Behind, ClockInfo, local_day};
 pub use driver::{Engine, EngineHandle};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use error::EngineError;
-pub use keys::{KeyError, KeyFileError, KeyStore, read_key_bodies, write_key_bodies};
+pub use jump::{ClockJump, ClockLimit};
+pub use keys::{KeyError, KeyFileError, KeyStore, read_key_bodies, read_keys, write_key_bodies};
 pub use metrics::{BUCKETS_US, Figures, Outcome, Timing};
 pub use recover::RecoveryReport;
 pub use requests::IdFileError;

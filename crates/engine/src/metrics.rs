@@ -43,7 +43,8 @@ pub enum Outcome {
     LogFull,
     /// Denied because the engine was stopping or had stopped.
     Stopping,
-    /// Denied because the log did not answer, or earlier requests could not be looked up.
+    /// Denied because the log did not answer, earlier requests could not be looked up or the clock
+    /// had jumped.
     Unavailable,
     /// The engine stopped while it was under way.
     Unknown,
@@ -85,7 +86,7 @@ impl Outcome {
             Err(Denied::Overloaded { .. }) => Self::Overloaded,
             Err(Denied::LogFull) => Self::LogFull,
             Err(Denied::Stopping) => Self::Stopping,
-            Err(Denied::Unavailable { .. }) => Self::Unavailable,
+            Err(Denied::Unavailable { .. } | Denied::ClockJump(_)) => Self::Unavailable,
             Err(Denied::OutcomeUnknown) => Self::Unknown,
         }
     }
@@ -107,6 +108,8 @@ pub struct Figures {
     pub is_full: bool,
     /// Appends whose outcome was not known at first, and had to be looked for.
     pub ambiguous: u64,
+    /// Seconds that the clock is ahead of what is known of time, while it is not believed; else 0.
+    pub clock_ahead_s: u64,
 }
 
 impl Figures {

@@ -4,6 +4,8 @@ use encours_domain::details::{Detail, too_large};
 use encours_domain::{Command, Position, Reason, Refusal, Resource, Subject};
 use encours_log::{ACTOR_MAX, REASON_MAX, REQUEST_ID_MAX};
 
+use crate::jump::ClockJump;
+
 /// A command and who asks for it.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -117,6 +119,9 @@ pub enum Denied {
         /// What went wrong.
         reason: String,
     },
+    /// The clock has jumped, and the command goes by the system's time. Nothing was changed.
+    #[error("{0}")]
+    ClockJump(ClockJump),
     /// The engine stopped while the command was under way: it may have happened or not. Sending it
     /// again with the same id or request id settles it.
     #[error("the outcome is not known; send it again with the same id or request id")]

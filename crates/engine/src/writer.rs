@@ -5,7 +5,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
+use encours_domain::commands::Time;
 use encours_domain::event::{LogCreated, WriterOpened};
 use encours_domain::{Command, Micros, Position};
 use encours_log::{Clock, Disk, EventLog, Known, LogError, LogReader, Tail};
@@ -15,6 +17,7 @@ use crate::clocks::{Days, local_day};
 use crate::core::{Abandoned, Answer, Core, Fault, Settings, Surroundings, Ticket};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::EngineError;
+use crate::jump::{ClockLimit, Watch};
 use crate::keeper::Keeper;
 use crate::keys::{Key, KeyStore};
 use crate::log_side::LogSide;
@@ -22,7 +25,7 @@ use crate::past::LogPast;
 use crate::patience::Patience;
 use crate::recover::{Fold, RecoveryReport};
 use crate::standby::{Standby, StandbyOptions};
-use crate::submission::Submission;
+use crate::submission::{Denied, Submission};
 
 /// The ticket of the engine's own commands: nobody waits for them.
 const OWN: Ticket = Ticket(0);
@@ -60,6 +63,8 @@ pub struct Limits {
     pub generation_ids: usize,
     /// Files of more request ids are not merged any further.
     pub file_ids: usize,
+    /// How far the clock may run ahead; `None`: as far as it likes.
+    pub clock: Option<ClockLimit>,
 }
 
 impl Default for Limits {
@@ -69,6 +74,7 @@ impl Default for Limits {
             snapshot_every: 1_000_000,
             generation_ids: 500_000,
             file_ids: 2_000_000,
+            clock: None,
         }
     }
 }
@@ -90,8 +96,7 @@ pub(crate) struct Writer {
     past: LogPast,
     entropy: Arc<dyn Entropy>,
     days: Days,
-    /// The latest time seen, to notice a clock that was set back.
-    latest: Micros,
+    clock: Watch,
 }
 
 /// What opening yields.
@@ -113,19 +118,27 @@ impl Writer {
         let EngineOptions { log, disk, clock, entropy, limits } = options;
         let reader = log.reader();
         let standby = Standby::open(StandbyOptions { reader, disk, entropy, limits }, dir)?;
-        let mut opened = Self::lead(standby, log, &clock, patience)?;
-        // WHY: its own last frame may be as old as it has been off.
-        opened.writer.latest = clock.now();
-        Ok(opened)
+        Self::take_over(standby, log, &clock, patience, false)
     }
 
-    /// Goes on from a standby: folds what is left of the log, sees to the keys and drafts the event
-    /// that this writer took over.
+    /// Goes on from a standby over a log that another machine may have written.
     pub(crate) fn lead(
+        standby: Standby,
+        log: Box<dyn EventLog>,
+        clock: &Arc<dyn Clock>,
+        patience: Patience,
+    ) -> Result<Opened, EngineError> {
+        Self::take_over(standby, log, clock, patience, true)
+    }
+
+    /// Folds what is left of the log, sees to the keys and drafts the event that this writer took
+    /// over.
+    fn take_over(
         mut standby: Standby,
         log: Box<dyn EventLog>,
         clock: &Arc<dyn Clock>,
         patience: Patience,
+        is_foreign: bool,
     ) -> Result<Opened, EngineError> {
         let (reader, log_id) = (log.reader(), log.log_id());
         let expected = standby.options.reader.log_id();
@@ -150,7 +163,9 @@ impl Writer {
         };
         let report = fold.report();
         let mut core = fold.into_core(settings, Arc::clone(&keys), digest_key.clone());
-        announce(&mut core, settings, &tail, clock.now())?;
+        let newest = (!is_empty).then_some(tail.recorded_at);
+        let mut clock = Watch::new(Arc::clone(clock), options.limits.clock, newest, is_foreign);
+        announce(&mut core, settings, &tail, clock.time_now())?;
         info!(
             snapshot = report.snapshot.0,
             frames = report.frames,
@@ -169,8 +184,7 @@ impl Writer {
             past: LogPast(reader),
             entropy: options.entropy,
             days: Days::default(),
-            // WHY not this machine's time: another machine has written what is there.
-            latest: if is_empty { clock.now() } else { tail.recorded_at },
+            clock,
         };
         Ok(Opened { writer, log, keeper, keys, report })
     }
@@ -178,7 +192,10 @@ impl Writer {
     /// Decides the next day that the system's time has to open, where there is one and room for it.
     /// Returns whether there may be more: then commands have to wait.
     pub(crate) fn open_days(&mut self, now: Micros) -> Result<bool, Fault> {
-        self.watch(now);
+        let now = self.clock.time(now);
+        if self.clock.jump().is_some() {
+            return Ok(false);
+        }
         let now = self.core.stamp(now);
         while self.core.has_room() {
             let Some(open) = self.days.next(self.core.rows(), now) else { return Ok(false) };
@@ -202,6 +219,12 @@ impl Writer {
         submission: Submission,
         now: Micros,
     ) -> Result<Option<Answer>, Fault> {
+        let now = self.clock.time(now);
+        if let Some(jump) = self.clock.jump()
+            && self.goes_by_system_time(&submission.command)
+        {
+            return Ok(Some(Err(Denied::ClockJump(jump))));
+        }
         let now = self.core.stamp(now);
         let zone_day = match &submission.command {
             Command::CreateLedger(command) => local_day(&command.time_zone, now),
@@ -220,7 +243,8 @@ impl Writer {
         warn!(frames = report.frames, events = report.events, "state rolled back to the log");
         self.core = fold.into_core(self.settings, Arc::clone(&self.keys), self.digest_key.clone());
         self.days = Days::default();
-        announce(&mut self.core, self.settings, &self.past.0.tail(), self.latest)?;
+        let now = self.clock.time_now();
+        announce(&mut self.core, self.settings, &self.past.0.tail(), now)?;
         Ok((self, abandoned))
     }
 
@@ -228,16 +252,21 @@ impl Writer {
         Arc::clone(&self.past.0)
     }
 
-    /// Says when the clock was set back; what is recorded never goes back.
-    fn watch(&mut self, now: Micros) {
-        const SECOND: i64 = 1_000_000;
-        if now.0 + SECOND < self.latest.0 {
-            warn!(seconds = (self.latest.0 - now.0) / SECOND, "clock_jump: the clock went back");
-            self.latest = now;
-        } else if now.0 > self.latest.0 + 24 * 3_600 * SECOND {
-            warn!(seconds = (now.0 - self.latest.0) / SECOND, "clock_jump: the clock went forward");
-        }
-        self.latest = self.latest.max(now);
+    /// Whether what a command does depends on the system's time.
+    fn goes_by_system_time(&self, command: &Command) -> bool {
+        let rows = self.core.rows();
+        let clock = match command {
+            Command::CreateLedger(command) => return command.time == Time::System,
+            Command::OpenDay(command) => Some(command.clock),
+            Command::RunDay(command) => Some(command.clock),
+            other => other.ledger_id().and_then(|id| self.core.clock_of(id)),
+        };
+        clock.and_then(|clock| rows.clocks.get(clock.0)).is_some_and(|clock| !clock.test)
+    }
+
+    /// Seconds that a clock which is not believed is ahead; 0 while it is.
+    pub(crate) fn clock_ahead_s(&self) -> Arc<AtomicU64> {
+        self.clock.ahead_s()
     }
 }
 

@@ -17,8 +17,8 @@ mod waiting;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use encours_domain::state::{Rows, State};
-use encours_domain::{CustomerNo, Event, LedgerNo, Micros, Position, Subject};
+use encours_domain::state::{Kind, Rows, State};
+use encours_domain::{ClockNo, CustomerNo, Event, Id, LedgerNo, Micros, Position, Subject};
 use encours_log::{
     Epoch, FRAME_TARGET, Frame, FrameDraft, FrameError, FrameNumber, LogId, SealWith, Tail,
 };
@@ -284,6 +284,13 @@ impl Core {
     /// The rows as they are now, durable or not.
     pub(crate) const fn rows(&self) -> &Rows {
         self.state.rows()
+    }
+
+    /// The clock that a ledger goes by; `None` where there is no such ledger.
+    pub(crate) fn clock_of(&self, ledger: &Id) -> Option<ClockNo> {
+        let none = LedgerNo::default();
+        let ledger = self.state.indexes().find(Kind::Ledger, none, ledger.as_str())?;
+        Some(self.state.rows().ledger(LedgerNo(ledger))?.clock)
     }
 
     fn resource_reply(&self, subject: Subject, position: Position, repeated: bool) -> Reply {

@@ -43,6 +43,8 @@ struct Shared {
     /// For how long commands take.
     clock: Arc<dyn Clock>,
     doubts: Arc<Doubts>,
+    /// Seconds that a clock which is not believed is ahead.
+    clock_ahead_s: Arc<AtomicU64>,
     /// When the oldest frame on its way was sent; `u64::MAX` where none is.
     oldest_sent_us: AtomicU64,
     is_full: AtomicBool,
@@ -125,6 +127,7 @@ impl Engine {
             counters: Counters::default(),
             clock: Arc::clone(&clock),
             doubts,
+            clock_ahead_s: writer.clock_ahead_s(),
             oldest_sent_us: AtomicU64::new(u64::MAX),
             is_full: AtomicBool::new(is_full),
             own_disk_full: watch::Sender::new(false),
@@ -276,7 +279,9 @@ impl EngineHandle {
         let is_full = self.shared.is_full.load(Ordering::Relaxed);
         let ambiguous = self.shared.doubts.count();
         let queue_depth = self.shared.inbox.depth() as u64;
-        Figures { queue_depth, is_full, ambiguous, ..self.shared.counters.figures() }
+        let clock_ahead_s = self.shared.clock_ahead_s.load(Ordering::Relaxed);
+        let counted = self.shared.counters.figures();
+        Figures { queue_depth, is_full, ambiguous, clock_ahead_s, ..counted }
     }
 
     /// True while commands are refused because this machine's disk has no room for the log or for

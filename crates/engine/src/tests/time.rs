@@ -1,11 +1,13 @@
 //! Days opened by the system's time.
 
-use encours_domain::Event;
+use std::time::Duration;
+
 use encours_domain::commands::{AdvanceClock, RunDay};
-use encours_log::FrameNumber;
+use encours_domain::{Event, Micros};
+use encours_log::{Clock as _, FrameNumber};
 
 use super::support::*;
-use crate::SyncEngine;
+use crate::{ClockLimit, Denied, SyncEngine};
 
 fn events(engine: &SyncEngine) -> Vec<Event> {
     let reader = engine.reader();
@@ -75,6 +77,41 @@ fn years_of_downtime_do_not_overfill_a_frame() {
     let mut engine = world.open();
     engine.open_days().unwrap();
     assert_eq!(opened(&engine).len(), 3_653);
+}
+
+#[test]
+fn a_clock_far_ahead_of_the_log_opens_no_day_before_it_is_confirmed() {
+    let mut world = World::new();
+    let ahead = Duration::from_secs(40 * 86_400);
+    world.limits.clock = Some(ClockLimit { ahead, confirmed: Micros(i64::MIN) });
+    let mut engine = world.open();
+    engine.execute(by_ann(ledger("acme"))).unwrap();
+    engine.execute(by_ann(test_ledger("trial", "2013-01-01"))).unwrap();
+    let before = world.clock.now();
+    engine.stop().unwrap();
+    world.clock.set("2036-03-10T12:00:00Z");
+    let mut engine = world.open();
+    engine.open_days().unwrap();
+    let denied = engine.execute(by_ann(customer(Some("c1")))).unwrap_err();
+    assert!(matches!(denied, Denied::ClockJump(_)), "{denied}");
+    let run = RunDay { clock: encours_domain::ClockNo(0), day: day("2026-03-11"), limit: 10 };
+    assert!(matches!(engine.execute(by_ann(run)), Err(Denied::ClockJump(_))));
+    assert!(matches!(engine.execute(by_ann(ledger("late"))), Err(Denied::ClockJump(_))));
+    assert!(opened(&engine).is_empty());
+    // Nothing else stands still, and nothing is stamped with a time that may be wrong.
+    let to = day("2013-01-03");
+    let advance = AdvanceClock { ledger_id: id("trial"), to, outage: false };
+    engine.execute(by_ann(advance)).unwrap();
+    let newest = engine.reader().tail();
+    assert_eq!(newest.recorded_at, before);
+    engine.stop().unwrap();
+
+    world.limits.clock = Some(ClockLimit { ahead, confirmed: world.clock.now() });
+    let mut engine = world.open();
+    engine.execute(by_ann(customer(Some("c1")))).unwrap();
+    let days = opened(&engine).iter().filter(|(day, _)| day.as_str() > "2026").count();
+    assert_eq!(days, 3_653);
+    assert_eq!(engine.reader().tail().recorded_at, world.clock.now());
 }
 
 #[test]
