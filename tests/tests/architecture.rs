@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scheduler", &["domain", "engine", "log"]),
     ("proto", &["domain"]),
     ("publisher", &["log", "proto"]),
-    ("api", &["domain", "schema", "log", "engine", "projections", "proto"]),
+    ("audit", &["domain", "schema", "log"]),
+    ("api", &["domain", "schema", "log", "engine", "projections", "proto", "audit"]),
     (
         "cli",
         &[
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "scheduler",
             "proto",
             "publisher",
+            "audit",
             "api",
         ],
     ),
@@ -39,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("prost", &["proto"]),
     ("tonic-prost", &["proto"]),
     ("chacha20poly1305", &["engine"]),
+    ("ed25519-dalek", &["audit"]),
     ("clap", &["cli"]),
     ("async-nats", &["log", "publisher"]),
     (

@@ -1,0 +1,206 @@
+//! What is signed: how large the tree is, and its root (C2SP tlog-checkpoint).
+//!
+//! ```text
+//! encours/<log id>
+//! <size>
+//! <base64 of the root>
+//! frame <number> <base64 of the frame's hash>
+//! recorded-at <time>
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, SecondsFormat, Utc};
+use encours_domain::Micros;
+use encours_log::{Disk, FrameNumber, Hash, Known, LogId};
+
+use crate::note::{NOTE_MAX, NoteError, Verifier, text_of};
+
+/// What the names of logs begin with.
+const ORIGIN: &str = "encours/";
+/// The file of the newest checkpoint, in the folder of checkpoints.
+const LATEST: &str = "latest";
+
+/// Why a text is no checkpoint, or one not to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The note.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The text of the note.
+    #[error("line {line} of the checkpoint is malformed")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The key signs for another log.
+    #[error("it is about another log than its key")]
+    OtherLog,
+}
+
+/// How a log stood at some time: its events, as a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The log.
+    pub log_id: LogId,
+    /// The tree's size: the position of the last event.
+    pub size: u64,
+    /// The tree's root.
+    pub root: Hash,
+    /// The last frame.
+    pub frame: FrameNumber,
+    /// Its hash.
+    pub frame_hash: Hash,
+    /// When that frame was recorded.
+    pub recorded_at: Micros,
+}
+
+/// The name of a log in checkpoints, and of the keys that sign them.
+pub(crate) fn origin(log_id: LogId) -> String {
+    format!("{ORIGIN}{log_id}")
+}
+
+impl Checkpoint {
+    /// The text that is signed.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        format!(
+            "{}\n{}\n{}\nframe {} {}\nrecorded-at {}\n",
+            origin(self.log_id),
+            self.size,
+            BASE64.encode(self.root.0),
+            self.frame,
+            BASE64.encode(self.frame_hash.0),
+            time(self.recorded_at).to_rfc3339_opts(SecondsFormat::Micros, true),
+        )
+    }
+
+    /// The checkpoint in a note that this key has signed.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]: it is none, or not to be believed.
+    pub fn open(note: &str, verifier: &Verifier) -> Result<Self, CheckpointError> {
+        let checkpoint = Self::from_text(verifier.open(note)?)?;
+        if verifier.name() == origin(checkpoint.log_id) {
+            Ok(checkpoint)
+        } else {
+            Err(CheckpointError::OtherLog)
+        }
+    }
+
+    /// The checkpoint in a note, whoever signed it.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]: it is none.
+    pub fn unchecked(note: &str) -> Result<Self, CheckpointError> {
+        Self::from_text(text_of(note)?)
+    }
+
+    fn from_text(text: &str) -> Result<Self, CheckpointError> {
+        let lines: Vec<_> = text.lines().collect();
+        let line = |at: usize| lines.get(at).copied().unwrap_or_default();
+        let wrong = |at: usize| CheckpointError::Line { line: at + 1 };
+        let log_id = line(0).strip_prefix(ORIGIN).and_then(|id| id.parse().ok());
+        let frame = line(3).strip_prefix("frame ").and_then(|frame| frame.split_once(' '));
+        let (number, hash) = frame.ok_or(wrong(3))?;
+        let time = line(4).strip_prefix("recorded-at ");
+        let time = time.and_then(|time| DateTime::parse_from_rfc3339(time).ok());
+        Ok(Self {
+            log_id: log_id.ok_or(wrong(0))?,
+            size: decimal(line(1)).ok_or(wrong(1))?,
+            root: decoded(line(2)).ok_or(wrong(2))?,
+            frame: FrameNumber(decimal(number).ok_or(wrong(3))?),
+            frame_hash: decoded(hash).ok_or(wrong(3))?,
+            recorded_at: Micros(time.ok_or(wrong(4))?.timestamp_micros()),
+        })
+    }
+
+    /// The UTC day on which its last frame was recorded, as `2026-01-31`.
+    #[must_use]
+    pub fn day(&self) -> String {
+        time(self.recorded_at).format("%Y-%m-%d").to_string()
+    }
+
+    /// The last frame, for a log that has to reach it. `source` says where the checkpoint is from.
+    #[must_use]
+    pub fn known(&self, source: &str) -> Known {
+        Known { source: source.to_owned(), number: self.frame, hash: self.frame_hash }
+    }
+}
+
+/// Where the checkpoints of a data folder lie.
+#[must_use]
+pub fn checkpoints_dir(data: &Path) -> PathBuf {
+    data.join("checkpoints")
+}
+
+/// Where the newest checkpoint of a data folder lies.
+pub(crate) fn latest_path(data: &Path) -> PathBuf {
+    checkpoints_dir(data).join(LATEST)
+}
+
+/// Where the newest checkpoint of a day lies.
+pub(crate) fn day_path(data: &Path, day: &str) -> PathBuf {
+    checkpoints_dir(data).join(day)
+}
+
+/// The newest checkpoint of a data folder, with its note, where there is one that can be read: the
+/// latest, else that of the newest day. Where the key is given, it must have signed it.
+pub(crate) fn newest(
+    disk: &dyn Disk,
+    data: &Path,
+    verifier: Option<&Verifier>,
+) -> Option<(Checkpoint, String)> {
+    let dir = checkpoints_dir(data);
+    let mut names = disk.list(&dir).unwrap_or_default();
+    // The names of days begin with digits, and so are below `latest`.
+    names.retain(|name| name == LATEST || name.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
+    names.iter().rev().find_map(|name| {
+        let path = dir.join(name);
+        let read = disk.read_all(&path, NOTE_MAX as u64).map_err(|error| error.to_string());
+        let opened = read.and_then(|bytes| {
+            let note = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+            let opened = verifier.map_or_else(
+                || Checkpoint::unchecked(&note),
+                |verifier| Checkpoint::open(&note, verifier),
+            );
+            Ok((opened.map_err(|error| error.to_string())?, note))
+        });
+        match opened {
+            Ok(found) => Some(found),
+            Err(why) => {
+                tracing::warn!(file = %path.display(), why, "checkpoint_rejected");
+                None
+            }
+        }
+    })
+}
+
+/// The frame that the newest checkpoint of a data folder names: a log that is opened there has to
+/// reach it.
+#[must_use]
+pub fn newest_known(disk: &dyn Disk, data: &Path) -> Option<Known> {
+    let verifier = crate::notary::stored_verifier(disk, data);
+    let (checkpoint, _) = newest(disk, data, verifier.as_ref())?;
+    Some(checkpoint.known(&format!("the checkpoint at position {}", checkpoint.size)))
+}
+
+fn time(at: Micros) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.0).unwrap_or_default()
+}
+
+/// A number as a checkpoint has it: no sign, no zeros before it.
+fn decimal(text: &str) -> Option<u64> {
+    let number: u64 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+fn decoded(text: &str) -> Option<Hash> {
+    Some(Hash(BASE64.decode(text).ok()?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests;
