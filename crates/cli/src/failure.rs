@@ -84,6 +84,13 @@ impl Failure {
         self
     }
 
+    /// Says more of what went wrong.
+    #[must_use]
+    pub(crate) fn and_then_say(mut self, more: &str) -> Self {
+        self.message = format!("{}; {more}", self.message);
+        self
+    }
+
     /// What went wrong, without what to do next.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -192,15 +199,20 @@ impl From<LogError> for Failure {
                 .hint("frames are missing at the end: restore the folder from a backup"),
             LogError::Unavailable { .. } => Self::new(Exit::Unavailable, message)
                 .hint("nothing is lost; start the servers, or give others with --nats"),
+            LogError::NoRoom { .. } => Self::new(Exit::Unavailable, message).hint(
+                "raise max_file_store of the servers and max_file of the account, or give new streams \
+                 less with --nats-max-mib; `encours doctor` shows what is free",
+            ),
             LogError::Denied { .. } => Self::new(Exit::Failure, message)
                 .hint("look at the user, its permissions and the limits of its account there"),
             LogError::StreamConfig { .. } => Self::new(Exit::Damaged, message)
                 .hint("`encours doctor` shows every setting; put right what differs, then start"),
             LogError::StreamDiverged { .. } => Self::new(Exit::Damaged, message).hint(
-                "the servers have lost or altered frames: keep this folder, which has them, and see \
-                 \"A stream that has lost frames\" in docs/operations.md",
+                "the servers have lost or altered frames, or this folder is of a branch that was given \
+                 up: stop all nodes, keep their folders as they are, and see \"A stream that has lost \
+                 frames\" in docs/operations.md",
             ),
-            LogError::TooNew { .. } => Self::new(Exit::Failure, message)
+            LogError::TooNew { .. } => Self::new(Exit::Damaged, message)
                 .hint("use the version of encours that wrote it, or a later one"),
             LogError::SyncFailed { .. } => Self::new(Exit::Failure, message)
                 .hint("look after the disk, then start again: what was acknowledged is there"),

@@ -1,11 +1,12 @@
 //! The flags about the NATS servers that keep a log, for every command that has to do with one.
 
+use std::fs::File;
 use std::net::IpAddr;
 use std::num::NonZeroU8;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use encours_log::{LogName, ServerAddr, StreamOptions};
+use encours_log::{Access, LogName, ServerAddr, StreamOptions};
 
 use crate::failure::{Failure, Outcome};
 
@@ -33,6 +34,11 @@ pub(crate) struct StreamArgs {
     #[arg(long, env = "ENCOURS_NATS_CREDENTIALS", value_name = "FILE")]
     nats_credentials: Option<PathBuf>,
 
+    /// A PEM file with the authorities that servers at tls://... have their certificates from, in the
+    /// place of the system's
+    #[arg(long, env = "ENCOURS_NATS_CA", value_name = "FILE")]
+    nats_ca: Option<PathBuf>,
+
     /// The name of the log there: 1 to 32 of a-z 0-9 _ -; `serve` takes several with commas between
     #[arg(long, env = "ENCOURS_LOG_ID", value_name = "NAME", value_delimiter = ',',
           default_value = DEFAULT_LOG)]
@@ -58,10 +64,11 @@ impl NatsArgs {
         if !self.nats.is_empty() {
             return self.stream.options(&self.nats).map(Some);
         }
-        let StreamArgs { nats_credentials, log_id, replicas, .. } = &self.stream;
+        let StreamArgs { nats_credentials, nats_ca, log_id, replicas, .. } = &self.stream;
         let names_log = log_id.iter().any(|name| name.as_str() != DEFAULT_LOG);
         let given = [
             ("--nats-credentials", nats_credentials.is_some()),
+            ("--nats-ca", nats_ca.is_some()),
             ("--log-id", names_log),
             ("--replicas", *replicas != 1),
         ];
@@ -95,7 +102,7 @@ impl NatsArgs {
         if self.nats.is_empty() {
             return self.options().map(|_| Vec::new());
         }
-        Ok(names.into_iter().map(|name| self.stream.of(&self.nats, name)).collect())
+        names.into_iter().map(|name| self.stream.of(&self.nats, name)).collect()
     }
 }
 
@@ -103,23 +110,40 @@ impl StreamArgs {
     /// What to connect to these servers with.
     ///
     /// # Errors
-    /// Where several logs are named.
+    /// Where several logs are named, or a file cannot be read.
     pub(crate) fn options(&self, servers: &[ServerAddr]) -> Outcome<StreamOptions> {
         match &*self.log_id {
-            [name] => Ok(self.of(servers, name.clone())),
+            [name] => self.of(servers, name.clone()),
             _ => Err(Failure::usage("--log-id must name one log here")),
         }
     }
 
-    fn of(&self, servers: &[ServerAddr], log: LogName) -> StreamOptions {
-        StreamOptions {
+    fn of(&self, servers: &[ServerAddr], log: LogName) -> Outcome<StreamOptions> {
+        let (credentials, ca) = (self.nats_credentials.clone(), self.nats_ca.clone());
+        check_readable("--nats-credentials", credentials.as_deref())?;
+        check_readable("--nats-ca", ca.as_deref())?;
+        Ok(StreamOptions {
             servers: servers.to_vec(),
-            credentials: self.nats_credentials.clone(),
+            access: Access { credentials, ca },
             log,
             replicas: NonZeroU8::new(self.replicas).unwrap_or(NonZeroU8::MIN),
             max_bytes: self.nats_max_mib << 20,
-        }
+        })
     }
+}
+
+/// Refuses a file that a flag names and that cannot be read. WHY here: told once, before anything is
+/// asked or made.
+pub(crate) fn check_readable(flag: &str, file: Option<&Path>) -> Outcome {
+    let Some(file) = file else { return Ok(()) };
+    // A file of the user's, read and left alone: the trait Disk is for what Encours stores.
+    let opened = File::open(file).and_then(|file| file.metadata());
+    let why = match opened {
+        Ok(found) if found.is_file() => return Ok(()),
+        Ok(_) => "it is no file".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::usage(format!("{flag} {}: {why}", file.display())))
 }
 
 /// Refuses an address that the other nodes cannot reach this one at: one of this machine alone while

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use encours_api::{Api, PublicEvents, PublisherFigures, UnreadableEvents};
-use encours_log::{Disk, LogId, Position};
+use encours_log::{Access, Disk, LogId, Position};
 use encours_proto::v1::PublicEvent;
 use encours_publisher::{
     Format, Problem, Publisher, PublisherOptions, ServerAddr, Source, Status, stream_of,
@@ -31,6 +31,10 @@ pub(crate) struct PublishArgs {
         requires = "publish_nats"
     )]
     publish_credentials: Option<PathBuf>,
+
+    /// A PEM file with the authorities that those at tls://... have their certificates from
+    #[arg(long, env = "ENCOURS_PUBLISH_CA", value_name = "FILE", requires = "publish_nats")]
+    publish_ca: Option<PathBuf>,
 
     /// The name of this log, where several publish to one NATS account
     #[arg(long, env = "ENCOURS_PUBLISH_AS", value_name = "NAME", requires = "publish_nats",
@@ -121,7 +125,10 @@ impl PublishArgs {
         let log = self.publish_as.as_deref().or(log);
         Some(PublisherOptions {
             servers: self.publish_nats.clone(),
-            credentials: self.publish_credentials.clone(),
+            access: Access {
+                credentials: self.publish_credentials.clone(),
+                ca: self.publish_ca.clone(),
+            },
             stream: self.publish_stream.clone().unwrap_or_else(|| stream_of(log)),
             log: log.map(str::to_owned),
             format: match self.publish_format {

@@ -48,16 +48,8 @@ impl FromStr for LogId {
     type Err = ParseLogIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || ParseLogIdError(text.chars().take(64).collect());
-        let (digits, rest) = text.as_bytes().as_chunks::<2>();
-        if digits.len() != 16 || !rest.is_empty() {
-            return Err(wrong());
-        }
-        let mut id = [0; 16];
-        for (byte, [high, low]) in id.iter_mut().zip(digits) {
-            *byte = hex_digit(*high).ok_or_else(wrong)? << 4 | hex_digit(*low).ok_or_else(wrong)?;
-        }
-        Ok(Self(id))
+        let id = hex(text).ok_or_else(|| ParseLogIdError(text.chars().take(64).collect()));
+        id.map(Self)
     }
 }
 
@@ -100,6 +92,11 @@ impl fmt::Display for Epoch {
     }
 }
 
+/// A text that is not 64 hex digits was given as a hash.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a hash is 64 hex digits, got {0:?}")]
+pub struct ParseHashError(pub String);
+
 /// A SHA-256. Shown as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; 32]);
@@ -128,6 +125,14 @@ impl fmt::Display for Hash {
     }
 }
 
+impl FromStr for Hash {
+    type Err = ParseHashError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        hex(text).map(Self).ok_or_else(|| ParseHashError(text.chars().take(128).collect()))
+    }
+}
+
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hash({self})")
@@ -136,6 +141,19 @@ impl fmt::Debug for Hash {
 
 fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+/// As many bytes as the text has pairs of hex digits; `None` for any other text.
+fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (digits, rest) = text.as_bytes().as_chunks::<2>();
+    if digits.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(digits) {
+        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
+    }
+    Some(bytes)
 }
 
 fn hex_digit(digit: u8) -> Option<u8> {

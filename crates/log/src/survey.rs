@@ -1,7 +1,6 @@
 //! What NATS servers say of themselves and of the streams that they hold, for a check list. Nothing is
 //! made and nothing is changed: [`Survey`] asks, whoever calls it judges.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::access::Access;
 use crate::error::LogError;
 use crate::frame::Frame;
 use crate::id::{FrameNumber, Hash};
@@ -121,10 +121,7 @@ impl Survey {
     /// # Errors
     /// [`LogError::Unavailable`] where none answers, [`LogError::Denied`] where the credentials are
     /// not taken or cannot be read.
-    pub async fn connect(
-        servers: &[ServerAddr],
-        credentials: Option<&PathBuf>,
-    ) -> Result<Self, LogError> {
+    pub async fn connect(servers: &[ServerAddr], access: &Access) -> Result<Self, LogError> {
         let names: Vec<_> = servers.iter().map(address).collect();
         let at = names.join(", ");
         let doing = format!("connecting to {at}");
@@ -144,12 +141,7 @@ impl Survey {
             .ignore_discovered_servers()
             // Each of them once.
             .max_reconnects(servers.len());
-        options = signed_in(options, servers);
-        if let Some(file) = credentials {
-            options = options.credentials_file(file).await.map_err(|error| {
-                denied(&format!("reading credentials {}", Path::new(file).display()), &error)
-            })?;
-        }
+        options = access.let_in(options, servers).await?;
         let client = options.connect(servers).await.map_err(|error| match error.kind() {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
                 denied(&doing, &error)
@@ -281,28 +273,6 @@ impl Survey {
     }
 }
 
-/// Adds the user and password of the first of these URLs that has them, as in
-/// `nats://user:password@host`: the client library itself leaves them aside.
-#[must_use]
-pub fn signed_in(options: ConnectOptions, servers: &[ServerAddr]) -> ConnectOptions {
-    let user = |server: &ServerAddr| Some((plain(server.username()?)?, plain(server.password()?)?));
-    match servers.iter().find_map(user) {
-        Some((user, password)) => options.user_and_password(user, password),
-        None => options,
-    }
-}
-
-/// A part of a URL without its escapes, such as `%40`; `None` where one is none.
-fn plain(part: &str) -> Option<String> {
-    let mut pieces = part.split('%');
-    let mut bytes = pieces.next()?.as_bytes().to_vec();
-    for piece in pieces {
-        bytes.push(u8::from_str_radix(piece.get(..2)?, 16).ok()?);
-        bytes.extend_from_slice(piece.get(2..)?.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
-}
-
 /// A server as it is told of, without what its URL may hold of a user and a password.
 fn address(server: &ServerAddr) -> String {
     format!("{}:{}", server.host(), server.port())
@@ -340,15 +310,6 @@ fn denied(doing: &str, why: &dyn std::fmt::Display) -> LogError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escapes_of_a_url_are_undone() {
-        assert_eq!(plain("a%40b%25c").as_deref(), Some("a@b%c"));
-        assert_eq!(plain("plain").as_deref(), Some("plain"));
-        for wrong in ["a%4", "a%zz", "%", "%ff"] {
-            assert_eq!(plain(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn versions_are_told_apart_by_their_numbers() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::ServerAddr;
-use encours_log::{Disk, Position};
+use encours_log::{Access, Disk, Position};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -34,8 +34,8 @@ pub const MAX_PAUSE: Duration = Duration::from_secs(15);
 pub struct PublisherOptions {
     /// The servers, at least one.
     pub servers: Vec<ServerAddr>,
-    /// A file of credentials (`.creds`), where the server asks for some.
-    pub credentials: Option<PathBuf>,
+    /// What the servers are shown, and have to show.
+    pub access: Access,
     /// The stream; [`stream_of`] names one.
     pub stream: String,
     /// The name of the log, `a-z 0-9 _ -`, where several publish to one account; `None` for the only

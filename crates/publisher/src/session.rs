@@ -15,7 +15,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{ContextBuilder, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{Client, ConnectOptions, Event};
-use encours_log::{Position, signed_in};
+use encours_log::Position;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::{mpsc, watch};
@@ -213,7 +213,7 @@ impl<S: Source> Work<S> {
         let servers: Vec<_> =
             self.options.servers.iter().map(|at| format!("{}:{}", at.host(), at.port())).collect();
         let doing = format!("connecting to {}", servers.join(", "));
-        let mut options = ConnectOptions::new()
+        let options = ConnectOptions::new()
             .name("encours publisher")
             .connection_timeout(PATIENCE)
             .request_timeout(Some(PATIENCE))
@@ -227,13 +227,8 @@ impl<S: Source> Work<S> {
                 }
                 std::future::ready(())
             });
-        options = signed_in(options, &self.options.servers);
-        if let Some(file) = &self.options.credentials {
-            let read = options.credentials_file(file).await;
-            options = read.map_err(|error| {
-                Problem::Refused(format!("credentials {}: {error}", file.display()))
-            })?;
-        }
+        let let_in = self.options.access.let_in(options, &self.options.servers).await;
+        let options = let_in.map_err(|error| Problem::Refused(error.to_string()))?;
         let connected = options.connect(self.options.servers.as_slice()).await;
         connected.map_err(|error| Problem::unavailable(&doing, error))
     }

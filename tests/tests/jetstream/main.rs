@@ -1,4 +1,4 @@
-//! The log on JetStream against real servers: frames, faults, keys and the lease.
+//! The log on JetStream against real servers: frames, faults, keys, the lease and the mark.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,5 +14,6 @@ mod cluster;
 mod faults;
 mod keys;
 mod lease;
+mod marks;
 mod streams;
 mod support;

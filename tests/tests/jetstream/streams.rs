@@ -10,7 +10,8 @@ use async_nats::jetstream::stream::{
 use encours_log::{AppendOutcome, Damage, EventLog as _, LogError, LogId, Tail};
 
 use crate::support::{
-    KEYS, LOG, Place, SOON, STREAM, SUBJECT, append, catch_up, frame, number, send, until, writer,
+    KEYS, LOG, Place, SOON, STREAM, SUBJECT, append, catch_up, frame, number, remake, send, until,
+    writer,
 };
 
 /// A setting, and how it is set in another way than it has to be.
@@ -165,18 +166,6 @@ fn a_stream_that_goes_while_nothing_happens_is_missed() {
         pulled.err().filter(|error| !error.is_unavailable())
     });
     assert!(matches!(stopped, LogError::StreamConfig { .. }), "{stopped}");
-}
-
-/// Makes the stream anew, with these bodies in it.
-fn remake(place: &Place, id: LogId, bodies: &[&[u8]]) {
-    let admin = place.admin();
-    let mut config = admin.info(STREAM).config;
-    admin.delete(STREAM);
-    config.metadata = HashMap::from([("encours_log_id".to_owned(), id.to_string())]);
-    admin.create(&config);
-    for body in bodies {
-        admin.publish(SUBJECT, body);
-    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A server, a runtime, nodes with their folders, and frames.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::num::NonZeroU8;
 use std::path::Path;
@@ -8,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, Context, stream};
 use encours_log::{
-    AppendOutcome, CommandRecord, Epoch, EventLog, EventRecord, Frame, FrameDraft, FrameNumber,
-    JetStreamLog, JournalOptions, Link, LogError, LogId, Micros, OsDisk, Replica, SealWith, Seen,
-    StreamOptions, Tail,
+    Access, AppendOutcome, CommandRecord, Epoch, EventLog, EventRecord, Frame, FrameDraft,
+    FrameNumber, JetStreamLog, JournalOptions, Link, LogError, LogId, Micros, OsDisk, Replica,
+    SealWith, Seen, StreamOptions, Tail,
 };
 use encours_tests::NatsServer;
 use tempfile::TempDir;
@@ -79,7 +80,7 @@ impl Place {
 pub(crate) fn options_at(url: &str) -> StreamOptions {
     StreamOptions {
         servers: vec![url.parse().unwrap()],
-        credentials: None,
+        access: Access::default(),
         log: "main".parse().unwrap(),
         replicas: NonZeroU8::MIN,
         max_bytes: 64 << 20,
@@ -225,4 +226,16 @@ pub(crate) fn until<T>(mut check: impl FnMut() -> Option<T>) -> T {
 
 pub(crate) fn number(number: u64) -> FrameNumber {
     FrameNumber(number)
+}
+
+/// Makes the stream anew, with these bodies in it.
+pub(crate) fn remake(place: &Place, id: LogId, bodies: &[&[u8]]) {
+    let admin = place.admin();
+    let mut config = admin.info(STREAM).config;
+    admin.delete(STREAM);
+    config.metadata = HashMap::from([("encours_log_id".to_owned(), id.to_string())]);
+    admin.create(&config);
+    for body in bodies {
+        admin.publish(SUBJECT, body);
+    }
 }

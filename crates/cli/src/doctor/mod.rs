@@ -1,5 +1,6 @@
 //! `encours doctor`: whether NATS servers are set up to keep a log. It changes nothing.
 
+mod buckets;
 mod check;
 mod monitor;
 mod servers;
@@ -9,8 +10,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use encours_log::{
-    AccountFacts, Clock as _, Link, LogError, Placement, ServerFacts, StreamFacts, StreamOptions,
-    Survey, SystemClock,
+    AccountFacts, Bucket, Clock as _, Disk as _, Link, LogError, Mark, OsDisk, Placement,
+    ServerFacts, StreamFacts, StreamOptions, Survey, SystemClock,
 };
 use hyper::Uri;
 use tokio::runtime::Handle;
@@ -18,12 +19,10 @@ use tokio::task::spawn_blocking;
 
 use crate::failure::{Failure, Outcome};
 use crate::nats_args::NatsArgs;
+use crate::node::log_dir;
 use crate::output::OutputArgs;
 use check::{Check, report};
 use servers::Pages;
-
-/// The stream of the bucket in which leaders hold their leases.
-const LEASES_STREAM: &str = "KV_ENCOURS_LEASES";
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -59,12 +58,19 @@ pub(crate) async fn run(args: &DoctorArgs) -> Outcome {
     let options = args.nats.options()?.ok_or_else(|| {
         Failure::usage("--nats is missing").hint("name the servers: --nats nats://127.0.0.1:4222")
     })?;
+    if let Some(data) = &args.data
+        && !OsDisk.exists(&log_dir(data))?
+    {
+        // WHY no check: it says nothing of the servers.
+        return Err(Failure::usage(format!("--data {} holds no log", data.display()))
+            .hint("give the data folder of a node; of one with several logs DIR/logs/NAME"));
+    }
     let mut checks = Vec::new();
     let mut found: Vec<(String, ServerFacts)> = Vec::new();
     for server in &options.servers {
         let at = format!("{}:{}", server.host(), server.port());
         let one = std::slice::from_ref(server);
-        let facts = Survey::connect(one, options.credentials.as_ref()).await;
+        let facts = Survey::connect(one, &options.access).await;
         let facts = facts.map(|survey| survey.server());
         checks.extend(servers::connected(&at, facts.as_ref()));
         found.extend(facts.ok().map(|facts| (at, facts)));
@@ -92,26 +98,46 @@ pub(crate) async fn run(args: &DoctorArgs) -> Outcome {
 struct Seen {
     survey: Survey,
     account: Result<AccountFacts, LogError>,
-    log: Result<Option<Placement>, LogError>,
-    keys: Result<Option<Placement>, LogError>,
-    leases: Result<Option<Placement>, LogError>,
+    log: Placed,
+    keys: Placed,
+    buckets: Vec<(Bucket, Placed)>,
+    judged: Result<Judged, LogError>,
+}
+
+/// Where a stream lies, where it is there.
+type Placed = Result<Option<Placement>, LogError>;
+
+/// What a node would find at its start.
+struct Judged {
+    /// `None` where the stream of the frames is not there.
+    streams: Option<Result<StreamFacts, LogError>>,
+    /// Whether each bucket is there.
+    buckets: Vec<(Bucket, Result<bool, LogError>)>,
+    mark: Result<Option<Mark>, LogError>,
 }
 
 impl Seen {
     async fn ask(options: &StreamOptions) -> Result<Self, LogError> {
-        let survey = Survey::connect(&options.servers, options.credentials.as_ref()).await?;
+        let survey = Survey::connect(&options.servers, &options.access).await?;
+        let log = survey.placement(&options.log.log_stream()).await;
+        let mut buckets = Vec::new();
+        for bucket in Bucket::ALL {
+            buckets.push((bucket, survey.placement(&bucket.stream()).await));
+        }
+        let is_there = matches!(log, Ok(Some(_)));
         Ok(Self {
             account: survey.account().await,
-            log: survey.placement(&options.log.log_stream()).await,
+            log,
             keys: survey.placement(&options.log.keys_stream()).await,
-            leases: survey.placement(LEASES_STREAM).await,
+            buckets,
+            judged: Judged::ask(options.clone(), is_there).await,
             survey,
         })
     }
 
     /// Bytes that the streams will take on each server once they are made.
     fn to_make(&self, options: &StreamOptions) -> u64 {
-        let missing = |placed: &Result<Option<Placement>, LogError>, bytes| match placed {
+        let missing = |placed: &Placed, bytes| match placed {
             Ok(None) => bytes,
             _ => 0,
         };
@@ -124,32 +150,48 @@ impl Seen {
         let mut checks = vec![streams::account(&self.account, needed)];
         let (log, keys) = (options.log.log_stream(), options.log.keys_stream());
         let wanted = usize::from(options.replicas.get());
-        for (stream, placed) in
-            [(&*log, &self.log), (&*keys, &self.keys), (LEASES_STREAM, &self.leases)]
-        {
+        for (stream, placed) in [(&log, &self.log), (&keys, &self.keys)] {
             checks.extend(streams::placement(stream, placed, wanted));
         }
-        let facts = match &self.log {
-            Ok(Some(_)) => Some(settings(options.clone()).await),
-            _ => None,
+        for (bucket, placed) in &self.buckets {
+            checks.extend(buckets::placement(*bucket, placed, wanted));
+        }
+        let judged = match &self.judged {
+            Ok(judged) => judged,
+            Err(error) => {
+                checks.push(Check::failure("settings", &log, &Failure::from(error.clone())));
+                return checks;
+            }
         };
-        checks.extend(facts.as_ref().map(|facts| streams::settings(&log, facts)));
+        checks.extend(judged.streams.as_ref().map(|facts| streams::settings(&log, facts)));
+        checks.extend(
+            judged.buckets.iter().filter_map(|(bucket, there)| buckets::settings(*bucket, there)),
+        );
+        let facts = judged.streams.as_ref().and_then(|facts| facts.as_ref().ok());
+        checks.push(buckets::mark(&self.survey, options, facts, &judged.mark).await);
         if let Some(data) = data {
-            let facts = facts.as_ref().and_then(|facts| facts.as_ref().ok());
             checks.push(streams::local_copy(&self.survey, options, facts, data).await);
         }
         checks
     }
 }
 
-/// Has the settings of the streams judged as a node does at its start.
-async fn settings(options: StreamOptions) -> Result<StreamFacts, LogError> {
-    let runtime = Handle::current();
-    let judged = spawn_blocking(move || Link::connect(runtime, options)?.stream(None)).await;
-    judged.map_err(|error| LogError::Unavailable {
-        doing: "checking the streams".to_owned(),
-        why: error.to_string(),
-    })?
+impl Judged {
+    async fn ask(options: StreamOptions, is_there: bool) -> Result<Self, LogError> {
+        let runtime = Handle::current();
+        let asked = spawn_blocking(move || {
+            let link = Link::connect(runtime, options)?;
+            Ok(Self {
+                streams: is_there.then(|| link.stream(None)),
+                buckets: Bucket::ALL.map(|bucket| (bucket, link.has_bucket(bucket))).into(),
+                mark: link.mark(),
+            })
+        });
+        asked.await.map_err(|error| LogError::Unavailable {
+            doing: "checking the streams".to_owned(),
+            why: error.to_string(),
+        })?
+    }
 }
 
 /// The pages of all servers: of those named by `--monitor`, and what NATS hands out.

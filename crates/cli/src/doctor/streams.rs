@@ -47,6 +47,18 @@ pub(super) fn settings(stream: &str, facts: &Result<StreamFacts, LogError>) -> C
                 format!("as they have to be; log {log_id}, {last} frames"),
             )
         }
+        Err(error @ LogError::StreamConfig { stream, why }) => {
+            let next = if why.contains("settings differ") {
+                format!(
+                    "put them right as the operator, `nats stream edit {stream} …`; where max_bytes \
+                     alone is too small, --nats-max-mib may also say less"
+                )
+            } else {
+                "see \"A stream that has lost frames\" in docs/operations.md".to_owned()
+            };
+            let verdict = Verdict::Failed(Exit::Damaged);
+            Check::new(verdict, "settings", stream, Failure::from(error.clone()).message(), next)
+        }
         Err(error) => Check::failure("settings", stream, &Failure::from(error.clone())),
     }
 }

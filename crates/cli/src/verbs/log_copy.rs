@@ -1,14 +1,16 @@
 //! `encours log copy`: moves a log between a data folder and the NATS servers, frames unchanged, with
 //! its keys.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 use encours_engine::{read_key_bodies, write_key_bodies};
 use encours_log::{
-    Disk, EventLog as _, FrameNumber, Hash, Journal, JournalOptions, Link, LogError, LogId,
-    LogReader, OsDisk, Replica, SEGMENT_LEN, Seeding, ServerAddr, StreamOptions, Tail, verify,
+    Bucket, Disk, EventLog as _, FrameNumber, Hash, Holder, Journal, JournalOptions, Link,
+    LogError, LogId, LogReader, OsDisk, Replica, SEGMENT_LEN, Seeding, ServerAddr, StreamOptions,
+    Tail, verify,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Handle;
@@ -18,7 +20,7 @@ use crate::audit;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::nats_args::{StreamArgs, server};
 use crate::node::{lock, log_dir};
-use crate::output::{Cell, Column, Format, OutputArgs, Printer, fields, print_text};
+use crate::output::{Cell, Column, Format, OutputArgs, Paint, Printer, fields, print_text};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -49,6 +51,11 @@ pub(crate) struct CopyArgs {
     /// ...to this data folder, which must hold no log; made where it does not exist
     #[arg(long, value_name = "DIR", requires = "from_nats")]
     to: Option<PathBuf>,
+
+    /// Copies into streams also where the servers remember a later frame of the log than the folder
+    /// has, or another log: what the folder lacks is given up
+    #[arg(long, requires = "from")]
+    replace_mark: bool,
 
     #[command(flatten)]
     stream: StreamArgs,
@@ -88,8 +95,8 @@ pub(super) async fn run(args: &CopyArgs) -> Outcome {
         let options = args.stream.options(&args.from_nats)?;
         spawn_blocking(move || to_folder(runtime, options, &data, &bar)).await
     } else {
-        let options = args.stream.options(&args.to_nats)?;
-        spawn_blocking(move || to_streams(runtime, options, &data, &bar)).await
+        let (options, over_mark) = (args.stream.options(&args.to_nats)?, args.replace_mark);
+        spawn_blocking(move || to_streams(runtime, options, &data, over_mark, &bar)).await
     };
     progress.finish_and_clear();
     let copied = copied.map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
@@ -101,6 +108,7 @@ fn to_streams(
     runtime: Handle,
     options: StreamOptions,
     data: &Path,
+    over_mark: bool,
     progress: &ProgressBar,
 ) -> Outcome<Copied> {
     let disk: Arc<dyn Disk> = Arc::new(OsDisk);
@@ -116,7 +124,13 @@ fn to_streams(
     let reader = journal.reader();
     let tail = reader.tail();
     let stream = options.log.log_stream();
-    let mut seeding = Seeding::open(Link::connect(runtime, options)?, checked.log_id)?;
+    let link = Link::connect(runtime, options)?;
+    warn_of_leader(&link);
+    // WHY before anything is made.
+    if !over_mark {
+        meet_mark(&link, checked.log_id, &*reader)?;
+    }
+    let mut seeding = Seeding::open(link, checked.log_id)?;
     refuse_others(&seeding, &*reader, &stream, progress)?;
     if !seeding.put_keys(&bodies)? {
         return Err(not_ours(&stream, "other keys"));
@@ -127,8 +141,41 @@ fn to_streams(
         seeding.put(&frame)?;
         progress.set_position(number.0);
     }
-    seeding.finish(&tail)?;
+    seeding.finish(&tail, over_mark)?;
     Ok(checked)
+}
+
+/// Refuses a folder that lacks what the servers remember to have acknowledged.
+fn meet_mark(link: &Link, log_id: LogId, reader: &dyn LogReader) -> Outcome {
+    let Some(mark) = link.mark()? else { return Ok(()) };
+    let bucket = Bucket::Marks.name();
+    let (number, tail) = (mark.number, reader.tail().number);
+    let why = if mark.log_id != log_id {
+        format!("the mark in bucket {bucket} is of log {}, the folder of {log_id}", mark.log_id)
+    } else if number > tail {
+        format!("the mark in bucket {bucket} has frame {number}, the folder ends at {tail}")
+    } else if reader.read(number)?.is_none_or(|frame| frame.hash() != mark.hash) {
+        format!("the mark in bucket {bucket} has another frame {number} than the folder")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Exit::Refused, format!("{why}: frames that were acknowledged would be lost"))
+        .hint(
+            "copy from the folder that has them; where none has, --replace-mark gives them up for good",
+        ))
+}
+
+/// Tells where a node leads the log: what it writes from here on is not in the copy.
+fn warn_of_leader(link: &Link) {
+    // WHY passed over: who cannot be asked for the lease may still be copied from.
+    let Ok(Some(Holder { node, address })) = link.leader() else { return };
+    let warning = Paint::Warn.on("warning:");
+    // WHY ignored: nobody needs to read it.
+    let _ = writeln!(
+        anstream::stderr(),
+        "{warning} node {node} at {address} leads the log: what it writes from now on is not copied; \
+         stop all nodes and copy again"
+    );
 }
 
 /// Refuses streams that hold anything but the log's beginning.
@@ -172,6 +219,7 @@ fn to_folder(
         }
     }
     let link = Link::connect(runtime, options)?;
+    warn_of_leader(&link);
     // WHY before anything is made: a wrong name must not leave a folder behind.
     let facts = link.stream(None)?;
     let _lock = lock(&*disk, data)?;

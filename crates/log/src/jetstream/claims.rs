@@ -5,17 +5,12 @@
 
 use std::fmt::Write as _;
 
-use async_nats::jetstream::kv::{Config, CreateErrorKind, Store};
-use async_nats::jetstream::stream::StorageType;
+use async_nats::jetstream::kv::{CreateErrorKind, Store};
 
-use super::lease::{is_deletion, latest};
+use super::bucket::{Bucket, is_deletion};
 use super::link::Link;
-use super::name::CLAIM_BUCKET;
 use super::problem::unavailable;
 use crate::error::LogError;
-
-/// The most bytes of the bucket: some millions of ids.
-const BUCKET_MAX: i64 = 1024 * 1024 * 1024;
 
 /// Values that are given to keys once and for all. Clones share the connection.
 #[derive(Clone)]
@@ -32,42 +27,9 @@ impl Link {
     /// [`LogError::StreamConfig`] where the bucket is set up in another way,
     /// [`LogError::Unavailable`], [`LogError::Denied`].
     pub fn claims(&self) -> Result<Claims, LogError> {
-        let config = Config {
-            bucket: CLAIM_BUCKET.to_owned(),
-            description: "Which Encours log each ledger is in".to_owned(),
-            history: 1,
-            max_bytes: BUCKET_MAX,
-            storage: StorageType::File,
-            num_replicas: usize::from(self.options().replicas.get()),
-            ..Config::default()
-        };
-        let replicas = config.num_replicas;
-        let store = self.block(self.bucket(config))?;
-        check(&store, replicas)?;
+        let store = self.block(self.open_bucket(Bucket::Ledgers))?;
         Ok(Claims { link: self.clone(), store })
     }
-}
-
-fn check(store: &Store, replicas: usize) -> Result<(), LogError> {
-    let config = &store.stream.cached_info().config;
-    let mut drift = Vec::new();
-    if !config.max_age.is_zero() {
-        drift.push("max_age must be 0".to_owned());
-    }
-    if config.max_messages_per_subject != 1 {
-        drift.push("max_msgs_per_subject must be 1".to_owned());
-    }
-    if config.storage != StorageType::File {
-        drift.push("storage must be file".to_owned());
-    }
-    if config.num_replicas < replicas {
-        drift.push(format!("num_replicas must be {replicas} or more"));
-    }
-    if drift.is_empty() {
-        return Ok(());
-    }
-    let why = format!("its settings differ: {}", drift.join("; "));
-    Err(LogError::StreamConfig { stream: config.name.clone(), why })
 }
 
 impl Claims {
@@ -99,7 +61,7 @@ impl Claims {
     }
 
     async fn read(&self, doing: &str, key: &str) -> Result<Option<String>, LogError> {
-        let last = latest(doing, &self.store, &encoded(key)).await?;
+        let last = self.link.latest(doing, Bucket::Ledgers, &encoded(key), true).await?;
         let value = last.filter(|message| !is_deletion(message));
         Ok(value.map(|message| String::from_utf8_lossy(&message.payload).into_owned()))
     }

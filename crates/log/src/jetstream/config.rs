@@ -7,7 +7,7 @@ use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 
-use super::link::StreamOptions;
+use super::connect::StreamOptions;
 use crate::id::LogId;
 
 /// The entry of a log stream's metadata that names the log.

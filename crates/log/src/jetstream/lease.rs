@@ -3,16 +3,13 @@
 //! It only saves nodes from trying in each other's way. What keeps two writers apart is the log: a
 //! frame has one place.
 
-use std::fmt::Display;
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{Config, Store, UpdateErrorKind};
-use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{RawMessageErrorKind, StorageType};
+use async_nats::jetstream::kv::{Store, UpdateErrorKind};
 use futures_util::StreamExt as _;
 
+use super::bucket::{Bucket, is_deletion};
 use super::link::Link;
-use super::name::LEASE_BUCKET;
 use super::problem::unavailable;
 use crate::error::LogError;
 
@@ -22,10 +19,6 @@ pub const LEASE_TTL: Duration = Duration::from_secs(3);
 pub const LEASE_BEAT: Duration = Duration::from_millis(750);
 /// What the keys of nodes begin with; the name of a log has no dot.
 const NODE_PREFIX: &str = "node.";
-/// What a deleted key's last message is marked with.
-const OPERATION: &str = "KV-Operation";
-/// The most bytes of the bucket: each log and each node has one short value.
-const BUCKET_MAX: i64 = 1024 * 1024;
 
 /// A node that may hold the lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,83 +70,23 @@ impl Link {
         getrandom::fill(&mut number)
             .map_err(|_| LogError::Options("the system gives no random numbers"))?;
         let process = format!("{:016x}", u64::from_le_bytes(number));
-        let store = self.block(self.bucket(self.lease_bucket()))?;
-        check(&store)?;
+        let store = self.block(self.open_bucket(Bucket::Leases))?;
         Ok(Lease { link: self.clone(), me, process, store, held: None, namesake: None })
     }
 
-    /// A bucket, made where it is missing.
-    pub(super) async fn bucket(&self, config: Config) -> Result<Store, LogError> {
-        let name = config.bucket.clone();
-        let doing = format!("bucket {name}");
-        let context = &self.shared.context;
-        let failed = |error: &dyn Display| unavailable(&doing, error);
-        if self.info(&format!("KV_{name}")).await?.is_none() {
-            let made = async {
-                let made = context.create_key_value(config).await;
-                made.map(|_| ()).map_err(|error| failed(&error))
-            };
-            // Another node may have made it meanwhile: what counts is what is there.
-            if let Err(error) = self.ask(&doing, made).await {
-                tracing::debug!(%error, "the bucket was not made");
-            }
-        }
-        let found = async {
-            let found = context.get_key_value(name.as_str()).await;
-            found.map_err(|error| failed(&error))
-        };
-        self.ask(&doing, found).await
+    /// Which node leads the log now, as far as its lease tells. Asks for no lease and makes nothing.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] where nobody can tell, [`LogError::Denied`].
+    pub fn leader(&self) -> Result<Option<Holder>, LogError> {
+        let log = &self.options().log;
+        let doing = format!("the lease of log {log}");
+        let asking = self.latest(&doing, Bucket::Leases, log.as_str(), false);
+        let found = self.block(self.ask(&doing, asking))?;
+        let held = found.filter(|message| !is_deletion(message));
+        Ok(held.map(|message| parse(&message.payload).0))
     }
-
-    fn lease_bucket(&self) -> Config {
-        Config {
-            bucket: LEASE_BUCKET.to_owned(),
-            description: "Which node may write an Encours log".to_owned(),
-            history: 1,
-            max_age: LEASE_TTL,
-            max_bytes: BUCKET_MAX,
-            storage: StorageType::File,
-            num_replicas: usize::from(self.options().replicas.get()),
-            ..Config::default()
-        }
-    }
-}
-
-/// The last message of a bucket's key as the bucket's leader knows it, a deletion as well.
-///
-/// WHY not as an entry of the bucket: that is read from any replica, which may be behind.
-pub(super) async fn latest(
-    doing: &str,
-    store: &Store,
-    key: &str,
-) -> Result<Option<StreamMessage>, LogError> {
-    let subject = format!("$KV.{}.{key}", store.name);
-    match store.stream.get_last_raw_message_by_subject(&subject).await {
-        Ok(message) => Ok(Some(message)),
-        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-        Err(error) => Err(unavailable(doing, error)),
-    }
-}
-
-/// Whether a key's last message is its deletion.
-pub(super) fn is_deletion(message: &StreamMessage) -> bool {
-    message.headers.get(OPERATION).is_some()
-}
-
-fn check(store: &Store) -> Result<(), LogError> {
-    let config = &store.stream.cached_info().config;
-    let mut drift = Vec::new();
-    if config.max_age != LEASE_TTL {
-        drift.push(format!("max_age must be {} s", LEASE_TTL.as_secs()));
-    }
-    if config.max_messages_per_subject != 1 {
-        drift.push("max_msgs_per_subject must be 1".to_owned());
-    }
-    if drift.is_empty() {
-        return Ok(());
-    }
-    let why = format!("its settings differ: {}", drift.join("; "));
-    Err(LogError::StreamConfig { stream: config.name.clone(), why })
 }
 
 impl Lease {
@@ -177,7 +110,8 @@ impl Lease {
     pub async fn is_free(&self) -> Result<bool, LogError> {
         let doing = format!("the lease of log {}", self.link.options().log);
         let key = self.link.options().log.as_str();
-        let found = self.link.ask(&doing, latest(&doing, &self.store, key)).await?;
+        let found =
+            self.link.ask(&doing, self.link.latest(&doing, Bucket::Leases, key, true)).await?;
         Ok(found.is_none_or(|message| is_deletion(&message)))
     }
 
@@ -201,7 +135,7 @@ impl Lease {
     /// [`LogError::Unavailable`] where nobody can tell.
     pub async fn nodes(&self) -> Result<Vec<(String, Vec<String>)>, LogError> {
         let doing = "asking which nodes are there";
-        let prefix = format!("$KV.{LEASE_BUCKET}.{NODE_PREFIX}");
+        let prefix = Bucket::Leases.subject(NODE_PREFIX);
         let found = self.link.ask(doing, async {
             let listed = self.store.stream.info_with_subjects(format!("{prefix}>")).await;
             let mut listed = listed.map_err(|error| unavailable(doing, error))?;
@@ -248,7 +182,7 @@ impl Lease {
         // Where somebody is quicker, it is seen who that was.
         for _ in 0..2 {
             let key = self.link.options().log.as_str();
-            let there = latest(doing, &self.store, key).await?;
+            let there = self.link.latest(doing, Bucket::Leases, key, true).await?;
             let revision = there.as_ref().map_or(0, |message| message.sequence);
             if let Some(message) = there.filter(|message| !is_deletion(message)) {
                 let (holder, process) = parse(&message.payload);

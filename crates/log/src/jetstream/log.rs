@@ -24,10 +24,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::link::{Link, StreamFacts};
+use super::keys::KEYS_HEADER;
+use super::link::Link;
+use super::mark::Marking;
 use super::problem::{denied, publish_refused, unavailable};
-use super::replica::{Home, KEYS_HEADER, lock, store};
+use super::replica::{Home, lock, store};
 use super::short::Short;
+use super::streams::StreamFacts;
 use crate::chain::Tail;
 use crate::error::LogError;
 use crate::event_log::{AppendOutcome, EventLog, LogReader, Seen};
@@ -81,6 +84,7 @@ pub struct JetStreamLog {
     pub(super) checked: Duration,
     /// The look under way, with the tail that was there before it.
     pub(super) checking: Option<(Checking, FrameNumber)>,
+    pub(super) marking: Marking,
     stopped: Option<LogError>,
 }
 
@@ -108,6 +112,7 @@ impl JetStreamLog {
             short: Short::new(link.options().replicas),
             checked: link.now(),
             checking: None,
+            marking: Marking::default(),
             stopped: None,
             link,
         }
@@ -307,7 +312,9 @@ impl EventLog for JetStreamLog {
     fn maintain(&mut self) -> Result<(), LogError> {
         self.running()?;
         self.copy.as_mut().ok_or(CLOSED)?.maintain()?;
-        self.check()
+        self.check()?;
+        self.mark();
+        Ok(())
     }
 
     fn reader(&self) -> Arc<dyn LogReader> {
@@ -317,6 +324,7 @@ impl EventLog for JetStreamLog {
     fn close(&mut self) -> Result<(), LogError> {
         self.running()?;
         self.copy.as_mut().ok_or(CLOSED)?.anchor_tail()?;
+        self.leave_mark();
         self.stopped = Some(CLOSED);
         Ok(())
     }

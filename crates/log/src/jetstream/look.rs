@@ -7,10 +7,10 @@ use async_nats::jetstream::stream::Info;
 use tokio::time::{sleep, timeout};
 
 use super::config::log_stream;
-use super::link::{check_settings, facts_of_log};
 use super::log::JetStreamLog;
 use super::problem::unavailable;
 use super::replica::foreign;
+use super::streams::{check_settings, facts_of_log};
 use crate::chain::Tail;
 use crate::error::LogError;
 use crate::event_log::Seen;
@@ -128,7 +128,11 @@ impl JetStreamLog {
         } else {
             let (now, who) = (self.link.now(), "this writer");
             let seen = self.short.seen(now, &self.stream, facts.last, tail, who);
-            seen.map_err(|error| self.stop(error))?;
+            if let Err(error) = seen {
+                // WHY: nodes that have not seen the lost frames must not go on without them.
+                self.leave_mark();
+                return Err(self.stop(error));
+            }
         }
         Ok(facts.last)
     }

@@ -6,14 +6,20 @@
 //! away. What became of a publish that was not acknowledged as it should be is found out by reading.
 //!
 //! [`Link`] is the connection; [`Replica`] the local copy, a journal, which takes in what the stream
-//! holds; [`JetStreamLog`] the writing end; [`Lease`] says who may try to write.
+//! holds; [`JetStreamLog`] the writing end; [`Lease`] says who may try to write; a [`Mark`] how far the
+//! log has reached.
 
+mod bucket;
 mod claims;
+mod compare;
 mod config;
+mod connect;
+mod keys;
 mod lease;
 mod link;
 mod log;
 mod look;
+mod mark;
 mod name;
 mod problem;
 mod pull;
@@ -22,13 +28,19 @@ mod seed;
 mod share;
 mod short;
 mod skew;
+mod streams;
 
 pub use async_nats::ServerAddr;
+pub use bucket::Bucket;
 pub use claims::Claims;
+pub use connect::StreamOptions;
+pub use keys::TakeKeys;
 pub use lease::{Beat, Holder, LEASE_BEAT, LEASE_TTL, Lease};
-pub use link::{Link, LinkFigures, StreamFacts, StreamOptions};
+pub use link::{Link, LinkFigures};
 pub use log::JetStreamLog;
+pub use mark::Mark;
 pub use name::{LogName, ParseLogNameError};
-pub use replica::{Replica, TakeKeys};
+pub use replica::Replica;
 pub use seed::Seeding;
 pub use skew::Skew;
+pub use streams::StreamFacts;

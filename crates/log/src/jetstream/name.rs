@@ -22,11 +22,6 @@ pub struct ParseLogNameError(pub String);
 
 /// The most bytes of a name.
 const NAME_MAX: usize = 32;
-/// The bucket that holds who may try to write, one key for each log.
-pub(super) const LEASE_BUCKET: &str = "ENCOURS_LEASES";
-/// The bucket that holds what is unique over all logs.
-pub(super) const CLAIM_BUCKET: &str = "ENCOURS_LEDGERS";
-
 impl LogName {
     /// The name as text.
     #[must_use]

@@ -1,10 +1,16 @@
 //! What the client library and the servers say, as [`LogError`].
 
+use std::error::Error as _;
 use std::fmt::Display;
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
-use async_nats::jetstream::stream::{ConsumerErrorKind, RawMessageErrorKind};
+use async_nats::jetstream::context::{
+    CreateKeyValueError, CreateStreamError, CreateStreamErrorKind, GetStreamError,
+    GetStreamErrorKind,
+};
+use async_nats::jetstream::stream::{
+    ConsumerError, ConsumerErrorKind, RawMessageError, RawMessageErrorKind,
+};
+use async_nats::jetstream::{self, ErrorCode};
 
 use super::link::Link;
 use crate::error::LogError;
@@ -27,12 +33,19 @@ pub(super) fn answered(
     link: &Link,
     doing: &str,
     stream: &str,
-    error: &async_nats::jetstream::Error,
+    error: &jetstream::Error,
 ) -> LogError {
     match error.error_code() {
         ErrorCode::STREAM_NOT_FOUND => link.missing(stream),
-        // No leader, no quorum, a server that starts or is busy or has reached a limit which others
-        // may leave again. JetStream was there when the connection was made.
+        // Others may leave the limit again.
+        ErrorCode::INSUFFICIENT_RESOURCES
+        | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+        | ErrorCode::MEMORY_RESOURCES_EXCEEDED
+        | ErrorCode::STORAGE_RESOURCES_EXCEEDED => {
+            LogError::NoRoom { doing: doing.to_owned(), why: error.to_string() }
+        }
+        // No leader, no quorum, a server that starts or is busy. JetStream was there when the
+        // connection was made.
         ErrorCode::CLUSTER_INCOMPLETE
         | ErrorCode::CLUSTER_NO_PEERS
         | ErrorCode::CLUSTER_NOT_ACTIVE
@@ -41,11 +54,7 @@ pub(super) fn answered(
         | ErrorCode::CLUSTER_NOT_LEADER
         | ErrorCode::STREAM_OFFLINE
         | ErrorCode::STREAM_TOO_MANY_REQUESTS
-        | ErrorCode::INSUFFICIENT_RESOURCES
-        | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
         | ErrorCode::MAXIMUM_CONSUMERS_LIMIT
-        | ErrorCode::MEMORY_RESOURCES_EXCEEDED
-        | ErrorCode::STORAGE_RESOURCES_EXCEEDED
         | ErrorCode::JETSTREAM_NOT_ENABLED
         | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => unavailable(doing, error),
         _ if error.code() == 503 => unavailable(doing, error),
@@ -54,7 +63,7 @@ pub(super) fn answered(
 }
 
 /// Whether a server says that it has no JetStream, for this account or at all.
-pub(super) fn is_disabled(error: &async_nats::jetstream::Error) -> bool {
+pub(super) fn is_disabled(error: &jetstream::Error) -> bool {
     let code = error.error_code();
     let disabled = [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT];
     disabled.contains(&code)
@@ -65,7 +74,7 @@ pub(super) fn publish_refused(
     link: &Link,
     doing: &str,
     stream: &str,
-    error: &async_nats::jetstream::Error,
+    error: &jetstream::Error,
 ) -> LogError {
     match error.error_code() {
         ErrorCode::STREAM_NOT_MATCH => LogError::StreamConfig {
@@ -82,58 +91,54 @@ pub(super) fn publish_refused(
     }
 }
 
-/// A failed request for a stream's facts; `None`: there is no such stream.
-pub(super) fn no_info(
-    link: &Link,
-    doing: &str,
-    stream: &str,
-    error: &async_nats::jetstream::context::GetStreamError,
-) -> Option<LogError> {
-    match error.kind() {
-        GetStreamErrorKind::JetStream(why) if why.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-            None
-        }
-        GetStreamErrorKind::JetStream(why) => Some(answered(link, doing, stream, &why)),
-        _ => Some(unavailable(doing, error)),
+/// An error of the client library that may carry what JetStream's API answered.
+pub(super) trait Failed: Display {
+    fn answer(&self) -> Option<jetstream::Error>;
+}
+
+impl Failed for GetStreamError {
+    fn answer(&self) -> Option<jetstream::Error> {
+        let GetStreamErrorKind::JetStream(why) = self.kind() else { return None };
+        Some(why)
     }
 }
 
-/// A stream that could not be made.
-pub(super) fn not_made(
-    link: &Link,
-    doing: &str,
-    stream: &str,
-    error: &async_nats::jetstream::context::CreateStreamError,
-) -> LogError {
-    match error.kind() {
-        CreateStreamErrorKind::JetStream(why) => answered(link, doing, stream, &why),
-        _ => unavailable(doing, error),
+impl Failed for CreateStreamError {
+    fn answer(&self) -> Option<jetstream::Error> {
+        let CreateStreamErrorKind::JetStream(why) = self.kind() else { return None };
+        Some(why)
     }
 }
 
-/// A failed read of one message; `None`: there is no such message.
-pub(super) fn not_read(
-    link: &Link,
-    doing: &str,
-    stream: &str,
-    error: &async_nats::jetstream::stream::RawMessageError,
-) -> Option<LogError> {
-    match error.kind() {
-        RawMessageErrorKind::NoMessageFound => None,
-        RawMessageErrorKind::JetStream(why) => Some(answered(link, doing, stream, &why)),
-        _ => Some(unavailable(doing, error)),
+impl Failed for CreateKeyValueError {
+    fn answer(&self) -> Option<jetstream::Error> {
+        self.source()?.downcast_ref::<CreateStreamError>()?.answer()
     }
 }
 
-/// A consumer that could not be made.
-pub(super) fn no_consumer(
-    link: &Link,
-    doing: &str,
-    stream: &str,
-    error: &async_nats::jetstream::stream::ConsumerError,
-) -> LogError {
-    match error.kind() {
-        ConsumerErrorKind::JetStream(why) => answered(link, doing, stream, &why),
-        _ => unavailable(doing, error),
+impl Failed for RawMessageError {
+    fn answer(&self) -> Option<jetstream::Error> {
+        let RawMessageErrorKind::JetStream(why) = self.kind() else { return None };
+        Some(why)
     }
+}
+
+impl Failed for ConsumerError {
+    fn answer(&self) -> Option<jetstream::Error> {
+        let ConsumerErrorKind::JetStream(why) = self.kind() else { return None };
+        Some(why)
+    }
+}
+
+/// What a request that failed means.
+pub(super) fn failed(link: &Link, doing: &str, stream: &str, error: &impl Failed) -> LogError {
+    match error.answer() {
+        Some(why) => answered(link, doing, stream, &why),
+        None => unavailable(doing, error),
+    }
+}
+
+/// Whether a request failed because there is no such stream.
+pub(super) fn is_missing(error: &impl Failed) -> bool {
+    error.answer().is_some_and(|why| why.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }

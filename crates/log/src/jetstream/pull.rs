@@ -9,7 +9,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::timeout;
 
 use super::link::Link;
-use super::problem::{no_consumer, unavailable};
+use super::problem::{failed, unavailable};
 use crate::error::LogError;
 use crate::id::FrameNumber;
 
@@ -61,7 +61,7 @@ impl Feed {
         let context = &link.shared.context;
         let opened = async {
             let consumer = context.create_consumer_on_stream(config, stream).await;
-            let consumer = consumer.map_err(|error| no_consumer(link, &doing, stream, &error))?;
+            let consumer = consumer.map_err(|error| failed(link, &doing, stream, &error))?;
             let messages = consumer
                 .stream()
                 .max_messages_per_batch(ASK_MESSAGES)

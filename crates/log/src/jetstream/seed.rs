@@ -12,10 +12,12 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use tokio::time::timeout;
 
+use super::bucket::Bucket;
+use super::keys::KEYS_HEADER;
 use super::link::Link;
+use super::mark::Mark;
 use super::problem::{answered, unavailable};
 use super::pull::Feed;
-use super::replica::KEYS_HEADER;
 use crate::chain::Tail;
 use crate::error::LogError;
 use crate::event_log::LogReader;
@@ -55,6 +57,7 @@ impl Seeding {
     /// # Errors
     /// [`LogError::WrongLog`] where they are of another log; what [`Link::stream`] gives.
     pub fn open(link: Link, log_id: LogId) -> Result<Self, LogError> {
+        link.block(link.open_bucket(Bucket::Marks))?;
         let facts = link.stream(Some(log_id))?;
         let log = &link.options().log;
         let (stream, subject) = (log.log_stream(), log.log_subject());
@@ -173,11 +176,12 @@ impl Seeding {
         Ok(())
     }
 
-    /// Waits for all that is on its way, and checks that the stream now ends with this frame.
+    /// Waits for all that is on its way, checks that the stream now ends with this frame, and leaves
+    /// the mark there: in the place of any other one where `over_mark`, else only forwards.
     ///
     /// # Errors
     /// [`LogError::StreamDiverged`] where it does not; as [`put`](Self::put).
-    pub fn finish(mut self, tail: &Tail) -> Result<(), LogError> {
+    pub fn finish(mut self, tail: &Tail, over_mark: bool) -> Result<(), LogError> {
         while !self.in_flight.is_empty() {
             self.settle_oldest()?;
         }
@@ -187,7 +191,14 @@ impl Seeding {
         let same = hash.is_some_and(|frame| frame.hash() == tail.hash);
         let nothing = tail.number == FrameNumber::START;
         if facts.log_id == self.log_id && facts.last == tail.number && (same || nothing) {
-            return Ok(());
+            let mark = Mark::of(self.log_id, tail);
+            return self.link.block(async {
+                if over_mark {
+                    self.link.replace_mark(&mark).await
+                } else {
+                    self.link.advance_mark(&mark).await
+                }
+            });
         }
         Err(LogError::StreamDiverged {
             stream: self.stream,

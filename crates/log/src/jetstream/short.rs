@@ -15,6 +15,11 @@ const REPLICATED: Duration = Duration::from_secs(20);
 /// The same for a stream on one server, which has no such excuse: a second look is enough.
 const SINGLE: Duration = Duration::from_millis(400);
 
+const SEEMS_SHORT: &str =
+    "the stream seems to have lost its end; it is looked at again for a while";
+/// How often it is told that a stream seems too short.
+const TELL: Duration = Duration::from_secs(5);
+
 /// How long a stream that is missing, or its end, is put down to servers that do not know better yet.
 pub(super) const fn patience(replicas: NonZeroU8) -> Duration {
     if replicas.get() > 1 { REPLICATED } else { SINGLE }
@@ -25,11 +30,13 @@ pub(super) const fn patience(replicas: NonZeroU8) -> Duration {
 pub(super) struct Short {
     patience: Duration,
     since: Option<Duration>,
+    /// When it was told last.
+    told: Option<Duration>,
 }
 
 impl Short {
     pub(super) const fn new(replicas: NonZeroU8) -> Self {
-        Self { patience: patience(replicas), since: None }
+        Self { patience: patience(replicas), since: None, told: None }
     }
 
     /// The stream was seen to be long enough.
@@ -51,7 +58,11 @@ impl Short {
     ) -> Result<(), LogError> {
         let since = *self.since.get_or_insert(now);
         if now.saturating_sub(since) < self.patience {
-            tracing::warn!(stream, %last, %wanted, "the stream seems to have lost its end");
+            if self.told.is_none_or(|told| now.saturating_sub(told) >= TELL) {
+                self.told = Some(now);
+                let left_s = (self.patience + since).saturating_sub(now).as_secs();
+                tracing::warn!(stream, %last, %wanted, who, left_s, "{SEEMS_SHORT}");
+            }
             return Ok(());
         }
         Err(LogError::StreamDiverged {
