@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::backup::{self, BackupArgs, RestoreArgs};
 use crate::completions::{self, CompletionsArgs};
 use crate::demo::DemoArgs;
 use crate::doctor::{self, DoctorArgs};
 use crate::failure::EXIT_CODES;
 use crate::import::ImportArgs;
+use crate::replay::{self, ReplayArgs};
 use crate::serve::ServeArgs;
 use crate::verbs::ageing::AgeingArgs;
 use crate::verbs::clock::ClockVerb;
@@ -110,6 +112,15 @@ pub(crate) enum Command {
     /// The log: verify, stat, copy
     #[command(subcommand)]
     Log(LogVerb),
+    /// Builds the ledgers from the log alone, up to any point, and compares
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArgs),
+    /// Copies log and keys to another place, beside a running server too, and checks the copy
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(BackupArgs),
+    /// Puts a backup into a new data folder
+    #[command(after_help = backup::RESTORE_EXAMPLES)]
+    Restore(RestoreArgs),
     /// Checks whether NATS servers are set up to keep a log
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),

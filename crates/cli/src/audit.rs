@@ -1,93 +1,217 @@
-//! What a check of the log's bytes does not see: that every event can be read, that the ledgers can be
-//! built from them, and that `keys/` opens every personal detail.
+//! Looking through a data folder from outside: every byte, hash and link of its log, every event, and
+//! every personal detail with the keys in `keys/`.
 //!
-//! The folder is opened as a node opens it, on a disk that takes writes into memory: snapshots and the
-//! files of request ids are left out of it, so that all comes from the log and the keys alone.
+//! One pass, of which memory holds the keys and one window of the log at a time; nothing is written, so
+//! it may run beside a server. The ledgers that the events make are built by `encours replay`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
-use encours_domain::CustomerNo;
-use encours_engine::{EngineError, EngineOptions, SyncEngine};
+use encours_domain::details::{DetailKind, Secret};
+use encours_domain::{CustomerNo, Event, LedgerNo};
+use encours_engine::{EngineError, KeyFileError, KeyStore, read_keys};
 use encours_log::{
-    Disk, EventLog, FrameNumber, Journal, JournalOptions, LogError, LogReader, SystemClock,
+    Disk, Flaw, Known, LogError, LogId, OsDisk, Passed, VerifyProgress, VerifyReport, inspect,
 };
+use encours_schema::EventKind;
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::log_dir;
-use crate::overlay::Overlay;
 
-/// Bytes of a segment that opening may make, in memory.
-const SEGMENT_LEN: u64 = 1 << 20;
-/// How often damage is looked at again before it is believed: a server may be writing there.
-const LOOKS: u32 = 4;
+/// Customers whose details do not open before new keys are not looked for any more.
+const GIVE_UP: usize = 8;
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Bytes, hashes and links.
+    Bytes,
+    /// And whether every event can be read.
+    Events,
+    /// And whether every personal detail opens.
+    Keys,
+}
+
+/// A folder that was found in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Audited {
+    /// Its log.
+    pub(crate) report: VerifyReport,
+    /// Customers that have a key; 0 where keys were not looked at.
+    pub(crate) keys: u64,
+}
+
+/// What is wrong with a folder.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// What to end with.
+    pub(crate) failure: Failure,
+    /// Where it is, where it is in the log.
+    pub(crate) flaw: Option<Box<Flaw>>,
+}
+
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Self {
+        broken.failure
+    }
+}
+
+impl From<Box<Flaw>> for Broken {
+    fn from(flaw: Box<Flaw>) -> Self {
+        let failure = Failure::from(flaw.error.clone());
+        let failure = match failure.exit() {
+            Exit::Damaged => failure.and_then_say(&place(&flaw)),
+            _ => failure,
+        };
+        Self { failure, flaw: Some(flaw) }
+    }
+}
+
+/// The name of an event's type, where its bytes tell one that there is.
+pub(crate) fn event_type(flaw: &Flaw) -> Option<&'static str> {
+    EventKind::name(flaw.event?.kind?.0)
+}
+
+/// Where a flaw is, and what is in order before it.
+fn place(flaw: &Flaw) -> String {
+    let mut said = Vec::new();
+    if let Some(event) = flaw.event {
+        let name = event_type(flaw).map(|name| format!(" ({name})")).unwrap_or_default();
+        said.push(format!("it is the event at position {}{name}", event.position));
+    }
+    if let Some((from, until)) = flaw.bytes
+        && until > from
+    {
+        let file = flaw.file.as_deref().unwrap_or_default();
+        said.push(format!("in bytes {from} to {} of {file}", until - 1));
+    }
+    let VerifyReport { segments, frames, events, .. } = flaw.good;
+    said.push(format!(
+        "{segments} segments, {frames} frames and {events} events before it are in order"
+    ));
+    said.join(", ")
+}
+
+/// Looks through the log and keys of a data folder. `known` are frames that must be in it.
+pub(crate) fn audit(
+    disk: &dyn Disk,
+    data: &Path,
+    depth: Depth,
+    known: &[Known],
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Result<Audited, Broken> {
+    let dir = log_dir(data);
+    if !disk.exists(&dir).map_err(broken)? {
+        return Err(broken(LogError::NoLog { dir }));
+    }
+    let mut details = Details { disk, data, keys: None, missing: None, closed: BTreeSet::new() };
+    let report = inspect(disk, &dir, known, &mut |passed| {
+        if depth != Depth::Bytes {
+            look(passed, (depth == Depth::Keys).then_some(&mut details))?;
+        }
+        progress(passed.progress());
+        Ok(())
+    })?;
+    let keys = match depth {
+        Depth::Keys => details.told(report.log_id, report.frames)?,
+        Depth::Bytes | Depth::Events => 0,
+    };
+    Ok(Audited { report, keys })
+}
+
+fn broken(error: impl Into<Failure>) -> Broken {
+    Broken { failure: error.into(), flaw: None }
+}
+
+/// Reads every event of a frame.
+fn look(passed: &Passed<'_>, mut details: Option<&mut Details<'_>>) -> Result<(), LogError> {
+    let (frame, log_id) = (passed.header().number, passed.header().log_id);
+    for (position, event) in passed.events() {
+        let event = encours_schema::decode(event.kind, event.version, event.payload)
+            .map_err(|error| LogError::Unreadable { position, frame, why: error.to_string() })?;
+        if let Some(details) = &mut details {
+            details.open_all(log_id, &event);
+        }
+    }
+    Ok(())
+}
+
+/// Whether personal details open.
+struct Details<'a> {
+    disk: &'a dyn Disk,
+    data: &'a Path,
+    keys: Option<KeyStore>,
+    /// Why there are no keys.
+    missing: Option<KeyFileError>,
+    /// Customers that have details which no key opens.
+    closed: BTreeSet<(LedgerNo, CustomerNo)>,
+}
+
+impl Details<'_> {
+    fn open_all(&mut self, log_id: LogId, event: &Event) {
+        let (ledger, customer, details) = match event {
+            Event::CustomerCreated(e) => (e.ledger, e.customer, &e.details),
+            Event::CustomerUpdated(e) => (e.ledger, e.customer, &e.details),
+            _ => return,
+        };
+        for (kind, secret) in details {
+            // None lies in a log in clear: such an event is not decoded.
+            let Secret::Sealed(sealed) = secret else { continue };
+            if self.opens(ledger, customer, *kind, sealed) {
+                continue;
+            }
+            // A server that runs beside may have made the key just now: it is durable before the frame
+            // that rests on it.
+            if self.closed.len() < GIVE_UP {
+                self.load(log_id);
+            }
+            if !self.opens(ledger, customer, *kind, sealed) {
+                self.closed.insert((ledger, customer));
+            }
+        }
+    }
+
+    fn opens(&self, ledger: LedgerNo, customer: CustomerNo, kind: DetailKind, it: &[u8]) -> bool {
+        let opened = |keys: &KeyStore| keys.open_detail(ledger, customer, kind, it).is_ok();
+        self.keys.as_ref().is_some_and(opened)
+    }
+
+    fn load(&mut self, log_id: LogId) {
+        match read_keys(self.disk, &self.data.join("keys"), log_id) {
+            Ok(keys) => self.keys = Some(keys),
+            Err(error) => self.missing = Some(error),
+        }
+    }
+
+    /// How many customers have a key, once the log was looked through.
+    fn told(mut self, log_id: LogId, frames: u64) -> Result<u64, Broken> {
+        if frames == 0 {
+            return Ok(0);
+        }
+        // Also where no customer has details: without its head the folder does not start.
+        self.load(log_id);
+        if let Some(error) = self.missing {
+            return Err(broken(EngineError::Keys(error)));
+        }
+        if !self.closed.is_empty() {
+            let message = format!(
+                "keys: {} customers have details that no key of {} opens",
+                self.closed.len(),
+                self.data.display()
+            );
+            let failure = Failure::new(Exit::Damaged, message);
+            return Err(broken(failure.hint("restore keys/ from a backup")));
+        }
+        Ok(self.keys.map_or(0, |keys| keys.len() as u64))
+    }
+}
 
 /// Reads every event of a log; answers how many there are.
 pub(crate) fn events(data: &Path) -> Outcome<u64> {
-    let (_, journal) = open(data)?;
-    Ok(decode(&*journal.reader())?)
+    Ok(audit(&OsDisk, data, Depth::Events, &[], &mut |_| {})?.report.events)
 }
 
-/// Builds the ledgers from the log and opens every personal detail; answers how many customers have a
-/// key.
+/// Opens every personal detail of a log; answers how many customers have a key.
 pub(crate) fn keys(data: &Path) -> Outcome<u64> {
-    let (disk, journal) = open(data)?;
-    let options = EngineOptions::new(Box::new(journal), disk, Arc::new(SystemClock::new()));
-    let engine = SyncEngine::open(options, data)?;
-    let keys = engine.keys();
-    let mut closed = 0_u64;
-    for ledger in engine.rows().into_iter().flat_map(|rows| rows.ledgers.iter()) {
-        for (customer, row) in (0..).map(CustomerNo).zip(ledger.customers.iter()) {
-            let opens = row
-                .details
-                .iter()
-                .all(|(kind, sealed)| keys.open_detail(ledger.no, customer, *kind, sealed).is_ok());
-            closed += u64::from(!opens);
-        }
-    }
-    if closed > 0 {
-        let message = format!(
-            "keys: {closed} customers have details that no key of {} opens",
-            data.display()
-        );
-        return Err(Failure::new(Exit::Damaged, message).hint("restore keys/ from a backup"));
-    }
-    Ok(keys.len() as u64)
-}
-
-fn open(data: &Path) -> Outcome<(Arc<dyn Disk>, Journal)> {
-    let mut looks = 1;
-    loop {
-        let hidden = vec![data.join("snapshots"), data.join("requests")];
-        let disk: Arc<dyn Disk> = Arc::new(Overlay::hiding(hidden));
-        let options = JournalOptions {
-            segment_len: SEGMENT_LEN,
-            background: false,
-            ..JournalOptions::default()
-        };
-        match Journal::open(Arc::clone(&disk), &log_dir(data), options) {
-            Ok((journal, _)) => return Ok((disk, journal)),
-            Err(_) if looks < LOOKS => {
-                looks += 1;
-                std::thread::yield_now();
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Reads every event; answers how many there are.
-fn decode(reader: &dyn LogReader) -> Result<u64, EngineError> {
-    let last = reader.tail().number;
-    let (mut number, mut events) = (FrameNumber(1), 0);
-    while number <= last {
-        let frame = reader.read(number)?.ok_or(LogError::NoSegment { frame: number })?;
-        for (position, event) in frame.events() {
-            encours_schema::decode(event.kind, event.version, event.payload)
-                .map_err(|source| EngineError::Event { position, source })?;
-            events += 1;
-        }
-        number = number.next();
-    }
-    Ok(events)
+    Ok(audit(&OsDisk, data, Depth::Keys, &[], &mut |_| {})?.keys)
 }

@@ -2,11 +2,14 @@
 
 mod args;
 mod audit;
+mod backup;
 mod client;
+mod clock_args;
 mod cluster;
 mod completions;
 mod config;
 mod demo;
+mod disk_space;
 mod doctor;
 mod failure;
 mod import;
@@ -15,6 +18,7 @@ mod node;
 mod output;
 mod overlay;
 mod publish;
+mod replay;
 mod running;
 mod serve;
 mod status;
@@ -89,6 +93,9 @@ fn run(command: &Command) -> Outcome {
             Command::Ageing(args) => verbs::ageing::run(args).await,
             Command::Events(verb) => verbs::events::run(verb).await,
             Command::Log(verb) => verbs::log::run(verb).await,
+            Command::Backup(args) => backup::backup(args),
+            Command::Restore(args) => backup::restore(args),
+            Command::Replay(args) => replay::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Completions(args) => completions::run(args),
         }

@@ -15,8 +15,6 @@ const PAGE: usize = 4_096;
 #[derive(Default)]
 pub(crate) struct Overlay {
     names: Mutex<Names>,
-    /// Folders that are seen as empty.
-    hidden: Vec<PathBuf>,
 }
 
 /// Files as they are seen here, where they differ from those of the system.
@@ -36,23 +34,13 @@ struct Content {
 }
 
 impl Overlay {
-    /// The disk of the system, these folders seen as empty.
-    pub(crate) fn hiding(hidden: Vec<PathBuf>) -> Self {
-        Self { hidden, ..Self::default() }
-    }
-
     fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_hidden(&self, path: &Path) -> bool {
-        self.hidden.iter().any(|folder| path.starts_with(folder))
-    }
-
     /// Whether the system has a file that is still seen under its name.
-    fn below(&self, names: &Names, path: &Path) -> io::Result<bool> {
-        let is_seen = !self.is_hidden(path) && !names.removed.contains(path);
-        Ok(is_seen && OsDisk.exists(path)?)
+    fn below(names: &Names, path: &Path) -> io::Result<bool> {
+        Ok(!names.removed.contains(path) && OsDisk.exists(path)?)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -60,7 +48,7 @@ impl Overlay {
         if let Some(content) = names.files.get(path) {
             return Ok(Box::new(OverlayFile(Arc::clone(content))));
         }
-        if !self.below(&names, path)? {
+        if !Self::below(&names, path)? {
             return Err(io::ErrorKind::NotFound.into());
         }
         let base = OsDisk.open_ro(path)?;
@@ -79,8 +67,7 @@ impl Disk for Overlay {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let names = self.names();
-        let below = if self.is_hidden(dir) { Ok(Vec::new()) } else { OsDisk.list(dir) };
-        let mut found: BTreeSet<String> = match below {
+        let mut found: BTreeSet<String> = match OsDisk.list(dir) {
             Ok(below) => below.into_iter().collect(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
             Err(error) => return Err(error),
@@ -93,7 +80,7 @@ impl Disk for Overlay {
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
         let names = self.names();
-        Ok(names.files.contains_key(path) || self.below(&names, path)?)
+        Ok(names.files.contains_key(path) || Self::below(&names, path)?)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -271,19 +258,5 @@ mod tests {
         assert!(!disk.exists(&c).unwrap() && disk.remove(&c).is_err());
         assert_eq!(OsDisk.list(dir.path()).unwrap(), ["a"]);
         assert_eq!(OsDisk.read_all(&a, 1 << 20).unwrap(), before);
-    }
-
-    #[test]
-    fn a_hidden_folder_is_seen_as_empty() {
-        let dir = tempfile::tempdir().unwrap();
-        let hidden = dir.path().join("hidden");
-        OsDisk.create_dir_all(&hidden).unwrap();
-        OsDisk.replace(&hidden.join("a"), b"a").unwrap();
-        let disk = Overlay::hiding(vec![hidden.clone()]);
-        assert!(disk.list(&hidden).unwrap().is_empty());
-        assert!(!disk.exists(&hidden.join("a")).unwrap());
-        disk.replace(&hidden.join("a"), b"b").unwrap();
-        assert_eq!(bytes(&disk, &hidden.join("a")), b"b");
-        assert_eq!(OsDisk.read_all(&hidden.join("a"), 9).unwrap(), b"a");
     }
 }

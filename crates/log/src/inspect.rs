@@ -373,6 +373,18 @@ const fn field(at: u64, error: &ChainError) -> (u64, u64) {
     (at + from, at + until)
 }
 
+/// The log that a journal's folder belongs to, by its anchor.
+///
+/// # Errors
+/// [`LogError::NoLog`] where there is none, and where the anchor cannot be read.
+pub fn log_id_in(disk: &dyn Disk, dir: &Path) -> Result<LogId, LogError> {
+    let no_log = || LogError::NoLog { dir: dir.to_owned() };
+    if !disk.exists(dir).map_err(LogError::io("look for", dir))? {
+        return Err(no_log());
+    }
+    Ok(beginning(disk, dir)?.0.anchor.log_id)
+}
+
 /// The names of a journal's segments, in order.
 ///
 /// # Errors

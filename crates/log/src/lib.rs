@@ -37,7 +37,7 @@ pub use frame::{
 };
 pub use id::{Epoch, FrameNumber, Hash, LogId, ParseHashError, ParseLogIdError};
 pub use inspect::{
-    EventPlace, Flaw, LastSegment, Passed, inspect, read_last_segment, segment_files,
+    EventPlace, Flaw, LastSegment, Passed, inspect, log_id_in, read_last_segment, segment_files,
 };
 pub use jetstream::{
     Beat, Bucket, Claims, Holder, JetStreamLog, LEASE_BEAT, LEASE_TTL, Lease, Link, LinkFigures,

@@ -3,6 +3,7 @@
 //! Tables come in English or French; CSV and JSON are the same in every language. Colours stand on a terminal only, and never where `NO_COLOR` is set.
 
 mod listing;
+mod progress;
 mod table;
 mod values;
 mod words;
@@ -10,6 +11,7 @@ mod words;
 use clap::{Args, ValueEnum};
 
 pub(crate) use listing::{Cell, Column, Listing, Printer, print_text};
+pub(crate) use progress::{Unit, progress_bar};
 pub(crate) use table::{Paint, fields, line_width, render_within, wrapped};
 pub(crate) use values::{amount, date, day, money, word};
 pub(crate) use words::Language;

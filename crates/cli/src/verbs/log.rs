@@ -5,18 +5,16 @@ use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use clap::{Args, Subcommand};
-use encours_log::{Disk, FrameNumber, LogError, OsDisk, VerifyProgress, VerifyReport, verify};
+use encours_log::{Flaw, FrameNumber, OsDisk, VerifyReport};
 use encours_proto::v1;
 use encours_proto::v1::verify_log_response::Step;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::VerbArgs;
 use super::log_copy::{self, CopyArgs};
-use crate::audit;
+use crate::audit::{Audited, Broken, Depth, audit, event_type};
 use crate::client::Client;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::node::log_dir;
-use crate::output::{Cell, Column, Format, Paint, Printer, fields, print_text};
+use crate::output::{Cell, Column, Format, Paint, Printer, Unit, fields, print_text, progress_bar};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum LogVerb {
@@ -55,8 +53,9 @@ Examples:
   encours log verify --data ./encours-data
   encours log verify --data ./copy-of-the-log --log-only
 
-With --data every event is read too, the ledgers are built from the events, and every personal detail
-is opened with the keys in keys/; nothing is written.";
+With --data every event is read too, and every personal detail is opened with the keys in keys/; nothing
+is written, and a server may go on writing. What is wrong is told by file, byte, frame and event;
+--output json has each as a field. `encours replay` builds the ledgers from the log.";
 
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
@@ -80,14 +79,32 @@ const COLUMNS: [Column; 10] = [
     Column::right("keys"),
 ];
 
+/// What is told of a log that is damaged.
+const DAMAGE: [Column; 13] = [
+    Column::left("result"),
+    Column::left("problem"),
+    Column::left("file"),
+    Column::right("offset"),
+    Column::right("until"),
+    Column::right("frame"),
+    Column::right("event"),
+    Column::left("event_type"),
+    Column::left("log_id"),
+    Column::right("segments"),
+    Column::right("frames"),
+    Column::right("events"),
+    Column::right("bytes"),
+];
+
 pub(crate) async fn run(verb: &LogVerb) -> Outcome {
     match verb {
         LogVerb::Verify(VerifyArgs { log, log_only }) => match &log.data {
-            Some(data) => files(log, data, Some(*log_only)),
+            Some(data) if *log_only => files(log, data, Depth::Events),
+            Some(data) => files(log, data, Depth::Keys),
             None => running(log).await,
         },
         LogVerb::Stat(args) => match &args.data {
-            Some(data) => files(args, data, None),
+            Some(data) => files(args, data, Depth::Bytes),
             None => head(args).await,
         },
         LogVerb::Copy(args) => log_copy::run(args).await,
@@ -111,26 +128,24 @@ fn moment(micros: i64) -> Cell {
         .map_or(Cell::Empty, |at| Cell::text(at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
 }
 
-/// Checks the files: where `log_only` is given their events too, and where it says no the keys.
-fn files(args: &LogArgs, data: &Path, log_only: Option<bool>) -> Outcome {
-    let dir = log_dir(data);
-    if !OsDisk.exists(&dir)? {
-        return Err(LogError::NoLog { dir }.into());
-    }
-    let progress = bar(args);
-    let report = verify(&OsDisk, &dir, &[], &mut |at: VerifyProgress| {
-        progress.set_position(at.frames);
+/// Checks the files.
+fn files(args: &LogArgs, data: &Path, depth: Depth) -> Outcome {
+    let progress = progress_bar(args.common.output.lang, "verifying", Unit::Bytes);
+    let audited = audit(&OsDisk, data, depth, &[], &mut |at| {
+        progress.set_length(at.total);
+        progress.set_position(at.read);
     });
     progress.finish_and_clear();
-    let report = report?;
-    remark(&report);
-    if log_only.is_some() {
-        audit::events(data)?;
-    }
-    let keys = match log_only {
-        Some(false) => Cell::Count(audit::keys(data)?),
-        _ => Cell::Empty,
+    let Audited { report, keys } = match audited {
+        Ok(audited) => audited,
+        Err(Broken { failure, flaw }) => {
+            if let Some(flaw) = flaw.filter(|_| failure.exit() == Exit::Damaged) {
+                damaged(args, flawed(&failure, &flaw))?;
+            }
+            return Err(failure);
+        }
     };
+    remark(&report);
     let VerifyReport { log_id, frames, events, bytes, tail, .. } = report;
     print(
         args,
@@ -148,9 +163,40 @@ fn files(args: &LogArgs, data: &Path, log_only: Option<bool>) -> Outcome {
             }),
             moment(tail.recorded_at.0),
             Cell::Empty,
-            keys,
+            if depth == Depth::Keys { Cell::Count(keys) } else { Cell::Empty },
         ],
     )
+}
+
+/// Tells programs of damage as fields; people are told in one line.
+fn damaged(args: &LogArgs, row: Vec<Cell>) -> Outcome {
+    if args.common.output.format != Format::Json {
+        return Ok(());
+    }
+    let mut printer = Printer::start(args.common.output, "log", &DAMAGE)?;
+    printer.row(row)?;
+    printer.finish()
+}
+
+fn flawed(failure: &Failure, flaw: &Flaw) -> Vec<Cell> {
+    let Flaw { file, bytes, frame, event, good, .. } = flaw;
+    let count = |number: Option<u64>| number.map_or(Cell::Empty, Cell::Count);
+    let text = |text: Option<&str>| text.map_or(Cell::Empty, Cell::text);
+    vec![
+        Cell::Status("DAMAGED".to_owned()),
+        Cell::text(failure.message()),
+        text(file.as_deref()),
+        count(bytes.map(|(from, _)| from)),
+        count(bytes.map(|(_, until)| until)),
+        count(frame.map(|frame| frame.0)),
+        count(event.map(|event| event.position.0)),
+        text(event_type(flaw)),
+        Cell::text(good.log_id.to_string()),
+        Cell::Count(good.segments),
+        Cell::Count(good.frames),
+        Cell::Count(good.events),
+        Cell::Count(good.bytes),
+    ]
 }
 
 /// Tells of damage that no frame of the log is in: a crash leaves the same behind.
@@ -180,7 +226,7 @@ async fn running(args: &LogArgs) -> Outcome {
         .verify_log(v1::VerifyLogRequest { log: args.log.clone() })
         .await?
         .into_inner();
-    let progress = bar(args);
+    let progress = progress_bar(args.common.output.lang, "verifying", Unit::Frames);
     while let Some(answer) = steps.message().await? {
         match answer.step {
             Some(Step::Progress(at)) => {
@@ -203,6 +249,24 @@ fn told(args: &LogArgs, result: v1::VerifyResult) -> Outcome {
             "{}: {} frames with {} events and {} bytes are intact before it",
             result.problem, result.frames, result.events, result.bytes
         );
+        damaged(
+            args,
+            vec![
+                Cell::Status("DAMAGED".to_owned()),
+                Cell::text(&message),
+                Cell::Empty,
+                Cell::Empty,
+                Cell::Empty,
+                Cell::Count(result.frames + 1),
+                Cell::Empty,
+                Cell::Empty,
+                Cell::text(result.log_id),
+                Cell::Empty,
+                Cell::Count(result.frames),
+                Cell::Count(result.events),
+                Cell::Count(result.bytes),
+            ],
+        )?;
         return Err(Failure::new(Exit::Damaged, message)
             .hint("keep the folder as it is, and restore it from a backup"));
     }
@@ -247,14 +311,4 @@ async fn head(args: &LogArgs) -> Outcome {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A progress bar on standard error; none where that is no terminal.
-fn bar(args: &LogArgs) -> ProgressBar {
-    let prefix = args.common.output.lang.phrase("verifying", &[]);
-    let bar = ProgressBar::new(0).with_prefix(prefix);
-    let style = ProgressStyle::with_template(
-        "{prefix} {bar:32.cyan/dim} {pos}/{len} frames {elapsed:.dim}",
-    );
-    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style.progress_chars("━╸─")))
 }

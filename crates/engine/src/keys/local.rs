@@ -186,6 +186,15 @@ pub fn read_key_bodies(
     Ok(bodies(log_id, head.as_ref(), &keys.store.customers()).map(|body| body.to_vec()).collect())
 }
 
+/// The keys of the key file in `dir`, for opening details; nothing is made or changed.
+///
+/// # Errors
+/// As those of [`read_key_bodies`].
+pub fn read_keys(disk: &dyn Disk, dir: &Path, log_id: LogId) -> Result<KeyStore, KeyFileError> {
+    let missing = || KeyFileError::Missing { path: KeyFile::path_in(dir) };
+    KeyFile::read(disk, dir, log_id)?.ok_or_else(missing)
+}
+
 /// Writes these bodies into the key file in `dir`, in their order; made where there is none.
 ///
 /// # Errors

@@ -1,0 +1,202 @@
+//! `encours backup` and `encours restore`: the truth of a data folder in another place, and back.
+//!
+//! | in the folder of a backup | what |
+//! | --- | --- |
+//! | `backup.json` | the files that belong to it, with length and hash, and how far the log reaches |
+//! | `log/`, `keys/`, `checkpoints/` | those files |
+//! | `backup.lock` | held while a backup is made; names its process |
+//!
+//! A backup is finished by `backup.json` alone, which is replaced as a whole. No file that the one
+//! before names is written over: full segments never change, and every other file bears the beginning
+//! of its hash in its name. So an interruption at any moment leaves the backup before it usable.
+
+mod files;
+mod manifest;
+mod restore;
+mod take;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use encours_log::{Disk as _, Known, OsDisk, VerifyReport};
+
+use self::files::{Stored, sum};
+pub(crate) use self::manifest::moment;
+use self::manifest::{Entry, Manifest, TailOf};
+pub(crate) use self::restore::{RESTORE_EXAMPLES, RestoreArgs, restore};
+use crate::audit::{Audited, Depth, audit};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{
+    Cell, Column, Format, OutputArgs, Printer, Unit, fields, print_text, progress_bar,
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  encours backup --data ./encours-data --to /backup/encours
+  encours backup --to /backup/encours --verify-only
+  encours backup --data ./encours-data/logs/south --to /backup/south --output json
+
+A server may go on writing. Another backup into the same folder copies what is new; one that is
+interrupted leaves the one before it as it was. `encours restore` puts a backup into a new folder.";
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// The data folder, also of a running server; of several logs one of DIR/logs/NAME
+    #[arg(long, value_name = "DIR", required_unless_present = "verify_only")]
+    data: Option<PathBuf>,
+
+    /// The folder of the backup; made where it does not exist
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// Copies nothing: checks the backup that is there
+    #[arg(long, conflicts_with = "data")]
+    verify_only: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What was done.
+struct Done {
+    manifest: Manifest,
+    audited: Audited,
+    /// Files copied, and those that an earlier backup had copied.
+    copied: u64,
+    kept: u64,
+}
+
+const COLUMNS: [Column; 12] = [
+    Column::left("result"),
+    Column::left("log_id"),
+    Column::right("frames"),
+    Column::right("events"),
+    Column::right("position"),
+    Column::left("tail_hash"),
+    Column::left("recorded_at"),
+    Column::left("made_at"),
+    Column::right("keys"),
+    Column::right("bytes"),
+    Column::right("copied"),
+    Column::right("kept"),
+];
+
+/// Makes a backup, or checks one.
+pub(crate) fn backup(args: &BackupArgs) -> Outcome {
+    let done = match &args.data {
+        Some(data) => take::take(data, &args.to, args.output.lang)?,
+        None => {
+            let manifest = existing(&args.to)?;
+            let audited = check(&args.to, &manifest, Vec::new(), &[], args.output)?;
+            let kept = manifest.files.len() as u64;
+            Done { manifest, audited, copied: 0, kept }
+        }
+    };
+    print(args.output, done)
+}
+
+/// The manifest of a backup that has to be there.
+fn existing(dir: &Path) -> Outcome<Manifest> {
+    Manifest::read(dir)?.ok_or_else(|| {
+        Failure::usage(format!("no_backup: {} holds no backup.json", dir.display()))
+            .hint("`encours backup --data DIR --to DIR` makes a backup; one that was not finished is none")
+    })
+}
+
+/// Checks a backup as a whole: every file but those that were `read` just now, then the log, every event
+/// and every key in it. `known` are frames that the log must have.
+fn check(
+    dir: &Path,
+    manifest: &Manifest,
+    mut known: Vec<Known>,
+    read: &[&str],
+    how: OutputArgs,
+) -> Outcome<Audited> {
+    known.extend(manifest.as_known());
+    for entry in manifest.files.iter().filter(|entry| !read.contains(&entry.path.as_str())) {
+        is_whole(dir, entry)?;
+    }
+    let progress = progress_bar(how.lang, "verifying", Unit::Bytes);
+    let disk = Stored::of(dir, &manifest.files);
+    let audited = audit(&disk, dir, Depth::Keys, &known, &mut |at| {
+        progress.set_length(at.total);
+        progress.set_position(at.read);
+    });
+    progress.finish_and_clear();
+    let audited = audited?;
+    agrees(manifest, &audited.report)?;
+    Ok(audited)
+}
+
+/// Refuses a file of a backup that is not what was stored.
+fn is_whole(dir: &Path, entry: &Entry) -> Outcome {
+    let path = Manifest::place(dir, entry);
+    let what = match sum(&path)? {
+        None => "is missing".to_owned(),
+        Some(found) if found.bytes != entry.bytes => {
+            format!("has {} bytes, {} were stored", found.bytes, entry.bytes)
+        }
+        Some(found) if found.sha256 != entry.sha256 => {
+            format!("has hash {}, with {} it was stored", found.sha256, entry.sha256)
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(damaged(format!("{} {what}", path.display())))
+}
+
+fn damaged(what: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Damaged, format!("backup_damaged: {what}")).hint(
+        "use another backup; one more into this folder puts right what the data folder still has",
+    )
+}
+
+/// Refuses a manifest that belongs to other files.
+fn agrees(manifest: &Manifest, report: &VerifyReport) -> Outcome {
+    let found = TailOf::of(&report.tail);
+    if manifest.log_id != report.log_id.to_string() {
+        let (wanted, found) = (&manifest.log_id, report.log_id);
+        return Err(damaged(format!("backup.json is of log {wanted}, its files of {found}")));
+    }
+    if manifest.tail != found {
+        let (wanted, found) = (&manifest.tail, &found);
+        return Err(damaged(format!(
+            "backup.json ends at frame {}, position {}; its log at frame {}, position {}",
+            wanted.frame, wanted.position, found.frame, found.position
+        )));
+    }
+    Ok(())
+}
+
+fn print(how: OutputArgs, done: Done) -> Outcome {
+    let Done { manifest, audited: Audited { report, keys }, copied, kept } = done;
+    let row = vec![
+        Cell::Status("OK".to_owned()),
+        Cell::text(manifest.log_id),
+        Cell::Count(report.frames),
+        Cell::Count(report.events),
+        Cell::Count(manifest.tail.position),
+        Cell::text(manifest.tail.hash),
+        Cell::text(manifest.tail.recorded_at),
+        Cell::text(manifest.made_at),
+        Cell::Count(keys),
+        Cell::Count(manifest.files.iter().map(|entry| entry.bytes).sum()),
+        Cell::Count(copied),
+        Cell::Count(kept),
+    ];
+    if how.format == Format::Table {
+        let names = COLUMNS.iter().map(|column| column.name);
+        return print_text(&fields(&names.zip(row).collect::<Vec<_>>(), how.lang));
+    }
+    let mut printer = Printer::start(how, "backup", &COLUMNS)?;
+    printer.row(row)?;
+    printer.finish()
+}
+
+/// The names in a folder; none where there is no such folder.
+fn names(dir: &Path) -> Outcome<Vec<String>> {
+    match OsDisk.list(dir) {
+        Ok(names) => Ok(names),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(files::unreadable(dir, &error)),
+    }
+}
