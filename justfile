@@ -47,3 +47,25 @@ reference:
 # The examples and the commands of the documentation, against the real binary.
 examples:
     cargo test -p encours-tests --test examples --test docs
+
+# The disk: kills, cuts, flips and failing calls in full. Hours on a slow machine; FILTER takes one test.
+faults-long FILTER="":
+    ENCOURS_TEST_CUT_STEP=1 ENCOURS_TEST_CUTS=1024 ENCOURS_TEST_POWER_CUTS=100 \
+    ENCOURS_TEST_SNAPSHOT_FLIPS=200 ENCOURS_TEST_VIEW_FLIPS=100 ENCOURS_TEST_KILLED_STARTS=300 \
+    ENCOURS_TEST_EVERY_CALL=1 cargo test -p encours-tests --test disk -- --nocapture {{FILTER}}
+
+# kill -9 under load, a thousand times.
+kills ROUNDS="1000":
+    ENCOURS_TEST_KILLS={{ROUNDS}} cargo test -p encours-tests --test kill9 -- --nocapture
+
+# Power cuts on another file system: xfs or btrfs, as root.
+power-cuts FS="xfs" CUTS="50":
+    ENCOURS_TEST_FS={{FS}} ENCOURS_TEST_POWER_CUTS={{CUTS}} cargo test -p encours-tests --test disk -- --nocapture loses_nothing_that_was_ack
+
+# How long a start takes on a million events.
+start-time EVENTS="1000000":
+    ENCOURS_TEST_EVENTS={{EVENTS}} cargo test -p encours-tests --test disk -- --nocapture million
+
+# The server killed at each step of storing its read model: some minutes.
+swap:
+    ENCOURS_ROUNDS=1 cargo test -p encours-tests --test swap -- --nocapture

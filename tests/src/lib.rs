@@ -2,14 +2,16 @@
 //!
 //! Nothing here knows how Encours works inside. A server listens on loopback, on a port of its own,
 //! and ends with its test, also with a failing one. Every wait has an end. What a test needs and the
-//! machine lacks (`strace`, namespaces, Python, Node, `nats-server`, the file of real invoices) is
-//! skipped, and says so.
+//! machine lacks (`strace`, libfaketime, namespaces, Python, Node, `nats-server`, the file of real
+//! invoices) is skipped, and says so.
 //!
 //! | variable | what | where it is not set |
 //! | --- | --- | --- |
 //! | `ENCOURS_BIN` | the binary under test | the one beside the test, built where it is stale |
 //! | `ENCOURS_TEST_LOG` | what keeps the log: `embedded`, or `jetstream` on a nats-server of the test's own | `embedded` |
 //! | `ENCOURS_TEST_SEED` | seed of the `kill -9` tests | always the same one |
+//! | `ENCOURS_TEST_KILLS` | how often `kill9` kills | 20 |
+//! | `ENCOURS_TEST_FS`, `ENCOURS_TEST_CUTS` and others | how long `disk` tries, told where they are read | a little |
 //! | `ENCOURS_ROUNDS` | how often a test of several nodes does what is random | two or three times |
 //! | `ENCOURS_TEST_PYTHON` | interpreter with `tests/python/requirements.txt` | a virtual environment under `target` |
 //! | `ENCOURS_TEST_NODE_MODULES` | `node_modules` of `docs/examples/node` | installed under `target` |
@@ -29,6 +31,7 @@ mod binary;
 mod client;
 mod cluster;
 mod company;
+mod faketime;
 mod files;
 mod foreign;
 mod load;
@@ -45,6 +48,7 @@ pub use binary::{encours, example, root, target};
 pub use client::{Client, Told};
 pub use cluster::NatsCluster;
 pub use company::Company;
+pub use faketime::{FakeTime, now};
 pub use files::{copy, data_folder, every_file, fingerprint, flip_bit};
 pub use foreign::{node_checkers, node_modules, python};
 pub use load::{Heard, LOAD_LEDGER, Load, LoadOptions, Sent, check, repeat_unknown, send, verify};

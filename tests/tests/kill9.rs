@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use encours_sim::Rng;
 use encours_tests::{Client, Heard, Load, LoadOptions, Server, check, data_folder, run, send};
 
+/// Kills where `ENCOURS_TEST_KILLS` says nothing.
 const ROUNDS: u64 = 20;
 /// Acknowledged commands of earlier rounds that are sent again in each round.
 const SAMPLE: usize = 40;
@@ -24,25 +25,35 @@ fn seed() -> u64 {
     given.map_or(20_261_121, |seed| seed.parse().expect("ENCOURS_TEST_SEED is a number"))
 }
 
+fn rounds() -> u64 {
+    let given = std::env::var("ENCOURS_TEST_KILLS").ok();
+    given.map_or(ROUNDS, |rounds| rounds.parse().expect("ENCOURS_TEST_KILLS is a number"))
+}
+
 fn verify(data: &Path) {
     let ran = run(["log", "verify", "--data", data.to_str().unwrap()]);
     assert_eq!(ran.code, Some(0), "{ran}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn twenty_kills_lose_nothing_that_was_acknowledged() {
-    let seed = seed();
-    println!(
-        "seed {seed}; again: ENCOURS_TEST_SEED={seed} cargo test -p encours-tests --test kill9"
-    );
-    let mut rng = Rng::new(seed);
+/// What the lives of some data folders came to.
+#[derive(Debug, Default)]
+struct Sum {
+    kills: u64,
+    acknowledged: usize,
+    unsure: usize,
+    unsure_done: u64,
+    events: u64,
+    frames: u64,
+    slowest: Duration,
+}
+
+/// Starts on a new folder and kills again and again; everything is checked after each kill.
+async fn life(rng: &mut Rng, rounds: u64, sum: &mut Sum) {
     let folder = data_folder();
     let mut all = Heard::default();
-    let (mut unsure, mut unsure_done, mut slowest) = (0, 0, Duration::ZERO);
-
     let mut server = Server::start(folder.path());
     Load::prepare(&server.url()).await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let options = LoadOptions::new(&format!("r{round}"), rng.next_u64());
         let load = Load::start(&[server.url()], &options);
         tokio::time::sleep(Duration::from_millis(20 + rng.below(400))).await;
@@ -52,15 +63,15 @@ async fn twenty_kills_lose_nothing_that_was_acknowledged() {
         verify(folder.path());
         let begun = Instant::now();
         server = Server::start(folder.path());
-        slowest = slowest.max(begun.elapsed());
+        sum.slowest = sum.slowest.max(begun.elapsed());
         let client = Client::connect(&server.url()).await;
         for (sent, position) in &heard.acknowledged {
             let again = send(&client, sent).await.unwrap();
             assert_eq!(again, (*position, true), "round {round}: {sent:?}");
         }
-        unsure += heard.unknown.len();
+        sum.unsure += heard.unknown.len();
         all.add(heard);
-        unsure_done += check(&mut all, &server.url()).await;
+        sum.unsure_done += check(&mut all, &server.url()).await;
         for _ in 0..SAMPLE.min(all.acknowledged.len()) {
             let (sent, position) = &all.acknowledged[rng.index(all.acknowledged.len())];
             let again = send(&client, sent).await.unwrap();
@@ -69,16 +80,27 @@ async fn twenty_kills_lose_nothing_that_was_acknowledged() {
     }
     let client = Client::connect(&server.url()).await;
     let head = client.head().await;
-    assert_eq!(head.epoch, ROUNDS + 1, "one writer per start");
+    assert_eq!(head.epoch, rounds + 1, "one writer per start");
     let stopped = server.stop();
     assert_eq!(stopped.ran.code, Some(0), "{}", stopped.ran);
     verify(folder.path());
+    sum.kills += rounds;
+    sum.acknowledged += all.acknowledged.len();
+    sum.events += head.position;
+    sum.frames += head.frame_number;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_lose_nothing_that_was_acknowledged() {
+    let (seed, rounds) = (seed(), rounds());
     println!(
-        "{ROUNDS} kills, {} commands acknowledged, {unsure} in flight ({unsure_done} of them done), \
-         {} events in {} frames, slowest start {} ms",
-        all.acknowledged.len(),
-        head.position,
-        head.frame_number,
-        slowest.as_millis()
+        "seed {seed}; again: ENCOURS_TEST_SEED={seed} cargo test -p encours-tests --test kill9"
     );
+    let mut rng = Rng::new(seed);
+    let mut sum = Sum::default();
+    while sum.kills < rounds {
+        // WHY new folders: every check reads the whole log.
+        life(&mut rng, ROUNDS.min(rounds - sum.kills), &mut sum).await;
+        println!("{sum:?}");
+    }
 }

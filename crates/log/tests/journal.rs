@@ -305,3 +305,67 @@ fn the_format_is_frozen() {
         "ca9d28c14e9000d9005bab52cd728f4c5b7204c8a9482329ccf4a1c0713f5ec5"
     );
 }
+
+/// Ways to seal a frame that does not follow: which link is broken, and how.
+fn unlinked(tail: &Tail) -> [(&'static str, SealWith, Position); 6] {
+    let right = SealWith {
+        log_id: LOG,
+        epoch: tail.epoch,
+        number: tail.number.next(),
+        recorded_at: tail.recorded_at,
+        previous: tail.hash,
+    };
+    let next = tail.next_position;
+    [
+        ("frame 5 stands where 4 belongs", SealWith { number: FrameNumber(5), ..right }, next),
+        ("it begins at position 11, not 10", right, next.next()),
+        ("it follows another frame", SealWith { previous: Hash([7; 32]), ..right }, next),
+        ("its epoch 0 is before 1", SealWith { epoch: Epoch(0), ..right }, next),
+        (
+            "it was recorded before the frame before it",
+            SealWith { recorded_at: Micros(tail.recorded_at.0 - 1), ..right },
+            next,
+        ),
+        ("belongs to", SealWith { log_id: LogId([1; 16]), ..right }, next),
+    ]
+}
+
+/// Dense numbers and positions, epochs and time that never go back, one chain, one log: held when a
+/// frame is written, and, where one was put there by hand with every hash right, when it is read.
+#[test]
+fn a_frame_that_breaks_a_link_is_neither_written_nor_read() {
+    for broken in 0..6 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 8192).unwrap();
+        for len in [10, 20, 30] {
+            append(&mut journal, len);
+        }
+        let tail = journal.tail();
+        let (says, seal, first) = unlinked(&tail)[broken];
+        let mut draft = FrameDraft::new(first);
+        let command = CommandRecord {
+            request_id: String::new(),
+            digest: [0; 32],
+            actor: "forger".to_owned(),
+            reason: String::new(),
+            causation: Position(0),
+            event_count: 1,
+        };
+        draft.push(&command, &[EventRecord { kind: 7, version: 1, payload: vec![1] }]).unwrap();
+        let forged = draft.seal(seal).unwrap();
+        journal.submit(forged.clone());
+        let (_, outcome) = journal.settle().unwrap();
+        assert!(!outcome.is_committed(), "{says}: {outcome:?}");
+        assert_eq!(journal.tail(), tail);
+        journal.close().unwrap();
+        drop(journal);
+        let path = dir.path().join("00000000000000000001.seg");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.chunks(512).rposition(|chunk| chunk.starts_with(b"ENCF")).unwrap() + 1;
+        bytes[at * 512..][..forged.bytes().len()].copy_from_slice(forged.bytes());
+        std::fs::write(&path, bytes).unwrap();
+        for error in [open(dir.path(), 8192).err().unwrap(), check(dir.path()).unwrap_err()] {
+            assert!(error.to_string().contains(says), "{says}: {error}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Tests of the whole engine on one thread and on several.
 
 mod durability;
+mod forged;
 mod recovery;
 mod repeats;
 mod room;

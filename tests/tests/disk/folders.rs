@@ -1,0 +1,160 @@
+//! Folders that are not what they should be: refused in one line that says why, and nothing is begun
+//! in them.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::Path;
+
+use encours_tests::{Ran, Server, data_folder, encours, fingerprint, run};
+use tempfile::TempDir;
+
+use crate::support::{DAMAGED, company, is_root, refused, start, works};
+
+/// Nobody in particular.
+const OTHER: u32 = 65_534;
+
+async fn stopped() -> TempDir {
+    let folder = data_folder();
+    let server = start(folder.path());
+    company(&server, 3).await;
+    assert_eq!(server.stop().ran.code, Some(0));
+    folder
+}
+
+/// An error in the log and one for people, the same.
+fn told(ran: &Ran, words: &[&str]) {
+    let log = ran.stderr.lines().find(|line| line.contains("not started: ")).unwrap_or_default();
+    assert!(log.contains("ERROR"), "{ran}");
+    let end = ran.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    for word in words {
+        assert!(log.contains(word) && end.contains(word), "no {word:?} in {ran}");
+    }
+    println!("{end}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_gone_is_missed_and_none_is_begun_beside_what_is_left() {
+    let folder = stopped().await;
+    let (log, aside) = (folder.path().join("log"), folder.path().join("aside"));
+    fs::rename(&log, &aside).unwrap();
+    // As an empty folder below a mount that did not happen, and without any.
+    for is_made in [false, true] {
+        if is_made {
+            fs::create_dir(&log).unwrap();
+        }
+        let ran = refused(folder.path());
+        assert_eq!(ran.code, Some(DAMAGED), "{ran}");
+        told(&ran, &["log_missing", "keys/customers.keys", folder.path().to_str().unwrap()]);
+        let made = fs::read_dir(&log).map_or(0, Iterator::count);
+        assert_eq!(made, 0, "no second log is begun");
+    }
+    // With the keys gone, too: what is left still says that there was a log.
+    fs::rename(folder.path().join("keys"), folder.path().join("keys.aside")).unwrap();
+    told(&refused(folder.path()), &["log_missing", "snapshots"]);
+    fs::rename(folder.path().join("keys.aside"), folder.path().join("keys")).unwrap();
+    fs::remove_dir(&log).unwrap();
+    fs::rename(&aside, &log).unwrap();
+    drop(start(folder.path()));
+}
+
+#[test]
+fn a_folder_that_must_hold_a_log_is_not_given_one() {
+    let folder = data_folder();
+    for data in [folder.path().to_owned(), folder.path().join("missing")] {
+        let shown = data.to_str().unwrap();
+        let words = ["serve", "--existing", "--listen", "127.0.0.1:0", "--data", shown];
+        let ran = run(words).fails(DAMAGED);
+        told(&ran, &["log_missing", shown]);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_mounted_read_only_is_named() {
+    let folder = stopped().await;
+    let shown = folder.path().to_str().unwrap();
+    let bind = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
+    let prefix = ["unshare", "-m", "sh", "-c", bind, shown];
+    if !is_root() || !works(prefix[0], &[&prefix[1..], &["true"]].concat()) {
+        println!("skipped: nothing can be mounted read-only here");
+        return;
+    }
+    let before = fingerprint(folder.path());
+    let Err(ran) = Server::try_start_under(&prefix, folder.path()) else {
+        panic!("it serves a folder that it cannot write to");
+    };
+    assert_eq!(ran.code, Some(1), "{ran}");
+    told(&ran, &["Read-only file system", shown]);
+    assert_eq!(fingerprint(folder.path()), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_somebody_else_is_named() {
+    let folder = stopped().await;
+    let other = OTHER.to_string();
+    let (user, group) = (format!("--reuid={other}"), format!("--regid={other}"));
+    let prefix = ["setpriv", &user, &group, "--clear-groups"];
+    let binary = encours().to_str().unwrap();
+    if !is_root() || !works(prefix[0], &[&prefix[1..], &[binary, "--version"]].concat()) {
+        println!("skipped: setpriv is missing, or nobody else may run the binary");
+        return;
+    }
+    let before = fingerprint(folder.path());
+    let start = || match Server::try_start_under(&prefix, folder.path()) {
+        Ok(server) => panic!("it serves {}", server.data().display()),
+        Err(ran) => ran,
+    };
+    // The folder as a whole, then the folder of the log alone.
+    let ran = start();
+    assert_eq!(ran.code, Some(1), "{ran}");
+    told(&ran, &["Permission denied", folder.path().to_str().unwrap()]);
+    assert_eq!(fingerprint(folder.path()), before);
+    for path in [folder.path().to_owned(), folder.path().join("lock")] {
+        chown(&path, Some(OTHER), Some(OTHER)).unwrap();
+    }
+    let log = folder.path().join("log");
+    assert_eq!((log.metadata().unwrap().uid(), log.metadata().unwrap().mode() & 0o777), (0, 0o700));
+    let ran = start();
+    assert_ne!(ran.code, Some(0), "{ran}");
+    told(&ran, &["Permission denied", log.to_str().unwrap()]);
+    // It may be looked into, but not written.
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o755)).unwrap();
+    told(&start(), &["Permission denied", log.to_str().unwrap()]);
+}
+
+fn swap(one: &Path, other: &Path) {
+    let aside = one.with_extension("aside");
+    fs::rename(one, &aside).unwrap();
+    fs::rename(other, one).unwrap();
+    fs::rename(aside, other).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_another_folder_is_refused() {
+    let (one, other) = (stopped().await, stopped().await);
+    let log = |folder: &TempDir| folder.path().join("log");
+    swap(&log(&one), &log(&other));
+    for folder in [&one, &other] {
+        let before = fingerprint(&log(folder));
+        let ran = refused(folder.path());
+        assert_eq!(ran.code, Some(DAMAGED), "{ran}");
+        let end = ran.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
+        let is_precise = ["log_diverged", "log_rolled_back", "wrong_log", "belongs to log"];
+        assert!(is_precise.iter().any(|word| end.contains(word)), "{end}");
+        println!("{end}");
+        let after = fingerprint(&log(folder));
+        let segments = |lines: &[String]| -> Vec<String> {
+            lines.iter().filter(|line| line.contains(".seg")).cloned().collect()
+        };
+        assert_eq!(segments(&before), segments(&after), "the log is left as it is");
+    }
+    swap(&log(&one), &log(&other));
+    // One file of it only.
+    let segment = |folder: &TempDir| crate::support::newest_segment(folder.path());
+    swap(&segment(&one), &segment(&other));
+    let ran = refused(one.path());
+    assert_eq!(ran.code, Some(DAMAGED), "{ran}");
+    told(&ran, &["wrong_log", "belongs to log"]);
+    swap(&segment(&one), &segment(&other));
+    drop(start(one.path()));
+}
