@@ -225,13 +225,18 @@ impl Core {
             let reason = format!("earlier requests cannot be looked up: {why}");
             Stop::Answer(Box::new(Err(Denied::Unavailable { reason })))
         };
-        let outcome = match self.unsettled.get(id) {
-            Some(outcome) => *outcome,
+        // INVARIANT: what the first one was about is only asked once the two are known to be the same:
+        // another command may be about nothing that is there.
+        let (subject, last) = match self.unsettled.get(id) {
+            Some(first) if first.digest != *digest => return Err(reused(first.last)),
+            Some(first) => (first.subject, first.last),
             None => match self.requests.get(id).map_err(|e| unavailable(e.to_string()))? {
                 Some(position) => {
-                    let FirstOutcome { digest, events, last } =
-                        past.outcome(position).map_err(unavailable)?;
-                    Unsettled { digest, subject: self.subject(command, &events)?, last }
+                    let first: FirstOutcome = past.outcome(position).map_err(unavailable)?;
+                    if first.digest != *digest {
+                        return Err(reused(first.last));
+                    }
+                    (self.subject(command, &first.events)?, first.last)
                 }
                 None if self.requests.is_behind() => {
                     return Err(unavailable("their index is being written".into()));
@@ -239,16 +244,7 @@ impl Core {
                 None => return Ok(None),
             },
         };
-        if outcome.digest != *digest {
-            return Err(Refusal::new(
-                Reason::RequestIdReused,
-                "request_id",
-                "request_id was used before for a command with other content",
-            )
-            .with("position", outcome.last)
-            .into());
-        }
-        Ok(Some(self.resource_reply(outcome.subject, outcome.last, true)))
+        Ok(Some(self.resource_reply(subject, last, true)))
     }
 
     /// Seals personal details and encodes the events.
@@ -290,6 +286,17 @@ impl Core {
         }
         Ok(ready)
     }
+}
+
+/// The refusal of a request id that stands for another command, up to this position.
+fn reused(last: Position) -> Stop {
+    Refusal::new(
+        Reason::RequestIdReused,
+        "request_id",
+        "request_id was used before for a command with other content",
+    )
+    .with("position", last)
+    .into()
 }
 
 fn encode(event: &Event) -> Result<EventRecord, Fault> {

@@ -1,6 +1,6 @@
 //! Repeats by id and by request id, in the same life and in the next.
 
-use encours_domain::{Reason, Resource};
+use encours_domain::{Command, Reason, Resource};
 
 use super::support::*;
 use crate::{Denied, Limits};
@@ -44,6 +44,21 @@ fn a_repeat_by_request_id_answers_the_first_outcome() {
     assert!(again.repeated);
     let other = by_ann(invoice(None, 101)).with_request_id("r2");
     assert_eq!(refused(engine.execute(other).unwrap_err()), Reason::RequestIdReused);
+}
+
+/// Found by the simulation: the other command was taken for the first one, and about nothing.
+#[test]
+fn a_request_id_used_again_for_what_is_not_there_is_refused() {
+    let world = World::new();
+    let mut engine = world.open();
+    engine.execute(by_ann(ledger("acme")).with_request_id("l")).unwrap();
+    engine.execute(by_ann(customer(Some("c1"))).with_request_id("c")).unwrap();
+    engine.execute(by_ann(renamed("c1", "Ann")).with_request_id("r")).unwrap();
+    for other in [Command::from(renamed("nobody", "Ann")), invoice(Some("i1"), 5).into()] {
+        let denied = engine.execute(by_ann(other).with_request_id("r")).unwrap_err();
+        assert_eq!(refused(denied), Reason::RequestIdReused);
+        assert!(engine.failed().is_none());
+    }
 }
 
 #[test]
