@@ -69,3 +69,7 @@ start-time EVENTS="1000000":
 # The server killed at each step of storing its read model: some minutes.
 swap:
     ENCOURS_ROUNDS=1 cargo test -p encours-tests --test swap -- --nocapture
+
+# The deterministic simulation: `just sim 50000`, `just sim 1 --seed 292`. CI runs 500 seeds as a test.
+sim N="500" *ARGS:
+    cargo run --release -p encours-sim -- --seeds {{N}} {{ARGS}}

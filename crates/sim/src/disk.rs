@@ -58,6 +58,8 @@ struct State {
     writes: u64,
     misdirect_write: Option<u64>,
     flip_reads_one_in: u64,
+    /// Calls neither count nor fail: whoever looks on is not the process.
+    is_observed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +117,7 @@ impl SimDisk {
             writes: 0,
             misdirect_write: None,
             flip_reads_one_in: 0,
+            is_observed: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -213,6 +216,12 @@ impl SimDisk {
         state.durable_names.remove(path);
     }
 
+    /// Lets calls pass uncounted, also on a disk that has stopped, until it is switched off again: for a
+    /// test that reads beside the process, and must not change when it is cut off.
+    pub fn observe(&self, is_observed: bool) {
+        self.lock_state().is_observed = is_observed;
+    }
+
     /// A disk of its own with the same content, all of it durable.
     #[must_use]
     pub fn copy(&self, seed: u64) -> Self {
@@ -259,6 +268,9 @@ impl SimDisk {
 impl State {
     /// Counts a call; fails where the disk is stopped, or stops here.
     fn step(&mut self) -> io::Result<()> {
+        if self.is_observed {
+            return Ok(());
+        }
         if self.is_down {
             return Err(stopped());
         }

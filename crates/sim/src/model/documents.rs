@@ -44,6 +44,7 @@ impl Book {
             Some(Due::Terms(terms)) => due_by(terms, date, &mut plan),
             None => due_by(row.terms.unwrap_or(self.terms), date, &mut plan),
         };
+        plan.refuse_if(due.plus(grace + 1).is_none(), Reason::InvalidDate);
         let next = numbers::next(&self.invoice_pattern, date, allotted);
         let taken = self.taken_numbers();
         let number = check_number(c.number.as_deref(), &taken, &self.invoice_pattern, &mut plan);

@@ -79,8 +79,9 @@ impl Book {
         let wrong = c.reference.as_deref().is_some_and(|r| numbers::given_reference(r).is_none());
         plan.refuse_if(wrong, Reason::InvalidReference);
         match (c.due, c.issue_date) {
-            (Some(Due::Date(due)), Some(date)) => {
-                plan.refuse_if(due < date, Reason::DueBeforeIssue);
+            (Some(Due::Date(due)), date) => {
+                plan.refuse_if(date.is_some_and(|date| due < date), Reason::DueBeforeIssue);
+                plan.refuse_if(due == Day::MAX, Reason::InvalidDate);
             }
             (Some(Due::Terms(terms)), _) => plan.check_terms(Some(terms)),
             _ => {}

@@ -59,8 +59,10 @@ fn mod_97(text: &str) -> u32 {
 
 /// The ISO 11649 reference made of a document number.
 pub(crate) fn reference(number: &str) -> String {
-    let letters = number.chars().filter(char::is_ascii_alphanumeric);
-    let body = letters.collect::<String>().to_ascii_uppercase();
+    let letters: Vec<char> = number.chars().filter(char::is_ascii_alphanumeric).collect();
+    // The longest body has 21 characters: the last ones stand.
+    let last = letters.iter().skip(letters.len().saturating_sub(21));
+    let body = last.collect::<String>().to_ascii_uppercase();
     let check = 98 - mod_97(&format!("{body}RF00"));
     format!("RF{check:02}{body}")
 }
@@ -70,4 +72,21 @@ pub(super) fn given_reference(text: &str) -> Option<String> {
     let compact: String = text.chars().filter(|c| *c != ' ').collect();
     let (head, body) = compact.split_at_checked(4)?;
     (mod_97(&format!("{body}{head}")) == 1).then(|| compact.clone())
+}
+
+/// Whether braces hold nothing but `year`, `seq` and `seq:n`, and a sequence number once.
+pub(super) fn is_pattern(text: &str) -> bool {
+    let inside = text.split('{').skip(1).map(|rest| rest.split_once('}').map(|(inside, _)| inside));
+    let mut sequences = 0;
+    for part in inside {
+        match part {
+            Some("year") => {}
+            Some("seq") => sequences += 1,
+            Some(other) if other.strip_prefix("seq:").is_some_and(|n| n.parse::<u8>().is_ok()) => {
+                sequences += 1;
+            }
+            _ => return false,
+        }
+    }
+    sequences == 1
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use encours_domain::commands::{Command, CreateCustomer, CreateLedger, Time, UpdateCustomer};
 use encours_domain::limits::{MAX_ADVANCE_DAYS, MAX_TEXT_BYTES};
 use encours_domain::terms::Terms;
-use encours_domain::{Day, Id, Reason, Source};
+use encours_domain::{ClockNo, Day, Id, Reason, Source};
 
 use super::Model;
 use super::facts::{Book, Customer, Invoice, Limit, Planned, Stage};
@@ -116,6 +116,8 @@ impl Plan {
 
     pub(super) fn check_text(&mut self, text: &str) {
         self.refuse_if(text.len() > MAX_TEXT_BYTES, Reason::TooLarge);
+        let wrong = |c: char| c.is_control() && !"\n\t".contains(c);
+        self.refuse_if(text.contains(wrong), Reason::InvalidText);
     }
 
     pub(super) fn check_terms(&mut self, terms: Option<Terms>) {
@@ -130,10 +132,9 @@ impl Model {
     pub(super) fn plan(&self, command: &Command) -> Plan {
         let book = match command {
             Command::CreateLedger(c) => return self.create_ledger(c),
-            // The engine's own commands about time: what they emit is audited, not planned.
-            Command::OpenDay(_) | Command::RunDay(_) => {
-                return Plan { silent: true, ..Plan::default() };
-            }
+            // What the commands about time emit is audited, not planned.
+            Command::OpenDay(c) => return self.open_day(c.clock, c.day),
+            Command::RunDay(c) => return self.run_day(c.clock, c.day),
             other => other.ledger_id().and_then(|id| self.book_no(id)),
         };
         let Some(book) = book else {
@@ -167,6 +168,25 @@ impl Model {
         plan
     }
 
+    fn open_day(&self, clock: ClockNo, day: Day) -> Plan {
+        let Some(row) = self.clocks.get(clock.0 as usize) else {
+            return Plan::refused(Reason::UnknownClock);
+        };
+        let mut plan = Plan { repeat: !row.test && day <= row.today, ..Plan::default() };
+        plan.refuse_if(row.test || day.since(row.today) > 1, Reason::WrongState);
+        plan
+    }
+
+    fn run_day(&self, clock: ClockNo, day: Day) -> Plan {
+        let Some(row) = self.clocks.get(clock.0 as usize) else {
+            return Plan::refused(Reason::UnknownClock);
+        };
+        let mut plan = Plan { repeat: day <= row.finished, ..Plan::default() };
+        let early = day.since(row.finished) > 1 || day > row.today;
+        plan.refuse_if(early && !plan.repeat, Reason::WrongState);
+        plan
+    }
+
     fn create_ledger(&self, c: &CreateLedger) -> Plan {
         let mut plan = Plan { book: self.books.len(), ..Plan::default() };
         let Some(id) = c.ledger_id.clone() else {
@@ -174,6 +194,12 @@ impl Model {
         };
         plan.check_terms(c.terms);
         plan.check_text(&c.name);
+        let patterns = [&c.invoice_pattern, &c.credit_note_pattern];
+        let wrong = patterns.into_iter().flatten().any(|text| !super::numbers::is_pattern(text));
+        plan.refuse_if(wrong, Reason::InvalidPattern);
+        if let Time::Test { clock_id: Some(id), .. } = &c.time {
+            plan.refuse_if(id.as_str().starts_with("system:"), Reason::InvalidId);
+        }
         plan.refuse_if(!super::ZONES.contains(&c.time_zone.as_str()), Reason::InvalidTimeZone);
         let (clock_id, start) = match &c.time {
             Time::System => (format!("system:{}", c.time_zone), Some(self.zone_day)),

@@ -2,7 +2,7 @@
 
 use encours_domain::Day;
 use encours_domain::commands::{Command, CreditUse, IssueInvoice, Put};
-use encours_domain::limits::{MAX_TEXT_BYTES, MAX_VOLUME};
+use encours_domain::limits::{MAX_ADVANCE_DAYS, MAX_TEXT_BYTES, MAX_VOLUME};
 use encours_domain::terms::{Due, Terms};
 
 use super::{Workload, currency, id};
@@ -70,11 +70,17 @@ impl Workload {
             },
             Command::ReversePayment(c) => c.date = today.plus(-500),
             Command::CancelInvoice(c) => c.date = today.plus(2),
-            Command::AdvanceClock(c) => c.to = today.plus(-1).unwrap_or(today),
+            Command::AdvanceClock(c) => {
+                let days = if which == 0 { MAX_ADVANCE_DAYS + 1 } else { -1 };
+                c.to = today.plus(days).unwrap_or(today);
+            }
             Command::CreateCustomer(c) => c.details.name = Some("  ".to_owned()),
             Command::UpdateCustomer(c) => c.customer_id = id(NOBODY),
             Command::MarkSent(c) => c.invoice_id = id(NOBODY),
-            Command::DisputeInvoice(c) => c.ledger_id = id(NOBODY),
+            Command::DisputeInvoice(c) => match which {
+                0..3 => c.ledger_id = id(NOBODY),
+                _ => c.reason = "a bell: \u{7}".to_owned(),
+            },
             Command::ResolveDispute(c) => c.date = today.plus(-400),
             Command::CreateLedger(_) | Command::OpenDay(_) | Command::RunDay(_) => {}
             other => self.break_agreement(other, book, today),
@@ -136,7 +142,20 @@ impl Workload {
                 c.number = None;
                 c.issue_date = today.plus(if self.rng.one_in(2) { 1 } else { -400 });
             }
-            _ => match self.rng.below(6) {
+            _ => match self.rng.below(9) {
+                6 => c.text = "a bell: \u{7}".to_owned(),
+                7 => {
+                    c.lines = vec![];
+                    c.total = Some(1);
+                    c.lines.push(encours_domain::commands::InvoiceLine {
+                        description: "Off by one".to_owned(),
+                        quantity: None,
+                        unit_price: None,
+                        amount: Some(100),
+                        rate: encours_domain::event::Rate(0),
+                    });
+                }
+                8 => c.due = Some(Due::Date(Day::MAX)),
                 0 => c.text = "x".repeat(MAX_TEXT_BYTES + 1),
                 1 => c.reference = Some("RF19 5390 0754 7034".to_owned()),
                 2 => {

@@ -1,12 +1,5 @@
-//! The read model against the reference model: the events of random commands, folded from frames,
-//! give the same balances, statuses and ageing, today, as of past days and as known before.
-//!
-//! A failure prints the seed and the line that runs it alone. `ENCOURS_SEED` runs one seed,
-//! `ENCOURS_SEEDS` and `ENCOURS_COMMANDS` set how many seeds and commands are run.
-
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-mod support;
+//! The read model against the reference model: the log, folded, gives the same balances, statuses and
+//! ageing, today, as of past days and as known before.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,26 +8,60 @@ use encours_domain::balance::Balance;
 use encours_domain::event::CreditPolicy;
 use encours_domain::resource;
 use encours_domain::status::{CustomerStatus, Headline};
-use encours_domain::{Currency, Day, Event, Id, LedgerNo, Micros, PaymentNo, Position, Source};
-use encours_log::{
-    CommandRecord, Epoch, EventLog, EventRecord, FrameDraft, LogId, MemoryLog, SealWith,
-    SystemClock,
-};
+use encours_domain::{Currency, Day, Id, LedgerNo, PaymentNo, Position, Source};
+use encours_log::{LogReader, SystemClock};
 use encours_projections::{
     AgeingFigures, AsOf, CreditVerdict, Order, Page, ReadModel, ReadModelOptions,
 };
-use encours_schema::encode;
-use encours_sim::Rng;
-use encours_sim::model::{Book, Figures, Stage, View};
-use encours_sim::workload::Workload;
-use support::{Bench, LOG_ID};
 
-fn from_environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+use crate::Rng;
+use crate::model::{Book, Figures, Model, Stage, View};
+use crate::witness::Witness;
+
+/// Past days looked at in each ledger.
+const LOOKS: usize = 8;
+
+fn ledger_no(at: usize) -> LedgerNo {
+    LedgerNo(u32::try_from(at).unwrap_or(u32::MAX))
 }
 
-fn start() -> Day {
-    Day::from_ymd(2023, 12, 20).unwrap()
+/// Folds the log and compares what it shows with what `witness` knows. All days are to be finished.
+///
+/// # Errors
+/// What differs.
+pub(crate) fn check(
+    reader: Arc<dyn LogReader>,
+    witness: &Witness,
+    start: Day,
+    rng: &mut Rng,
+) -> Result<(), String> {
+    let clock = Arc::new(SystemClock::new());
+    let options = ReadModelOptions { reader, checkpoint: None, clock };
+    let read = ReadModel::open(options).map_err(|e| format!("the read model: {e}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
+    let there = runtime.block_on(read.wait_for(witness.last()));
+    there.map_err(|e| format!("the read model: {e:?}"))?;
+    let compared = compare(&read, witness, start, rng);
+    read.stop();
+    compared
+}
+
+fn compare(read: &ReadModel, witness: &Witness, start: Day, rng: &mut Rng) -> Result<(), String> {
+    let model = &witness.model;
+    for (at, book) in model.books.iter().enumerate() {
+        let (ledger, today) = (ledger_no(at), model.today(at));
+        compare_today(read, model, at)?;
+        let days = today.since(start).unsigned_abs() + 40;
+        for _ in 0..LOOKS {
+            let back = i32::try_from(rng.below(days.into())).unwrap_or_default();
+            let day = today.plus(10 - back).unwrap_or(today);
+            let known = witness.boundaries[rng.index(witness.boundaries.len())];
+            let known = if rng.one_in(2) { Some(known) } else { None };
+            compare_past(read, book, ledger, (day, known))?;
+        }
+    }
+    Ok(())
 }
 
 fn differ<T: PartialEq + std::fmt::Debug>(what: &str, shown: &T, model: &T) -> Result<(), String> {
@@ -42,54 +69,6 @@ fn differ<T: PartialEq + std::fmt::Debug>(what: &str, shown: &T, model: &T) -> R
         return Ok(());
     }
     Err(format!("{what}: the read model has {shown:?}, the reference {model:?}"))
-}
-
-/// A frame of some events, as one command.
-fn submit(log: &mut MemoryLog, events: &[Event]) {
-    let tail = log.tail();
-    let records: Vec<EventRecord> = events
-        .iter()
-        .map(|event| encode(event).unwrap())
-        .map(|e| EventRecord { kind: e.kind, version: e.version, payload: e.payload })
-        .collect();
-    let command = CommandRecord {
-        request_id: String::new(),
-        digest: [0; 32],
-        actor: "test".into(),
-        reason: String::new(),
-        causation: Position::START,
-        event_count: u32::try_from(records.len()).unwrap(),
-    };
-    let mut draft = FrameDraft::new(tail.next_position);
-    draft.push(&command, &records).unwrap();
-    let number = tail.number.next();
-    let with = SealWith {
-        log_id: LogId(LOG_ID),
-        epoch: Epoch(1),
-        number,
-        recorded_at: Micros(i64::try_from(number.0).unwrap()),
-        previous: tail.hash,
-    };
-    log.submit(draft.seal(with).unwrap());
-    assert!(log.settle().unwrap().1.is_committed());
-}
-
-/// The events of a bench in frames of random size, folded by a read model that follows meanwhile.
-fn fold(bench: &Bench, rng: &mut Rng) -> ReadModel {
-    let mut log = MemoryLog::new(LogId(LOG_ID));
-    let clock = Arc::new(SystemClock::new());
-    let options = ReadModelOptions { reader: log.reader(), checkpoint: None, clock };
-    let read = ReadModel::open(options).unwrap();
-    let events: Vec<Event> = bench.log.iter().map(|(_, event)| event.clone()).collect();
-    let mut rest = events.as_slice();
-    while !rest.is_empty() {
-        let (frame, later) = rest.split_at((1 + rng.index(30)).min(rest.len()));
-        submit(&mut log, frame);
-        rest = later;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(read.wait_for(bench.last())).unwrap();
-    read
 }
 
 /// The figures in use, by currency.
@@ -118,9 +97,9 @@ fn in_use(f: &Figures) -> bool {
 }
 
 /// One ledger today.
-fn compare_today(read: &ReadModel, bench: &Bench, at: usize) -> Result<(), String> {
-    let (book, today) = (&bench.model.books[at], bench.model.today(at));
-    let (ledger, view) = (LedgerNo(u32::try_from(at).unwrap()), View::as_of(today));
+fn compare_today(read: &ReadModel, model: &Model, at: usize) -> Result<(), String> {
+    let (book, today) = (&model.books[at], model.today(at));
+    let (ledger, view) = (ledger_no(at), View::as_of(today));
     for (no, row) in book.customers.iter().enumerate() {
         let shown = read.customer(ledger, row.id.as_str(), AsOf::default()).value;
         let shown = shown.ok_or_else(|| format!("there is no customer {}", row.id))?;
@@ -169,7 +148,7 @@ fn compare_today(read: &ReadModel, bench: &Bench, at: usize) -> Result<(), Strin
     upcoming.retain(|(date, ..)| today.plus(20).is_some_and(|until| *date <= until));
     upcoming.sort_by_key(|(date, no, _)| (*date, *no));
     let page = Page { after: None, limit: 1_000, order: Order::default() };
-    let listed = read.upcoming_reminders(ledger, today.plus(20).unwrap(), page).value;
+    let listed = read.upcoming_reminders(ledger, today.plus(20).unwrap_or(Day::MAX), page).value;
     let listed = listed
         .items
         .iter()
@@ -311,56 +290,4 @@ fn compare_past(
         differ(&what(&format!("balances of {}", row.id)), &shown, &model)?;
     }
     Ok(())
-}
-
-fn run(seed: u64, commands: u64) -> Result<(), String> {
-    let mut bench = Bench::new(seed, start());
-    let mut workload = Workload::new(seed);
-    for command in workload.ledgers(start()) {
-        bench.submit(&command)?;
-    }
-    for step in 0..commands {
-        let command = workload.next_command(&bench.model);
-        bench.submit(&command).map_err(|e| format!("command {step}: {command:?}\n{e}"))?;
-        bench.run_days()?;
-        if step % 10 == 0 {
-            bench.open_system_days()?;
-            bench.repeat_a_day()?;
-        }
-    }
-    bench.run_days()?;
-    let mut rng = Rng::new(seed);
-    let read = fold(&bench, &mut rng);
-    for (at, book) in bench.model.books.iter().enumerate() {
-        let (ledger, today) = (LedgerNo(u32::try_from(at).unwrap()), bench.model.today(at));
-        compare_today(&read, &bench, at)?;
-        let days = u64::try_from(today.since(start())).unwrap() + 40;
-        for _ in 0..20 {
-            let back = i32::try_from(rng.below(days)).unwrap();
-            let day = today.plus(10 - back).unwrap();
-            let known = bench.boundaries[rng.index(bench.boundaries.len())];
-            let known = if rng.one_in(2) { Some(known) } else { None };
-            compare_past(&read, book, ledger, (day, known))?;
-        }
-    }
-    read.stop();
-    Ok(())
-}
-
-#[test]
-fn folded_events_agree_with_the_model() {
-    let commands = from_environment("ENCOURS_COMMANDS", 150);
-    let one = std::env::var("ENCOURS_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = match one {
-        Some(seed) => seed..seed + 1,
-        None => 0..from_environment("ENCOURS_SEEDS", 40),
-    };
-    for seed in seeds {
-        run(seed, commands).unwrap_or_else(|error| {
-            panic!(
-                "seed {seed}: {error}\nrun it again with: ENCOURS_SEED={seed} \
-                 ENCOURS_COMMANDS={commands} cargo test -p encours-sim --test read_model"
-            )
-        });
-    }
 }

@@ -1,41 +1,36 @@
-//! The domain against the reference model: random commands, everything compared after each.
-//!
-//! A failure prints the seed and the line that runs it alone. `ENCOURS_SEED` runs one seed,
-//! `ENCOURS_SEEDS` and `ENCOURS_COMMANDS` set how many seeds and commands are run.
-
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-mod coverage;
-mod support;
+//! What the writer shows against what the model works out: every resource, every figure.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use encours_domain::resource::{self, ItemKind, Resource};
+use encours_domain::resource::{self, ItemKind};
+use encours_domain::state::Rows;
 use encours_domain::terms::DueTerms;
 use encours_domain::{
-    CreditNoteNo, CustomerNo, Day, Event, InvoiceNo, LedgerNo, PaymentNo, Position, Source, State,
-    Subject,
+    CreditNoteNo, CustomerNo, Day, Id, InvoiceNo, LedgerNo, PaymentNo, Resource, Source, Subject,
 };
-use encours_sim::model::{Book, Figures, Stage, View};
-use encours_sim::workload::Workload;
-use support::Bench;
 
-fn from_environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
-/// A turn of the year before a leap day, or a spring of holidays.
-fn start(seed: u64) -> Day {
-    let (year, month, day) = if seed.is_multiple_of(2) { (2023, 12, 20) } else { (2025, 4, 10) };
-    Day::from_ymd(year, month, day).unwrap()
-}
+use crate::model::{Book, Figures, Model, Stage, View};
 
 fn number(at: usize) -> u32 {
-    u32::try_from(at).unwrap()
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// The name of a field, put together only where it is needed.
+struct Of<'a>(&'static str, &'a Id);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.0, self.1)
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "figures are compared where they are made")]
-fn differ<T: PartialEq + std::fmt::Debug>(what: &str, domain: T, model: T) -> Result<(), String> {
+fn differ<T: PartialEq + fmt::Debug>(
+    what: &dyn fmt::Display,
+    domain: T,
+    model: T,
+) -> Result<(), String> {
     if domain == model {
         return Ok(());
     }
@@ -43,12 +38,12 @@ fn differ<T: PartialEq + std::fmt::Debug>(what: &str, domain: T, model: T) -> Re
 }
 
 /// Every resource of one ledger.
-fn compare_ledger(bench: &Bench, at: usize) -> Result<(), String> {
-    let (model, ledger) = (&bench.model, LedgerNo(number(at)));
+pub(crate) fn compare_ledger((rows, model): (&Rows, &Model), at: usize) -> Result<(), String> {
+    let ledger = LedgerNo(number(at));
     let (book, today) = (&model.books[at], model.today(at));
     for (no, row) in book.customers.iter().enumerate() {
         let subject = Subject::Customer(ledger, CustomerNo(number(no)));
-        let Some(Resource::Customer(shown)) = bench.state.resource(subject) else {
+        let Some(Resource::Customer(shown)) = rows.resource(subject) else {
             return Err(format!("there is no customer {}", row.id));
         };
         // The writer counts as overdue what was told so: behind by the days still to be run.
@@ -63,12 +58,12 @@ fn compare_ledger(bench: &Bench, at: usize) -> Result<(), String> {
     }
     for (no, row) in book.invoices.iter().enumerate() {
         let subject = Subject::Invoice(ledger, InvoiceNo(number(no)));
-        let Some(Resource::Invoice(shown)) = bench.state.resource(subject) else {
+        let Some(Resource::Invoice(shown)) = rows.resource(subject) else {
             return Err(format!("there is no invoice {}", row.id));
         };
-        compare_invoice(&shown, bench, at, no)?;
+        compare_invoice(&shown, model, at, no)?;
     }
-    compare_sources(bench, at)
+    compare_sources((rows, model), at)
 }
 
 fn compare_customer(
@@ -115,13 +110,13 @@ fn compare_agreements(shown: &resource::Customer, book: &Book, no: usize) -> Res
 
 fn compare_invoice(
     shown: &resource::Invoice,
-    bench: &Bench,
+    model: &Model,
     at: usize,
     no: usize,
 ) -> Result<(), String> {
-    let (book, today) = (&bench.model.books[at], bench.model.today(at));
+    let (book, today) = (&model.books[at], model.today(at));
     let row = &book.invoices[no];
-    let what = |field: &str| format!("{field} of {}", row.id);
+    let what = |field: &'static str| Of(field, &row.id);
     differ(&what("number"), &*shown.number, row.number.as_str())?;
     differ(&what("customer"), &shown.customer_id, &book.customers[row.customer].id)?;
     differ(&what("currency"), shown.currency, row.currency)?;
@@ -157,7 +152,7 @@ fn compare_invoice(
 
 fn compare_figures(shown: &resource::Invoice, book: &Book, no: usize) -> Result<(), String> {
     let row = &book.invoices[no];
-    let what = |field: &str| format!("{field} of {}", row.id);
+    let what = |field: &'static str| Of(field, &row.id);
     let kind = match row.stage {
         Stage::Owed => ItemKind::OpeningOwed,
         Stage::Owing => ItemKind::OpeningOwing,
@@ -177,30 +172,30 @@ fn compare_figures(shown: &resource::Invoice, book: &Book, no: usize) -> Result<
 }
 
 /// Payments and credit notes, with what they have on which invoice.
-fn compare_sources(bench: &Bench, at: usize) -> Result<(), String> {
-    let (book, ledger) = (&bench.model.books[at], LedgerNo(number(at)));
+fn compare_sources((rows, model): (&Rows, &Model), at: usize) -> Result<(), String> {
+    let (book, ledger) = (&model.books[at], LedgerNo(number(at)));
     for source in book.sources() {
         let (id, unapplied, allocations) = match source {
             Source::Payment(PaymentNo(no)) => {
                 let subject = Subject::Payment(ledger, PaymentNo(no));
-                let Some(Resource::Payment(shown)) = bench.state.resource(subject) else {
+                let Some(Resource::Payment(shown)) = rows.resource(subject) else {
                     return Err(format!("there is no {source:?}"));
                 };
                 let row = &book.payments[no as usize];
                 let reversed = book.reversed(no as usize, View::ALL);
                 let refunded = book.refunded(no as usize, View::ALL);
                 differ(&format!("refunded of {}", row.id), shown.refunded.into(), refunded)?;
-                differ("payment id", &shown.id, &row.id)?;
+                differ(&"payment id", &shown.id, &row.id)?;
                 differ(&format!("reversed of {}", row.id), shown.reversed.into(), reversed)?;
                 (row.id.clone(), shown.unapplied, shown.allocations)
             }
             Source::CreditNote(CreditNoteNo(no)) => {
                 let subject = Subject::CreditNote(ledger, CreditNoteNo(no));
-                let Some(Resource::CreditNote(shown)) = bench.state.resource(subject) else {
+                let Some(Resource::CreditNote(shown)) = rows.resource(subject) else {
                     return Err(format!("there is no {source:?}"));
                 };
                 let row = &book.credits[no as usize];
-                differ("credit note number", &*shown.number, row.number.as_str())?;
+                differ(&"credit note number", &*shown.number, row.number.as_str())?;
                 (row.id.clone(), shown.unapplied, shown.allocations)
             }
             // Compared with the invoices; what it is used on, with the open amounts.
@@ -223,8 +218,8 @@ fn compare_sources(bench: &Bench, at: usize) -> Result<(), String> {
 }
 
 /// As of every day on which something happened, the identity holds, and nothing is below zero.
-fn check_past(bench: &Bench) -> Result<(), String> {
-    for (at, book) in bench.model.books.iter().enumerate() {
+pub(crate) fn check_past(model: &Model) -> Result<(), String> {
+    for (at, book) in model.books.iter().enumerate() {
         let mut days: Vec<Day> = book.allocations.iter().map(|a| a.date).collect();
         days.extend(book.reversals.iter().map(|r| r.date));
         days.extend(book.refunds.iter().map(|r| r.date));
@@ -250,95 +245,4 @@ fn check_past(bench: &Bench) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The events alone give the same state, and so do the rows of a snapshot.
-fn check_replay(bench: &Bench) -> Result<(), String> {
-    let mut again = State::default();
-    for (at, (digest, event)) in bench.log.iter().enumerate() {
-        again.apply(Position(at as u64 + 1), *digest, event);
-    }
-    let rows = |state: &State| format!("{:?}", state.rows());
-    if rows(&again) != rows(&bench.state) {
-        return Err("replayed events give another state".to_owned());
-    }
-    let restored = State::from_rows(bench.state.rows().clone());
-    if format!("{:?}", restored.indexes()) != format!("{:?}", again.indexes()) {
-        return Err("indexes built from rows differ from indexes kept up to date".to_owned());
-    }
-    Ok(())
-}
-
-fn run(seed: u64, commands: u64) -> Result<Bench, String> {
-    let mut bench = Bench::new(seed, start(seed));
-    let mut workload = Workload::new(seed);
-    for command in workload.ledgers(start(seed)) {
-        bench.submit(&command).map_err(|e| format!("{command:?}\n{e}"))?;
-    }
-    for step in 0..commands {
-        let command = workload.next_command(&bench.model);
-        let told = |e: String| format!("command {step}: {command:?}\n{e}");
-        bench.submit(&command).map_err(told)?;
-        // Days are run at once, or some commands later.
-        if step % 3 == 0 {
-            bench.run_days().map_err(told)?;
-        }
-        if step % 10 == 0 {
-            bench.open_system_days().map_err(told)?;
-            bench.repeat_a_day().map_err(told)?;
-        }
-        for at in 0..bench.model.books.len() {
-            compare_ledger(&bench, at).map_err(told)?;
-        }
-    }
-    bench.run_days()?;
-    check_past(&bench)?;
-    check_replay(&bench)?;
-    Ok(bench)
-}
-
-#[test]
-fn random_commands_agree_with_the_model() {
-    let commands = from_environment("ENCOURS_COMMANDS", 200);
-    let one = std::env::var("ENCOURS_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = match one {
-        Some(seed) => seed..seed + 1,
-        None => 0..from_environment("ENCOURS_SEEDS", 100),
-    };
-    let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
-    let mut spells = 0;
-    let mut told: BTreeMap<String, u32> = BTreeMap::new();
-    for seed in seeds {
-        let bench = run(seed, commands).unwrap_or_else(|error| {
-            panic!(
-                "seed {seed}: {error}\nrun it again with: ENCOURS_SEED={seed} \
-                 ENCOURS_COMMANDS={commands} cargo test -p encours-sim --test domain_model"
-            )
-        });
-        spells += bench.audit.spells();
-        for (_, event) in &bench.log {
-            *told.entry(kind_of(event)).or_default() += 1;
-        }
-        for (outcome, count) in bench.outcomes {
-            *outcomes.entry(outcome).or_default() += count;
-        }
-    }
-    println!("overdue spells: {spells}\n{outcomes:#?}\n{told:#?}");
-    if one.is_none() {
-        coverage::check_outcomes(&outcomes);
-        coverage::check_told(&told);
-        assert!(spells > 0, "nothing became overdue");
-    }
-}
-
-/// The name of an event, and what tells its kinds apart.
-fn kind_of(event: &Event) -> String {
-    let kind = match event {
-        Event::ReminderEmitted(e) => format!(" {:?}", e.step),
-        Event::CreditLimitExceeded(e) => format!(" overridden: {}", e.overridden),
-        Event::OpeningItemCorrected(e) => format!(" not overdue: {}", e.not_overdue),
-        Event::DayOpened(e) => format!(" on time: {}", e.on_time),
-        _ => String::new(),
-    };
-    format!("{}{kind}", event.name())
 }

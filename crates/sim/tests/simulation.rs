@@ -1,0 +1,46 @@
+//! Seeds of the simulation: what it is and what it checks is said in `docs/simulation.md`.
+//!
+//! A failure prints the line that repeats it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+use std::ops::Range;
+
+use encours_sim::{Failure, Setup, Tally, coverage};
+
+/// Runs that shrinking a failure may take here.
+const SHRINKING_RUNS: u32 = 100;
+
+fn told(failure: Failure) -> String {
+    let seed = failure.seed;
+    let failure = failure.shrink(SHRINKING_RUNS);
+    format!("repeat with: cargo run -p encours-sim -- --seed {seed}\n{failure}")
+}
+
+fn run(seeds: Range<u64>) -> Tally {
+    let (setup, mut sum) = (Setup::default(), Tally::default());
+    for seed in seeds {
+        let ran = encours_sim::run(seed, &setup);
+        sum.add(&ran.unwrap_or_else(|failure| panic!("{}", told(*failure))));
+    }
+    sum
+}
+
+/// Two threads, because that is what a small machine has.
+#[test]
+fn every_seed_holds_and_everything_comes_across() {
+    let other = std::thread::spawn(|| run(250..500));
+    let mut sum = run(0..250);
+    sum.add(&other.join().unwrap());
+    assert_eq!(sum.seeds, 500);
+    let missing = coverage::missing(&sum);
+    assert!(missing.is_empty(), "never came across in 500 seeds: {missing:#?}");
+}
+
+#[test]
+fn a_seed_repeats_its_run_exactly() {
+    for seed in [7, 8] {
+        let ran = || encours_sim::run(seed, &Setup::default()).unwrap();
+        assert_eq!(ran(), ran());
+    }
+}
