@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use encours_domain::number::LedgerNo;
+use encours_audit::Notary;
 use encours_domain::{Position, Reason, Refusal};
 use encours_engine::{EngineHandle, KeyStore};
 use encours_log::LogReader;
@@ -22,6 +23,7 @@ use crate::forward::Roads;
 use crate::leader::Writing;
 use crate::metrics::{Calls, LinkFigures, PublisherFigures};
 use crate::web::WebOrigin;
+use crate::proofs::Proofs;
 
 /// The gRPC services over one log and its read model. Clones are cheap and share it.
 #[derive(Clone)]
@@ -38,6 +40,8 @@ pub struct Api {
     pub(crate) reader: Arc<dyn LogReader>,
     /// True once the server stops: streams end.
     pub(crate) stopping: watch::Sender<bool>,
+    /// The tree over the log's events, and who signs for it.
+    pub(crate) proofs: Proofs,
     /// One verification of the log at a time.
     pub(crate) verifying: Arc<Semaphore>,
     /// A bounded number of exports at a time.
@@ -102,6 +106,7 @@ impl Api {
             calls: Arc::new(Calls::new()),
             connections: Arc::default(),
             tail_dropped: Arc::default(),
+            proofs: Proofs::new(Arc::clone(&reader)),
             first_position,
         }
     }
@@ -120,6 +125,13 @@ impl Api {
     }
 
     /// Has the metrics tell how a publisher is, for as long as there is one.
+    /// Answers proofs from the tree of this notary, which follows the same log, and the checkpoints that
+    /// it signs. Without one there are proofs of short logs only, and no checkpoints.
+    #[must_use]
+    pub fn with_notary(self, notary: Arc<Notary>) -> Self {
+        Self { proofs: Proofs::of(notary), ..self }
+    }
+
     #[must_use]
     pub fn with_publisher(
         self,

@@ -148,6 +148,22 @@ impl EventLogService for Api {
 impl Api {
     /// Sends what passes the filter, first what is there, then what comes, until the caller leaves.
     async fn follow(&self, filter: Filter, watcher: &mut Watcher) -> Result<(), Failure> {
+
+    async fn get_proof(
+        &self,
+        request: Request<v1::GetProofRequest>,
+    ) -> Result<Response<v1::GetProofResponse>, Status> {
+        self.is_log(&request.get_ref().log)?;
+        Ok(Response::new(self.proofs.prove(request.into_inner()).await?))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<v1::GetCheckpointRequest>,
+    ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
+        self.is_log(&request.get_ref().log)?;
+        Ok(Response::new(self.proofs.checkpoint()?))
+    }
         let mut looked_at = watcher.told;
         let mut position = self.model.position_watch();
         let mut stopping = self.stopping.subscribe();

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use encours_audit::TreeError;
 use encours_domain::{Kind, Position, Refusal};
 use encours_engine::Denied;
 use encours_log::LogError;
@@ -149,6 +150,17 @@ const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";
 pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";
 const STOPPING: &str = "STOPPING";
+    (
+        OUTSIDE_LOG,
+        Code::OutOfRange,
+        "A position or size is beyond the tree that a proof is asked in, or the log; `size` says how far that goes.",
+    ),
+    (
+        PROOFS_BEHIND,
+        Code::Unavailable,
+        "The node is still hashing the log's events, which a proof needs; `size` says how many it has.",
+    ),
+    (NO_CHECKPOINT, Code::NotFound, "The node has signed no checkpoint yet."),
 const NO_LEADER: &str = "NO_LEADER";
 const NOT_LEADER: &str = "NOT_LEADER";
 const UNAVAILABLE: &str = "UNAVAILABLE";
@@ -178,6 +190,9 @@ impl Failure {
             .find(|(name, ..)| *name == reason)
             .map_or(Code::Internal, |(_, code, _)| *code);
         Self {
+pub(crate) const OUTSIDE_LOG: &str = "OUTSIDE_LOG";
+const PROOFS_BEHIND: &str = "PROOFS_BEHIND";
+pub(crate) const NO_CHECKPOINT: &str = "NO_CHECKPOINT";
             code,
             reason,
             message: message.into(),
@@ -400,6 +415,19 @@ mod tests {
         let status = Status::from(Failure::from(refusal));
         assert_eq!(status.code(), Code::InvalidArgument);
         let details = status.get_error_details();
+impl From<TreeError> for Failure {
+    fn from(error: TreeError) -> Self {
+        let message = error.to_string();
+        match error {
+            TreeError::Outside { size, .. } => Self::new(OUTSIDE_LOG, message).with("size", size),
+            TreeError::Behind { size, .. } => {
+                Self::new(PROOFS_BEHIND, message).with("size", size).retry_after(LONG_RETRY)
+            }
+            _ => Self::new(LOG_UNREADABLE, message),
+        }
+    }
+}
+
         let info = details.error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("TOO_MANY_DECIMALS", "encours"));
         assert_eq!(info.metadata["fraction_digits"], "2");

@@ -27,6 +27,7 @@ mod metrics;
 mod names;
 mod paging;
 mod payments;
+mod proofs;
 mod public;
 mod reading;
 mod reminders;

@@ -132,8 +132,7 @@ impl Checkpoint {
 }
 
 /// Where the checkpoints of a data folder lie.
-#[must_use]
-pub fn checkpoints_dir(data: &Path) -> PathBuf {
+pub(crate) fn checkpoints_dir(data: &Path) -> PathBuf {
     data.join("checkpoints")
 }
 
@@ -160,9 +159,8 @@ pub(crate) fn newest(
     names.retain(|name| name == LATEST || name.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
     names.iter().rev().find_map(|name| {
         let path = dir.join(name);
-        let read = disk.read_all(&path, NOTE_MAX as u64).map_err(|error| error.to_string());
-        let opened = read.and_then(|bytes| {
-            let note = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let read = read_note(disk, &path).map_err(|error| error.to_string());
+        let opened = read.and_then(|note| {
             let opened = verifier.map_or_else(
                 || Checkpoint::unchecked(&note),
                 |verifier| Checkpoint::open(&note, verifier),
@@ -186,6 +184,24 @@ pub fn newest_known(disk: &dyn Disk, data: &Path) -> Option<Known> {
     let verifier = crate::notary::stored_verifier(disk, data);
     let (checkpoint, _) = newest(disk, data, verifier.as_ref())?;
     Some(checkpoint.known(&format!("the checkpoint at position {}", checkpoint.size)))
+}
+
+/// The newest checkpoint of a data folder with its note, and the key that signs there, as far as there
+/// are such.
+#[must_use]
+pub fn newest_of(disk: &dyn Disk, data: &Path) -> (Option<(Checkpoint, String)>, Option<Verifier>) {
+    let verifier = crate::notary::stored_verifier(disk, data);
+    (newest(disk, data, verifier.as_ref()), verifier)
+}
+
+/// The text of a file that should hold a note.
+///
+/// # Errors
+/// As the system reports them; `InvalidData` where it is no text.
+pub fn read_note(disk: &dyn Disk, path: &Path) -> std::io::Result<String> {
+    let bytes = disk.read_all(path, NOTE_MAX as u64)?;
+    String::from_utf8(bytes)
+        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
 }
 
 fn time(at: Micros) -> DateTime<Utc> {

@@ -16,13 +16,15 @@ mod leaf;
 pub mod merkle;
 mod notary;
 mod note;
+mod proof;
 mod saved;
 #[cfg(test)]
 mod testing;
 mod tree;
 
-pub use checkpoint::{Checkpoint, CheckpointError, checkpoints_dir, newest_known};
+pub use checkpoint::{Checkpoint, CheckpointError, newest_known, newest_of, read_note};
 pub use leaf::{Leaf, leaves};
 pub use notary::{Notary, NotaryError, Signed};
 pub use note::{KeyError, NoteError, Signer, Verifier};
+pub use proof::{ConsistencyProof, InclusionProof};
 pub use tree::{CHUNK, Head, Tree, TreeError};

@@ -6,8 +6,11 @@
 //! no repetition and no other order in the stream, whatever breaks in between (the position rule,
 //! see `session`); nothing waits for it; bounded memory.
 //!
+//! Beside that, [`CheckpointPublisher`] puts signed checkpoints of a log where others find them.
+//!
 //! It takes no part in the log: what it has published, the last message of the stream tells.
 
+mod checkpoints;
 mod cursor;
 mod message;
 mod problem;
@@ -18,6 +21,9 @@ mod source;
 mod stream;
 
 pub use async_nats::ServerAddr;
+pub use checkpoints::{
+    CHECKPOINT_BUCKET, CheckpointOptions, CheckpointPublisher, PublicCheckpoint,
+};
 pub use message::{CUSTOMER_HEADER, Format, LOG_ID_HEADER, POSITION_HEADER};
 pub use problem::Problem;
 pub use publisher::{DEFAULT_STREAM, MAX_PAUSE, Publisher, PublisherOptions, Status, stream_of};

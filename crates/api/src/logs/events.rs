@@ -49,6 +49,28 @@ impl EventLogService for Logs {
         let log = self.meant(&request.get_ref().log, "").await?;
         log.api.verify_log(request).await
     }
+
+    async fn get_proof(
+        &self,
+        request: Request<v1::GetProofRequest>,
+    ) -> Result<Response<v1::GetProofResponse>, Status> {
+        let v1::GetProofRequest { log, ledger_id, .. } = request.get_ref();
+        let log = self.meant(log, ledger_id).await?;
+        let mut answer = log.api.get_proof(request).await?;
+        log.name.as_ref().clone_into(&mut answer.get_mut().log);
+        Ok(answer)
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<v1::GetCheckpointRequest>,
+    ) -> Result<Response<v1::GetCheckpointResponse>, Status> {
+        let v1::GetCheckpointRequest { log, ledger_id } = request.get_ref();
+        let log = self.meant(log, ledger_id).await?;
+        let mut answer = log.api.get_checkpoint(request).await?;
+        log.name.as_ref().clone_into(&mut answer.get_mut().log);
+        Ok(answer)
+    }
 }
 
 fn of_filter(filter: Option<&v1::EventFilter>) -> &str {

@@ -14,6 +14,7 @@ mod metrics;
 mod node_faults;
 mod nodes;
 mod openings;
+mod proofs;
 mod reads;
 mod reminders;
 mod server;

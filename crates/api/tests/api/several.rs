@@ -21,7 +21,7 @@ use tonic_types::StatusExt as _;
 
 use crate::every_rpc::outcome;
 use crate::metrics::scrape;
-use crate::support::{Client, NOW, customer, date, payment, reason, run_days, soon};
+use crate::support::{Client, NOW, customer, date, payment, reason, run_days, signing, soon};
 use crate::valid::valid;
 
 /// What the nodes of a test have in common.
@@ -116,7 +116,10 @@ impl Two {
     /// `knows` says whether the follower reads the logs; else it knows of nothing in them.
     async fn start(knows: bool) -> Self {
         let (a, b, claims) = (Part::open(1), Part::open(2), Claimed::default());
-        let api = |part: &Part| Api::new(part.engine.handle(), part.model.clone());
+        let api = |part: &Part| {
+            let api = Api::new(part.engine.handle(), part.model.clone());
+            signing(api, part.engine.handle().reader())
+        };
         let leader = Node::start(api(&a), api(&b), &claims).await;
         let followed = |part: &Part| {
             let handle = part.engine.handle();
@@ -126,7 +129,8 @@ impl Two {
             let model = model(Arc::clone(&reader));
             let writing = watch::Sender::new(Writing::There(leader.address.clone())).subscribe();
             let keys = watch::Sender::new(handle.keys()).subscribe();
-            (model.clone(), Api::of_node(model, reader, keys, writing))
+            let api = Api::of_node(model.clone(), Arc::clone(&reader), keys, writing);
+            (model, signing(api, reader))
         };
         let ((model_a, api_a), (model_b, api_b)) = (followed(&a), followed(&b));
         let follower = Node::start(api_a, api_b, &claims).await;

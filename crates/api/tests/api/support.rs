@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use encours_api::Api;
+use encours_audit::Notary;
 use encours_domain::Micros;
 use encours_domain::commands::RunDay;
 use encours_engine::{Engine, EngineHandle, EngineOptions, Submission};
-use encours_log::{Clock, Disk, LogId, MemoryLog};
+use encours_log::{Clock, Disk, LogId, LogReader, MemoryLog};
 use encours_projections::{ReadModel, ReadModelOptions};
 use encours_proto::v1;
 use encours_proto::v1::batch_service_client::BatchServiceClient;
@@ -73,7 +74,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let api = set_up(Api::new(handle.clone(), model.clone()));
+        let api = set_up(signing(Api::new(handle.clone(), model.clone()), handle.reader()));
         let ended = tokio::spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
@@ -129,6 +130,14 @@ impl Drop for Server {
         self.days.abort();
         self.model.stop();
     }
+}
+
+/// The services with a notary that has signed the log as it stands, where it holds something.
+pub(crate) fn signing(api: Api, reader: Arc<dyn LogReader>) -> Api {
+    let notary = Notary::open(reader, Arc::new(SimDisk::new(1)), Path::new("/data")).unwrap();
+    while !notary.advance(64).unwrap() {}
+    let _ = notary.sign().unwrap();
+    api.with_notary(Arc::new(notary))
 }
 
 /// Runs days until they are finished, as the scheduler does.
