@@ -13,10 +13,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use encours_log::{
-    CommandRecord, EventLog as _, EventRecord, FrameDraft, Hash, Journal, JournalOptions, OsDisk,
-    Position, SealWith,
+    COMMAND_FIXED_LEN, CommandRecord, EventLog as _, EventRecord, FrameDraft, HEADER_LEN, Hash,
+    Journal, JournalOptions, OsDisk, Position, SealWith, inspect,
 };
 use encours_tests::{Ran, Server, copy, data_folder, fingerprint, flip_bit, run};
+use serde_json::Value;
 use tempfile::TempDir;
 
 const DAMAGED: i32 = 5;
@@ -137,4 +138,172 @@ fn an_event_that_cannot_be_read_is_found() {
     let says = format!("event_unreadable: the event at position {}", tail.next_position);
     damaged(verify(&data, &["--log-only"]), &says);
     damaged(verify(&data, &[]), &says);
+}
+
+/// A frame of the log as it lies in its segment.
+struct Stands {
+    number: u64,
+    first_position: u64,
+    offset: u64,
+    bytes: Vec<u8>,
+    /// Position, first byte of the file and last, type name.
+    events: Vec<(u64, u64, u64, u16)>,
+}
+
+fn frames(data: &Path) -> Vec<Stands> {
+    let mut frames = Vec::new();
+    let looked = inspect(&OsDisk, &data.join("log"), &[], &mut |passed| {
+        let header = passed.header();
+        let end = passed.offset() + passed.bytes().len() as u64;
+        let mut events: Vec<_> = passed.events().collect();
+        // Events are the last part of a frame, so they are measured from its end.
+        let mut until = end;
+        events.reverse();
+        let place = events.iter().map(|(position, event)| {
+            let from = until - (12 + event.payload.len()) as u64;
+            let place = (position.0, from, until, event.kind);
+            until = from;
+            place
+        });
+        let mut events: Vec<_> = place.collect();
+        events.reverse();
+        frames.push(Stands {
+            number: header.number.0,
+            first_position: header.first_position.0,
+            offset: passed.offset(),
+            bytes: passed.bytes().to_vec(),
+            events,
+        });
+        Ok(())
+    });
+    looked.unwrap();
+    frames
+}
+
+fn segment(data: &Path) -> std::path::PathBuf {
+    data.join("log/00000000000000000001.seg")
+}
+
+/// What a check tells programs about a log that is damaged.
+fn told(data: &Path) -> Value {
+    let words = ["log", "verify", "--output", "json", "--data", data.to_str().unwrap()];
+    let ran = run(words).fails(DAMAGED);
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let row = told["log"][0].clone();
+    assert_eq!(
+        (&row["result"], &row["file"]),
+        (&"DAMAGED".into(), &"00000000000000000001.seg".into())
+    );
+    assert!(ran.stderr.contains(row["problem"].as_str().unwrap()), "{ran}");
+    row
+}
+
+/// Whether what was told of a frame is right: the frame, the bytes, and what is in order before it.
+fn is_told(row: &Value, frame: &Stands, byte: u64, what: &str) {
+    assert_eq!(row["frame"], frame.number, "{what}: {row}");
+    let (from, until) = (row["offset"].as_u64().unwrap(), row["until"].as_u64().unwrap());
+    assert!(from <= byte && byte < until, "{what}: byte {byte} in {row}");
+    let good = ["segments", "frames", "events"].map(|count| row[count].as_u64().unwrap());
+    assert_eq!(good, [0, frame.number - 1, frame.first_position - 1], "{what}: {row}");
+}
+
+#[test]
+fn the_first_bad_byte_frame_and_event_are_named() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let frames = frames(&data);
+    let flipped = |byte: u64| {
+        let damaged = folder.path().join("damaged");
+        drop(fs::remove_dir_all(&damaged));
+        copy(&data, &damaged);
+        flip_bit(&segment(&damaged), byte * 8);
+        told(&damaged)
+    };
+    let mut tried = 0;
+    for frame in &frames {
+        // The header: its middle.
+        let byte = frame.offset + 60;
+        let row = flipped(byte);
+        is_told(&row, frame, byte, "header");
+        assert_eq!(
+            row["until"].as_u64().unwrap() - row["offset"].as_u64().unwrap(),
+            HEADER_LEN as u64
+        );
+        assert!(row["event"].is_null(), "{row}");
+        // The digest in the first command record, which only the body's hash covers.
+        let byte = frame.offset + (HEADER_LEN + COMMAND_FIXED_LEN - 8) as u64;
+        let row = flipped(byte);
+        is_told(&row, frame, byte, "command");
+        assert!(row["event"].is_null(), "{row}");
+        assert!(row["problem"].as_str().unwrap().contains("body's hash"), "{row}");
+        if let Some((_, first, ..)) = frame.events.first() {
+            assert!(row["until"].as_u64().unwrap() <= *first, "no event is blamed: {row}");
+        }
+        for (position, from, until, kind) in &frame.events {
+            // The last byte of the payload.
+            let row = flipped(until - 1);
+            is_told(&row, frame, until - 1, "event");
+            assert_eq!(row["event"], *position, "{row}");
+            assert_eq!(row["event_type"], type_name(*kind), "{row}");
+            assert_eq!((&row["offset"], &row["until"]), (&(*from).into(), &(*until).into()));
+            tried += 1;
+        }
+        // The first byte after the frame, where there is room before the next one.
+        let end = frame.offset + frame.bytes.len() as u64;
+        if end % 512 != 0 && frame.number < frames.len() as u64 {
+            let row = flipped(end);
+            assert_eq!(
+                (&row["offset"], &row["frame"]),
+                (&end.into(), &frame.number.into()),
+                "{row}"
+            );
+        }
+    }
+    assert!(tried >= 6, "{tried} events were damaged");
+}
+
+/// The name that the schema gives to a type, as the log's format page has it.
+fn type_name(kind: u16) -> &'static str {
+    match kind {
+        1 => "LogCreated",
+        2 => "WriterOpened",
+        10 => "ClockCreated",
+        12 => "DayOpened",
+        13 => "DayFinished",
+        20 => "LedgerCreated",
+        30 => "CustomerCreated",
+        40 => "InvoiceIssued",
+        other => panic!("an event of type {other}"),
+    }
+}
+
+#[test]
+fn a_frame_that_follows_another_one_is_named_by_its_field() {
+    let folder = folder();
+    let (data, fork) = (folder.path().join("data"), folder.path().join("fork"));
+    copy(&data, &fork);
+    for at in [&data, &fork] {
+        let server = Server::start(at);
+        let line = "invoice issue --ledger shop --customer dupont --invoice F-2 --total 10";
+        let _ = run(line.split(' ').chain(["--server", &server.url()])).ok();
+        let _ = server.stop();
+    }
+    let (mine, theirs) = (frames(&data), frames(&fork));
+    let pairs = mine.iter().zip(&theirs);
+    let (other, at) = pairs
+        .filter(|(one, two)| one.bytes != two.bytes && one.bytes.len() == two.bytes.len())
+        .map(|(one, two)| (two, usize::try_from(one.number).unwrap()))
+        .next()
+        .expect("both went on with a frame of the same length");
+    // Their frame in the place of ours: whole, and of this log, but ours do not follow it.
+    let path = segment(&data);
+    let mut bytes = fs::read(&path).unwrap();
+    let from = usize::try_from(other.offset).unwrap();
+    bytes[from..from + other.bytes.len()].copy_from_slice(&other.bytes);
+    fs::write(&path, bytes).unwrap();
+    let row = told(&data);
+    let next = &mine[at];
+    is_told(&row, next, next.offset + 72, "chain");
+    assert_eq!(row["offset"], next.offset + 72);
+    assert!(row["problem"].as_str().unwrap().contains("it follows another frame"), "{row}");
 }

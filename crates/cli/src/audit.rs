@@ -86,10 +86,9 @@ fn place(flaw: &Flaw) -> String {
         said.push(format!("in bytes {from} to {} of {file}", until - 1));
     }
     let VerifyReport { segments, frames, events, .. } = flaw.good;
-    said.push(format!(
-        "{segments} segments, {frames} frames and {events} events before it are in order"
-    ));
-    said.join(", ")
+    let good =
+        format!("{segments} segments, {frames} frames and {events} events before it are in order");
+    if said.is_empty() { good } else { format!("{}; {good}", said.join(", ")) }
 }
 
 /// Looks through the log and keys of a data folder. `known` are frames that must be in it.

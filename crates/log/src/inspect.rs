@@ -127,13 +127,10 @@ pub fn inspect(
         segment.map_err(|error| inspector.tell(*first, error))?;
     }
     let Inspector { witnesses, report, .. } = inspector;
-    let checked = witnesses.check(&report.tail);
-    if segments.is_empty() {
-        return Err(flaw(LogError::NoLog { dir: dir.to_owned() }, report));
-    }
-    match checked {
-        Ok(()) => Ok(report),
+    match witnesses.check(&report.tail) {
         Err(error) => Err(flaw(error, report)),
+        Ok(()) if segments.is_empty() => Err(flaw(LogError::NoLog { dir: dir.to_owned() }, report)),
+        Ok(()) => Ok(report),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a replay prints.
 
-use encours_domain::Money;
+use encours_domain::{Money, Position};
 
 use super::books::{Amount, Books, Difference, FIGURES};
 use super::live::Live;
@@ -79,7 +79,9 @@ fn ledgers(how: OutputArgs, player: &Player) -> Outcome<Printer> {
     }
     printer.fact("log_id", Cell::text(player.reader().log_id().to_string()));
     printer.fact("position", Cell::Count(player.model.position().0));
-    printer.fact("recorded_at", Cell::text(moment(player.model.recorded_at())));
+    if player.model.position() > Position::START {
+        printer.fact("recorded_at", Cell::text(moment(player.model.recorded_at())));
+    }
     printer.fact("digest", Cell::text(player.digest()));
     Ok(printer)
 }
