@@ -109,7 +109,7 @@ pub(crate) enum Command {
     /// Public events: read, watch
     #[command(subcommand)]
     Events(EventsVerb),
-    /// The log: verify, stat, copy
+    /// The log: verify, stat, prove, checkpoint, copy
     #[command(subcommand)]
     Log(LogVerb),
     /// Builds the ledgers from the log alone, up to any point, and compares

@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod backup;
+mod checkpoints;
 mod client;
 mod clock_args;
 mod cluster;

@@ -9,7 +9,8 @@ use encours_api::{Api, PublicEvents, PublisherFigures, UnreadableEvents};
 use encours_log::{Access, Disk, LogId, Position};
 use encours_proto::v1::PublicEvent;
 use encours_publisher::{
-    Format, Problem, Publisher, PublisherOptions, ServerAddr, Source, Status, stream_of,
+    CheckpointOptions, Format, Problem, Publisher, PublisherOptions, ServerAddr, Source, Status,
+    stream_of,
 };
 
 use crate::failure::{Exit, Failure, Outcome};
@@ -111,6 +112,20 @@ impl PublishArgs {
         }
     }
 
+    fn access(&self) -> Access {
+        let (credentials, ca) = (self.publish_credentials.clone(), self.publish_ca.clone());
+        Access { credentials, ca }
+    }
+
+    /// Where to put checkpoints, where public events are published.
+    pub(crate) fn checkpoints(&self) -> Option<CheckpointOptions> {
+        (!self.publish_nats.is_empty()).then(|| CheckpointOptions {
+            servers: self.publish_nats.clone(),
+            access: self.access(),
+            replicas: NonZeroU8::new(self.publish_replicas).unwrap_or(NonZeroU8::MIN),
+        })
+    }
+
     /// What to publish and where to, where that is asked for. `log` is the log's own name, where it
     /// has one that is not the default.
     pub(crate) fn options(
@@ -125,10 +140,7 @@ impl PublishArgs {
         let log = self.publish_as.as_deref().or(log);
         Some(PublisherOptions {
             servers: self.publish_nats.clone(),
-            access: Access {
-                credentials: self.publish_credentials.clone(),
-                ca: self.publish_ca.clone(),
-            },
+            access: self.access(),
             stream: self.publish_stream.clone().unwrap_or_else(|| stream_of(log)),
             log: log.map(str::to_owned),
             format: match self.publish_format {

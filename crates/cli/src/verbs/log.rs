@@ -1,17 +1,22 @@
-//! `encours log verify|stat|copy`: whether the log is intact, what it is, and another place for it.
+//! `encours log verify|stat|prove|checkpoint|copy`: whether the log is intact, what it is, proofs for
+//! others, and another place for it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use clap::{Args, Subcommand};
+use encours_audit::Verifier;
 use encours_log::{Flaw, FrameNumber, OsDisk, VerifyReport};
 use encours_proto::v1;
 use encours_proto::v1::verify_log_response::Step;
 
 use super::VerbArgs;
+use super::checkpoint::{self, CheckpointArgs};
 use super::log_copy::{self, CopyArgs};
+use super::prove::{self, ProveArgs};
 use crate::audit::{Audited, Broken, Depth, audit, event_type};
+use crate::checkpoints::verifier;
 use crate::client::Client;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Cell, Column, Format, Paint, Printer, Unit, fields, print_text, progress_bar};
@@ -24,6 +29,12 @@ pub(crate) enum LogVerb {
     /// What the log holds
     #[command(after_help = "Examples:\n  encours log stat --output json")]
     Stat(LogArgs),
+    /// Proves to others that an event is in the log, or that the log has only grown
+    #[command(after_help = prove::EXAMPLES)]
+    Prove(ProveArgs),
+    /// The newest signed checkpoint of the log
+    #[command(after_help = checkpoint::EXAMPLES)]
+    Checkpoint(CheckpointArgs),
     /// Moves a log between a data folder and NATS servers, frames unchanged, with its keys
     #[command(after_help = log_copy::EXAMPLES)]
     Copy(CopyArgs),
@@ -52,6 +63,7 @@ Examples:
   encours log verify
   encours log verify --data ./encours-data
   encours log verify --data ./copy-of-the-log --log-only
+  encours log verify --data ./encours-data --checkpoint 2026-01-31.checkpoint --key KEY
 
 With --data every event is read too, and every personal detail is opened with the keys in keys/; nothing
 is written, and a server may go on writing. What is wrong is told by file, byte, frame and event;
@@ -64,6 +76,12 @@ pub(crate) struct VerifyArgs {
     /// Leaves out the keys: for a copy of the log that was made without them
     #[arg(long, requires = "data")]
     log_only: bool,
+    /// Holds the log against this signed checkpoint too; may be given several times
+    #[arg(long, value_name = "FILE", requires = "data", requires = "key")]
+    checkpoint: Vec<PathBuf>,
+    /// The key that has signed them, as `encours log checkpoint --key` prints it
+    #[arg(long, value_name = "KEY", requires = "checkpoint", value_parser = verifier)]
+    key: Option<Verifier>,
 }
 
 const COLUMNS: [Column; 10] = [
@@ -98,15 +116,20 @@ const DAMAGE: [Column; 13] = [
 
 pub(crate) async fn run(verb: &LogVerb) -> Outcome {
     match verb {
-        LogVerb::Verify(VerifyArgs { log, log_only }) => match &log.data {
-            Some(data) if *log_only => files(log, data, Depth::Events),
-            Some(data) => files(log, data, Depth::Keys),
+        LogVerb::Verify(VerifyArgs { log, log_only, checkpoint, key }) => match &log.data {
+            Some(data) => {
+                let depth = if *log_only { Depth::Events } else { Depth::Keys };
+                let held = key.as_ref().map(|key| (checkpoint.as_slice(), key));
+                files(log, data, depth, held)
+            }
             None => running(log).await,
         },
         LogVerb::Stat(args) => match &args.data {
-            Some(data) => files(args, data, Depth::Bytes),
+            Some(data) => files(args, data, Depth::Bytes, None),
             None => head(args).await,
         },
+        LogVerb::Prove(args) => prove::run(args).await,
+        LogVerb::Checkpoint(args) => checkpoint::run(args).await,
         LogVerb::Copy(args) => log_copy::run(args).await,
     }
 }
@@ -128,8 +151,13 @@ fn moment(micros: i64) -> Cell {
         .map_or(Cell::Empty, |at| Cell::text(at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
 }
 
-/// Checks the files.
-fn files(args: &LogArgs, data: &Path, depth: Depth) -> Outcome {
+/// Checks the files, and holds them against checkpoints of this key.
+fn files(
+    args: &LogArgs,
+    data: &Path,
+    depth: Depth,
+    held: Option<(&[PathBuf], &Verifier)>,
+) -> Outcome {
     let progress = progress_bar(args.common.output.lang, "verifying", Unit::Bytes);
     let audited = audit(&OsDisk, data, depth, &[], &mut |at| {
         progress.set_length(at.total);
@@ -146,6 +174,12 @@ fn files(args: &LogArgs, data: &Path, depth: Depth) -> Outcome {
         }
     };
     remark(&report);
+    if let Some((checkpoints, key)) = held {
+        let signed = crate::checkpoints::hold(data, checkpoints, key)?;
+        let label = Paint::Good.on("signed:");
+        // WHY ignored: nobody needs to read it.
+        let _ = writeln!(anstream::stderr(), "{label} the log up to position {signed}");
+    }
     let VerifyReport { log_id, frames, events, bytes, tail, .. } = report;
     print(
         args,

@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod ageing;
 mod allocations;
+mod checkpoint;
 mod choices;
 pub(crate) mod clock;
 pub(crate) mod credit_note;
@@ -18,6 +19,7 @@ mod log_copy;
 pub(crate) mod opening_item;
 mod pages;
 pub(crate) mod payment;
+mod prove;
 mod ranges;
 pub(crate) mod reminder;
 
