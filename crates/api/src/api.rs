@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
-use encours_domain::number::LedgerNo;
 use encours_audit::Notary;
+use encours_domain::number::LedgerNo;
 use encours_domain::{Position, Reason, Refusal};
 use encours_engine::{EngineHandle, KeyStore};
-use encours_log::LogReader;
+use encours_log::{LogReader, Space};
 use encours_projections::{AsOf, ReadModel};
 use encours_proto::command::id;
 use encours_proto::{money, v1};
@@ -17,13 +18,14 @@ use tonic::metadata::MetadataMap;
 
 use crate::call::patience;
 use crate::connections::Connections;
+use crate::event_log::WATCH_STALL;
 use crate::exports::MAX_EXPORTS;
 use crate::failure::{Failure, POSITION_NOT_REACHED};
 use crate::forward::Roads;
 use crate::leader::Writing;
-use crate::metrics::{Calls, LinkFigures, PublisherFigures};
-use crate::web::WebOrigin;
+use crate::metrics::{Calls, LinkFigures, PublisherFigures, RecoveryFigures};
 use crate::proofs::Proofs;
+use crate::web::WebOrigin;
 
 /// The gRPC services over one log and its read model. Clones are cheap and share it.
 #[derive(Clone)]
@@ -38,10 +40,10 @@ pub struct Api {
     pub(crate) keys: watch::Receiver<Arc<KeyStore>>,
     pub(crate) model: ReadModel,
     pub(crate) reader: Arc<dyn LogReader>,
-    /// True once the server stops: streams end.
-    pub(crate) stopping: watch::Sender<bool>,
     /// The tree over the log's events, and who signs for it.
     pub(crate) proofs: Proofs,
+    /// True once the server stops: streams end.
+    pub(crate) stopping: watch::Sender<bool>,
     /// One verification of the log at a time.
     pub(crate) verifying: Arc<Semaphore>,
     /// A bounded number of exports at a time.
@@ -52,8 +54,16 @@ pub struct Api {
     pub(crate) publisher: Option<Asked<Option<PublisherFigures>>>,
     /// Asks the connection to the servers that keep the log, where there are some.
     pub(crate) link: Option<Asked<LinkFigures>>,
+    /// What opening the data folder found, where that is known.
+    pub(crate) recovery: Option<RecoveryFigures>,
+    /// Asks how full the data folder's disk is.
+    pub(crate) disk: Option<Asked<Option<Space>>>,
+    /// Whether commands are refused once the read model has stopped.
+    pub(crate) writes_stop: bool,
     pub(crate) calls: Arc<Calls>,
     pub(crate) connections: Arc<Connections>,
+    /// How long a watcher may read nothing.
+    pub(crate) watch_stall: Duration,
     /// Watchers that were left because they did not read.
     pub(crate) tail_dropped: Arc<AtomicU64>,
     /// The last event when the services were set up.
@@ -61,7 +71,7 @@ pub struct Api {
 }
 
 /// Tells how something is that runs beside the services.
-type Asked<T> = Arc<dyn Fn() -> T + Send + Sync>;
+pub(crate) type Asked<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -96,6 +106,7 @@ impl Api {
             roads: Roads::default(),
             keys,
             model,
+            proofs: Proofs::new(Arc::clone(&reader)),
             reader,
             stopping: watch::Sender::new(false),
             verifying: Arc::new(Semaphore::new(1)),
@@ -103,12 +114,22 @@ impl Api {
             web_origins: Arc::new([]),
             publisher: None,
             link: None,
+            recovery: None,
+            disk: None,
+            writes_stop: false,
             calls: Arc::new(Calls::new()),
             connections: Arc::default(),
+            watch_stall: WATCH_STALL,
             tail_dropped: Arc::default(),
-            proofs: Proofs::new(Arc::clone(&reader)),
             first_position,
         }
+    }
+
+    /// Answers proofs from the tree of this notary, which follows the same log, and the checkpoints that
+    /// it signs. Without one there are proofs of short logs only, and no checkpoints.
+    #[must_use]
+    pub fn with_notary(self, notary: Arc<Notary>) -> Self {
+        Self { proofs: Proofs::of(notary), ..self }
     }
 
     /// Calls the log by a name: requests may give it, and a leader that keeps several logs is told
@@ -124,20 +145,42 @@ impl Api {
         Self { web_origins: origins.into_iter().collect(), ..self }
     }
 
-    /// Has the metrics tell how a publisher is, for as long as there is one.
-    /// Answers proofs from the tree of this notary, which follows the same log, and the checkpoints that
-    /// it signs. Without one there are proofs of short logs only, and no checkpoints.
+    /// Ends a watch of events of which nothing was read for this long; 60 seconds where nothing is
+    /// said.
     #[must_use]
-    pub fn with_notary(self, notary: Arc<Notary>) -> Self {
-        Self { proofs: Proofs::of(notary), ..self }
+    pub const fn with_watch_stall(mut self, stall: Duration) -> Self {
+        self.watch_stall = stall;
+        self
     }
 
+    /// Says whether commands of callers are refused with `READ_MODEL_STOPPED` once the read model has
+    /// stopped; else they go on. What falls due is recorded either way.
+    #[must_use]
+    pub const fn with_writes_stopping(mut self, they_stop: bool) -> Self {
+        self.writes_stop = they_stop;
+        self
+    }
+
+    /// Has the metrics tell how a publisher is, for as long as there is one.
     #[must_use]
     pub fn with_publisher(
         self,
         figures: impl Fn() -> Option<PublisherFigures> + Send + Sync + 'static,
     ) -> Self {
         Self { publisher: Some(Arc::new(figures)), ..self }
+    }
+
+    /// Has the metrics tell what opening the data folder found.
+    #[must_use]
+    pub const fn with_recovery(mut self, figures: RecoveryFigures) -> Self {
+        self.recovery = Some(figures);
+        self
+    }
+
+    /// Has the metrics tell how full the data folder's disk is.
+    #[must_use]
+    pub fn with_disk(self, space: impl Fn() -> Option<Space> + Send + Sync + 'static) -> Self {
+        Self { disk: Some(Arc::new(space)), ..self }
     }
 
     /// Has the metrics tell how the connection is to the servers that keep the log.

@@ -18,18 +18,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use crate::process::most_files;
+use crate::quiet::{Quiet, Seat};
 use crate::server::{MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS};
+use crate::traffic::{ENHANCE_YOUR_CALM, NO_ERROR, Traffic};
 
 /// How long to wait after the system could not accept a connection, such as for want of file
 /// descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Files that are kept for the log, keys, the read model and metrics: a quiet server has about 20 open.
+const FILES_FOR_OTHERS: u64 = 48;
+/// Connections that there may be however few files the process may open.
+const MIN_CONNECTIONS: usize = 4;
 /// What a connection of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// A connection must have said what it speaks within this.
+/// A connection must have said what it speaks within this. Then it is looked at as often: a frame or
+/// a block of headers that has begun must have ended by the next look but one.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// One on which nothing moved for this long, in either direction, is closed, at the latest after
-/// twice as long. Pings of HTTP/2 and the signs of life of streams come more often.
-const IDLE_LIMIT: Duration = Duration::from_secs(60);
+/// One on which nothing moved for so many looks, in either direction, is closed. Pings of HTTP/2 and
+/// the signs of life of streams come more often.
+const IDLE_LOOKS: u32 = 6;
+/// How long to wait for the place of a connection that gives way, before another one has to.
+const ROOM_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +56,12 @@ enum Limit {
     Hello,
     Idle,
     Http1,
+    /// Something that had begun did not end.
+    Unfinished,
+    /// Too much was asked for that is no call.
+    Flood,
+    /// Another one needed the place, and no call was open.
+    Room,
 }
 
 /// How many connections there are and were closed.
@@ -54,15 +70,29 @@ pub(crate) struct Connections {
     /// New, HTTP/1, HTTP/2.
     open: [AtomicU64; 3],
     /// By [`Limit`].
-    closed: [AtomicU64; 3],
+    closed: [AtomicU64; 6],
+    /// What the server said when it closed them: no error, keep calm, another one.
+    goaways: [AtomicU64; 3],
+    quiet: Quiet,
+    /// How many there may be, all and those of HTTP/1.
+    most: [usize; 2],
     places: Arc<Semaphore>,
     http1_places: Arc<Semaphore>,
 }
 
 impl Default for Connections {
     fn default() -> Self {
-        Self::new(MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS)
+        let most = places(most_files());
+        Self::new(most, most.min(MAX_HTTP1_CONNECTIONS))
     }
+}
+
+/// How many connections there may be where the process may have so many files open.
+///
+/// WHY fewer than files: the log must be able to begin another segment whoever has connected.
+fn places(most_files: Option<u64>) -> usize {
+    let left = most_files.unwrap_or(u64::MAX).saturating_sub(FILES_FOR_OTHERS);
+    usize::try_from(left).unwrap_or(usize::MAX).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
 }
 
 impl Connections {
@@ -70,9 +100,17 @@ impl Connections {
         Self {
             open: Default::default(),
             closed: Default::default(),
+            goaways: Default::default(),
+            quiet: Quiet::default(),
+            most: [all, http1],
             places: Arc::new(Semaphore::new(all)),
             http1_places: Arc::new(Semaphore::new(http1)),
         }
+    }
+
+    /// How many there may be, all and those of HTTP/1.
+    pub(crate) const fn most(&self) -> [usize; 2] {
+        self.most
     }
 
     /// The open connections by what they speak.
@@ -83,8 +121,34 @@ impl Connections {
 
     /// The connections that a limit closed, by which.
     pub(crate) fn closed(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let names = ["hello", "idle", "http1"].into_iter();
+        let names = ["hello", "idle", "http1", "unfinished", "flood", "room"].into_iter();
         names.zip(&self.closed).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
+
+    /// How often the server has told a caller of HTTP/2 to go away, by why.
+    pub(crate) fn goaways(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let names = ["no_error", "enhance_your_calm", "other"].into_iter();
+        names.zip(&self.goaways).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
+
+    fn went_away(&self, code: u32) {
+        let why = match code {
+            NO_ERROR => 0,
+            ENHANCE_YOUR_CALM => 1,
+            _ => 2,
+        };
+        self.goaways[why].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A place, as soon as there is one. While there is none, connections without a call give way.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let place = Arc::clone(&self.places).acquire_owned();
+            match tokio::time::timeout(ROOM_PAUSE, place).await {
+                Ok(place) => return place.ok(),
+                Err(_) => self.quiet.make_room(),
+            };
+        }
     }
 
     fn open_as(&self, speaks: Speaks) -> &AtomicU64 {
@@ -102,10 +166,15 @@ pub(crate) struct Connection {
     stream: TcpStream,
     connections: Arc<Connections>,
     speaks: Speaks,
+    /// What passes over it, where it speaks HTTP/2.
+    traffic: Box<Traffic>,
+    seat: Arc<Seat>,
     /// The next look at whether it does anything.
     look: Pin<Box<Sleep>>,
     /// Whether a byte was read or written since the last look.
     moved: bool,
+    /// Looks since anything moved.
+    idle_looks: u32,
     _place: OwnedSemaphorePermit,
     http1_place: Option<OwnedSemaphorePermit>,
 }
@@ -116,7 +185,6 @@ pub(crate) fn accept(
     connections: Arc<Connections>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     stream::unfold((listener, connections), |(listener, connections)| async move {
-        let place = Arc::clone(&connections.places).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
@@ -125,6 +193,8 @@ pub(crate) fn accept(
                         tracing::debug!(%error, "a connection ended at once");
                         continue;
                     }
+                    // WHY here: nobody gives way before somebody has come.
+                    let place = connections.place().await?;
                     let connection = Connection::new(stream, &connections, place);
                     return Some((Ok(connection), (listener, connections)));
                 }
@@ -141,62 +211,118 @@ impl Connection {
     fn new(stream: TcpStream, connections: &Arc<Connections>, place: OwnedSemaphorePermit) -> Self {
         let speaks = Speaks::New(0);
         connections.open_as(speaks).fetch_add(1, Ordering::Relaxed);
+        let seat = Arc::new(Seat::default());
+        connections.quiet.add(&seat, false);
         Self {
             stream,
             connections: Arc::clone(connections),
             speaks,
+            traffic: Box::new(Traffic::new()),
+            seat,
             look: Box::pin(sleep(HELLO_LIMIT)),
             moved: false,
+            idle_looks: 0,
             _place: place,
             http1_place: None,
         }
     }
 
-    /// Looks at the first bytes until they say what is spoken.
+    /// Looks at the first bytes until they say what is spoken, then at what passes.
     fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.moved = true;
-        let Speaks::New(heard) = self.speaks else { return Ok(()) };
-        let rest = &PREFACE[heard..];
-        let length = rest.len().min(bytes.len());
-        let speaks = if rest[..length] != bytes[..length] {
-            let Ok(place) = Arc::clone(&self.connections.http1_places).try_acquire_owned() else {
-                return Err(self.close(Limit::Http1));
+        let mut bytes = bytes;
+        if let Speaks::New(heard) = self.speaks {
+            let rest = &PREFACE[heard..];
+            let (begin, others) = bytes.split_at(rest.len().min(bytes.len()));
+            let speaks = if rest[..begin.len()] != *begin {
+                let Ok(place) = Arc::clone(&self.connections.http1_places).try_acquire_owned()
+                else {
+                    return Err(self.close(Limit::Http1));
+                };
+                self.http1_place = Some(place);
+                // What it has open cannot be seen; slow ones are bounded elsewhere.
+                self.connections.quiet.remove(&self.seat);
+                Speaks::Http1
+            } else if begin.len() < rest.len() {
+                self.speaks = Speaks::New(heard + begin.len());
+                return Ok(());
+            } else {
+                Speaks::Http2
             };
-            self.http1_place = Some(place);
-            Speaks::Http1
-        } else if length < rest.len() {
-            self.speaks = Speaks::New(heard + length);
+            self.connections.open_as(self.speaks).fetch_sub(1, Ordering::Relaxed);
+            self.connections.open_as(speaks).fetch_add(1, Ordering::Relaxed);
+            self.speaks = speaks;
+            self.look.as_mut().reset(Instant::now() + HELLO_LIMIT);
+            bytes = others;
+        }
+        if self.speaks != Speaks::Http2 {
             return Ok(());
-        } else {
-            Speaks::Http2
-        };
-        self.connections.open_as(self.speaks).fetch_sub(1, Ordering::Relaxed);
-        self.connections.open_as(speaks).fetch_add(1, Ordering::Relaxed);
-        self.speaks = speaks;
-        self.look.as_mut().reset(Instant::now() + IDLE_LIMIT);
-        Ok(())
+        }
+        let was_busy = self.traffic.is_busy();
+        let is_fine = self.traffic.read(bytes);
+        self.take_seat(was_busy);
+        if is_fine { Ok(()) } else { Err(self.ask_for_calm()) }
     }
 
-    /// Ready once it has to be closed for doing nothing.
+    /// Notes what was written.
+    fn said(&mut self, bytes: &[u8]) {
+        self.moved = true;
+        if self.speaks == Speaks::Http2 {
+            let was_busy = self.traffic.is_busy();
+            if let Some(code) = self.traffic.wrote(bytes) {
+                self.connections.went_away(code);
+            }
+            self.take_seat(was_busy);
+        }
+    }
+
+    /// Gives way to others while no call is open.
+    fn take_seat(&self, was_busy: bool) {
+        match (was_busy, self.traffic.is_busy()) {
+            (false, true) => self.connections.quiet.remove(&self.seat),
+            (true, false) => self.connections.quiet.add(&self.seat, self.traffic.has_called()),
+            _ => {}
+        }
+    }
+
+    /// Ready once it has to be closed for doing nothing, or for another one.
     fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.seat.must_leave(cx) && !self.traffic.is_busy() {
+            return Poll::Ready(self.close(Limit::Room));
+        }
         loop {
             ready!(self.look.as_mut().poll(cx));
             if matches!(self.speaks, Speaks::New(_)) {
                 return Poll::Ready(self.close(Limit::Hello));
             }
-            if !std::mem::take(&mut self.moved) {
+            self.idle_looks = if std::mem::take(&mut self.moved) { 0 } else { self.idle_looks + 1 };
+            if self.idle_looks == IDLE_LOOKS {
                 return Poll::Ready(self.close(Limit::Idle));
             }
-            self.look.as_mut().reset(Instant::now() + IDLE_LIMIT);
+            if self.speaks == Speaks::Http2 && self.traffic.is_stuck() {
+                return Poll::Ready(self.close(Limit::Unfinished));
+            }
+            self.look.as_mut().reset(Instant::now() + HELLO_LIMIT);
         }
+    }
+
+    fn ask_for_calm(&self) -> io::Error {
+        // WHY by hand: the library has no end of pings that it would say it at. Where there is no room
+        // to say it, the connection ends without.
+        if let Some(frame) = self.traffic.calm()
+            && self.stream.try_write(&frame).is_ok_and(|written| written == frame.len())
+        {
+            self.connections.went_away(ENHANCE_YOUR_CALM);
+        }
+        self.close(Limit::Flood)
     }
 
     fn close(&self, limit: Limit) -> io::Error {
         self.connections.closed[limit as usize].fetch_add(1, Ordering::Relaxed);
         tracing::debug!(?limit, "a connection is closed");
         let kind = match limit {
-            Limit::Hello | Limit::Idle => io::ErrorKind::TimedOut,
-            Limit::Http1 => io::ErrorKind::QuotaExceeded,
+            Limit::Hello | Limit::Idle | Limit::Unfinished => io::ErrorKind::TimedOut,
+            Limit::Http1 | Limit::Flood | Limit::Room => io::ErrorKind::QuotaExceeded,
         };
         io::Error::new(kind, "a limit of connections was reached")
     }
@@ -204,6 +330,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.connections.quiet.remove(&self.seat);
         self.connections.open_as(self.speaks).fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -240,7 +367,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
-        this.moved = true;
+        this.said(&buf[..written]);
         Poll::Ready(Ok(written))
     }
 
@@ -251,7 +378,12 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, bufs))?;
-        this.moved = true;
+        let mut left = written;
+        for buf in bufs {
+            let part = &buf[..buf.len().min(left)];
+            left -= part.len();
+            this.said(part);
+        }
         Poll::Ready(Ok(written))
     }
 
@@ -289,6 +421,12 @@ mod tests {
         counts.map(|(_, count)| count).collect()
     }
 
+    #[test]
+    fn few_files_allow_few_connections() {
+        let given = [Some(0), Some(50), Some(64), Some(1_024), Some(1_072), Some(u64::MAX), None];
+        assert_eq!(given.map(places), [4, 4, 16, 976, 1_024, 1_024, 1_024]);
+    }
+
     #[tokio::test]
     async fn the_first_bytes_tell_what_is_spoken() {
         let connections = Arc::new(Connections::new(8, 1));
@@ -310,12 +448,12 @@ mod tests {
         assert!(accepted_more.read_exact(&mut byte[..5]).await.is_err());
         drop((accepted, accepted_web, accepted_more));
         assert_eq!(counts(connections.open()), [0, 0, 0]);
-        assert_eq!(counts(connections.closed()), [0, 0, 1]);
+        assert_eq!(counts(connections.closed()), [0, 0, 1, 0, 0, 0]);
         assert_eq!(connections.http1_places.available_permits(), 1);
     }
 
     #[tokio::test]
-    async fn one_more_than_there_are_places_waits_for_a_place() {
+    async fn one_more_than_there_are_places_takes_that_of_a_quiet_one() {
         let connections = Arc::new(Connections::new(2, 2));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -324,16 +462,50 @@ mod tests {
         for _ in 0..3 {
             callers.push(TcpStream::connect(address).await.unwrap());
         }
-        let first = accepted.next().await.unwrap().unwrap();
-        let second = accepted.next().await.unwrap().unwrap();
-        let early = timeout(Duration::from_millis(100), accepted.next()).await;
+        let mut first = accepted.next().await.unwrap().unwrap();
+        let mut second = accepted.next().await.unwrap().unwrap();
+        // Calls are open on both: nobody gives way, and who came waits.
+        let call = [PREFACE, &[0, 0, 1, 1, 4, 0, 0, 0, 1, 0x82]].concat();
+        let mut bytes = vec![0; call.len()];
+        for (caller, accepted) in callers.iter_mut().zip([&mut first, &mut second]) {
+            caller.write_all(&call).await.unwrap();
+            accepted.read_exact(&mut bytes).await.unwrap();
+        }
+        let early = timeout(Duration::from_millis(300), accepted.next()).await;
         assert!(early.is_err(), "a third connection was accepted");
-        assert_eq!(counts(connections.open()), [2, 0, 0]);
-        // The third one is not lost: it waited in the system's queue.
-        drop(first);
-        let third = timeout(Duration::from_secs(10), accepted.next()).await.unwrap();
-        assert!(third.unwrap().is_ok());
+        assert_eq!(counts(connections.open()), [0, 0, 2]);
+        // The first call is answered: its connection is the quiet one.
+        first.write_all(&[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]).await.unwrap();
+        let (third, left) =
+            tokio::join!(timeout(Duration::from_secs(10), accepted.next()), async {
+                let left = first.read_u8().await;
+                drop(first);
+                left
+            },);
+        assert_eq!(left.unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        assert!(third.unwrap().unwrap().is_ok());
+        assert_eq!(counts(connections.closed()), [0, 0, 0, 0, 0, 1]);
         drop(second);
+    }
+
+    #[tokio::test]
+    async fn who_floods_is_asked_to_keep_calm_and_left() {
+        let connections = Arc::new(Connections::new(2, 2));
+        let (mut caller, mut accepted) = pair(&connections).await;
+        let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        let flood = [PREFACE, &ping.repeat(20_000)].concat();
+        let mut sink = vec![0; flood.len()];
+        let (_, read) = tokio::join!(caller.write_all(&flood), async {
+            let read = accepted.read_exact(&mut sink).await;
+            accepted.shutdown().await.unwrap();
+            read
+        });
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        assert_eq!(counts(connections.closed()), [0, 0, 0, 0, 1, 0]);
+        assert_eq!(counts(connections.goaways()), [0, 1, 0]);
+        let mut said = [0; 17];
+        caller.read_exact(&mut said).await.unwrap();
+        assert_eq!(said, [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -350,10 +522,19 @@ mod tests {
         let (mut caller, mut accepted) = pair(&connections).await;
         caller.write_all(PREFACE).await.unwrap();
         accepted.read_exact(&mut byte[..PREFACE.len()]).await.unwrap();
-        let early = timeout(IDLE_LIMIT, accepted.read_exact(&mut byte[..1])).await;
+        let idle = IDLE_LOOKS * HELLO_LIMIT;
+        let early = timeout(idle, accepted.read_exact(&mut byte[..1])).await;
         assert!(early.is_err(), "{early:?}");
-        let read = timeout(3 * IDLE_LIMIT, accepted.read_exact(&mut byte[..1])).await;
+        let read = timeout(idle, accepted.read_exact(&mut byte[..1])).await;
         assert_eq!(read.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert_eq!(counts(connections.closed()), [1, 1, 0]);
+
+        // Half a frame.
+        let (mut caller, mut accepted) = pair(&connections).await;
+        let half = [PREFACE, &[0, 0, 6, 4, 0]].concat();
+        caller.write_all(&half).await.unwrap();
+        accepted.read_exact(&mut byte[..half.len()]).await.unwrap();
+        let read = timeout(3 * HELLO_LIMIT, accepted.read_exact(&mut byte[..1])).await;
+        assert_eq!(read.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(counts(connections.closed()), [1, 1, 0, 1, 0, 0]);
     }
 }

@@ -78,14 +78,24 @@ pub const REASONS: &[(&str, Code, &str)] = &[
     (
         WATCH_STALLED,
         Code::DeadlineExceeded,
-        "A watch of events was not read for 60 seconds; `position` says after which to go on.",
+        "A watch of events was not read for 60 seconds, or what `--watch-stall` says; `position` says after which to go on.",
     ),
     (
         EXPORTS_RUNNING,
         Code::ResourceExhausted,
         "As many exports as there may be at a time are under way already.",
     ),
-    (OVERLOADED, Code::ResourceExhausted, "Too many commands are waiting; nothing was changed."),
+    (
+        REQUEST_TOO_LARGE,
+        Code::OutOfRange,
+        "A request message is longer than 1 MiB, or would be once it is decompressed; `limit` says how long it may be.",
+    ),
+    (REQUEST_TOO_SLOW, Code::DeadlineExceeded, "A request did not come as a whole within 30 seconds."),
+    (
+        OVERLOADED,
+        Code::ResourceExhausted,
+        "Too many commands are waiting, or requests that come slowly hold too much memory; nothing was changed.",
+    ),
     (LOG_FULL, Code::ResourceExhausted, "The log finds no room; nothing was changed."),
     (
         VERIFICATION_RUNNING,
@@ -109,6 +119,11 @@ pub const REASONS: &[(&str, Code, &str)] = &[
         "Something that the answer needs cannot be read just now; nothing was changed.",
     ),
     (
+        CLOCK_JUMP,
+        Code::Unavailable,
+        "The server's clock has jumped ahead, and the ledger goes by the system's time; nothing was changed.",
+    ),
+    (
         OUTCOME_UNKNOWN,
         Code::Unknown,
         "The service stopped while the command was under way: send it again with the same id or request id to settle it.",
@@ -124,13 +139,28 @@ pub const REASONS: &[(&str, Code, &str)] = &[
         Code::FailedPrecondition,
         "The ledger is in another log than the call is about; `log` says in which.",
     ),
-    (READ_MODEL_STOPPED, Code::Unavailable, "The read model stands still and does not answer."),
+    (
+        READ_MODEL_STOPPED,
+        Code::Unavailable,
+        "The read model stands still and does not answer, or the server refuses commands for that reason.",
+    ),
     (LOG_UNREADABLE, Code::DataLoss, "The log cannot be read where the answer lies."),
     (
         DETAILS_UNREADABLE,
         Code::DataLoss,
         "The key of a customer's personal details is missing or does not fit.",
     ),
+    (
+        OUTSIDE_LOG,
+        Code::OutOfRange,
+        "A position or size is beyond the tree that a proof is asked in, or the log; `size` says how far that goes.",
+    ),
+    (
+        PROOFS_BEHIND,
+        Code::Unavailable,
+        "The node is still hashing the log's events, which a proof needs; `size` says how many it has.",
+    ),
+    (NO_CHECKPOINT, Code::NotFound, "The node has signed no checkpoint yet."),
     (INTERNAL, Code::Internal, "A defect of the service."),
 ];
 
@@ -146,28 +176,23 @@ pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
 pub(crate) const EXPORTS_RUNNING: &str = "EXPORTS_RUNNING";
 pub(crate) const EXPORT_NOT_FINISHED: &str = "EXPORT_NOT_FINISHED";
 pub(crate) const WATCH_STALLED: &str = "WATCH_STALLED";
-const OVERLOADED: &str = "OVERLOADED";
+pub(crate) const REQUEST_TOO_LARGE: &str = "REQUEST_TOO_LARGE";
+pub(crate) const REQUEST_TOO_SLOW: &str = "REQUEST_TOO_SLOW";
+pub(crate) const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";
 pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";
 const STOPPING: &str = "STOPPING";
-    (
-        OUTSIDE_LOG,
-        Code::OutOfRange,
-        "A position or size is beyond the tree that a proof is asked in, or the log; `size` says how far that goes.",
-    ),
-    (
-        PROOFS_BEHIND,
-        Code::Unavailable,
-        "The node is still hashing the log's events, which a proof needs; `size` says how many it has.",
-    ),
-    (NO_CHECKPOINT, Code::NotFound, "The node has signed no checkpoint yet."),
 const NO_LEADER: &str = "NO_LEADER";
 const NOT_LEADER: &str = "NOT_LEADER";
 const UNAVAILABLE: &str = "UNAVAILABLE";
+const CLOCK_JUMP: &str = "CLOCK_JUMP";
 pub(crate) const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
 const READ_MODEL_STOPPED: &str = "READ_MODEL_STOPPED";
 const LOG_UNREADABLE: &str = "LOG_UNREADABLE";
 const DETAILS_UNREADABLE: &str = "DETAILS_UNREADABLE";
+pub(crate) const OUTSIDE_LOG: &str = "OUTSIDE_LOG";
+const PROOFS_BEHIND: &str = "PROOFS_BEHIND";
+pub(crate) const NO_CHECKPOINT: &str = "NO_CHECKPOINT";
 const INTERNAL: &str = "INTERNAL";
 
 /// Why a call fails.
@@ -190,9 +215,6 @@ impl Failure {
             .find(|(name, ..)| *name == reason)
             .map_or(Code::Internal, |(_, code, _)| *code);
         Self {
-pub(crate) const OUTSIDE_LOG: &str = "OUTSIDE_LOG";
-const PROOFS_BEHIND: &str = "PROOFS_BEHIND";
-pub(crate) const NO_CHECKPOINT: &str = "NO_CHECKPOINT";
             code,
             reason,
             message: message.into(),
@@ -381,6 +403,7 @@ impl From<Denied> for Failure {
             Denied::LogFull => Self::new(LOG_FULL, message).retry_after(LONG_RETRY),
             Denied::Stopping => Self::stopping(),
             Denied::OutcomeUnknown => Self::new(OUTCOME_UNKNOWN, message),
+            Denied::ClockJump(_) => Self::new(CLOCK_JUMP, message).retry_after(LONG_RETRY),
             _ => Self::new(UNAVAILABLE, message).retry_after(LONG_RETRY),
         }
     }
@@ -389,6 +412,19 @@ impl From<Denied> for Failure {
 impl From<StopError> for Failure {
     fn from(stopped: StopError) -> Self {
         Self::new(READ_MODEL_STOPPED, stopped.to_string()).retry_after(LONG_RETRY)
+    }
+}
+
+impl From<TreeError> for Failure {
+    fn from(error: TreeError) -> Self {
+        let message = error.to_string();
+        match error {
+            TreeError::Outside { size, .. } => Self::new(OUTSIDE_LOG, message).with("size", size),
+            TreeError::Behind { size, .. } => {
+                Self::new(PROOFS_BEHIND, message).with("size", size).retry_after(LONG_RETRY)
+            }
+            _ => Self::new(LOG_UNREADABLE, message),
+        }
     }
 }
 
@@ -415,19 +451,6 @@ mod tests {
         let status = Status::from(Failure::from(refusal));
         assert_eq!(status.code(), Code::InvalidArgument);
         let details = status.get_error_details();
-impl From<TreeError> for Failure {
-    fn from(error: TreeError) -> Self {
-        let message = error.to_string();
-        match error {
-            TreeError::Outside { size, .. } => Self::new(OUTSIDE_LOG, message).with("size", size),
-            TreeError::Behind { size, .. } => {
-                Self::new(PROOFS_BEHIND, message).with("size", size).retry_after(LONG_RETRY)
-            }
-            _ => Self::new(LOG_UNREADABLE, message),
-        }
-    }
-}
-
         let info = details.error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("TOO_MANY_DECIMALS", "encours"));
         assert_eq!(info.metadata["fraction_digits"], "2");

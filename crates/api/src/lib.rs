@@ -27,12 +27,16 @@ mod metrics;
 mod names;
 mod paging;
 mod payments;
+mod process;
 mod proofs;
 mod public;
+mod quiet;
 mod reading;
 mod reminders;
 mod reports;
 mod server;
+mod traffic;
+mod unsaid;
 mod web;
 mod writes;
 
@@ -44,7 +48,7 @@ pub use failure::{ERROR_DOMAIN, REASONS};
 pub use forward::MAX_FORWARDED_STREAMS;
 pub use leader::{LEADER_WAIT, Writing};
 pub use logs::{Claims, Logs};
-pub use metrics::{LinkFigures, PublisherFigures};
+pub use metrics::{LinkFigures, PublisherFigures, RecoveryFigures};
 pub use paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES};
 pub use public::{PublicEvents, UnreadableEvents};
 pub use server::{

@@ -137,6 +137,11 @@ impl Api {
         if let Some(Message::CreateLedger(request)) = &command.command {
             self.is_log(&request.log)?;
         }
+        if self.writes_stop
+            && let Some(stopped) = self.model.health().stopped
+        {
+            return Err(stopped.into());
+        }
         let write = write(command)?;
         let submission = Submission {
             command: write.command,

@@ -204,7 +204,10 @@ impl From<LogError> for Failure {
                  less with --nats-max-mib; `encours doctor` shows what is free",
             ),
             LogError::Denied { .. } => Self::new(Exit::Failure, message)
-                .hint("look at the user, its permissions and the limits of its account there"),
+                .hint(
+                    "look at the user, its permissions and the limits of its account; over TLS at the \
+                     certificate, and at --nats-ca",
+                ),
             LogError::StreamConfig { .. } => Self::new(Exit::Damaged, message)
                 .hint("`encours doctor` shows every setting; put right what differs, then start"),
             LogError::StreamDiverged { .. } => Self::new(Exit::Damaged, message).hint(

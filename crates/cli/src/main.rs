@@ -71,7 +71,7 @@ fn parse() -> Outcome<Cli> {
 
 fn run(command: &Command) -> Outcome {
     trace(if matches!(command, Command::Serve(_)) {
-        "info,sled=warn,async_nats=warn"
+        "info,sled=warn,async_nats=warn,h2=error"
     } else {
         "error,async_nats=off"
     });

@@ -1,6 +1,7 @@
 //! What serves: a node on a log of its own, or one of several on logs that NATS servers keep.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use encours_api::{Api, Logs, PublisherFigures, ServeError, WebOrigin};
 use encours_log::Clock;
@@ -8,6 +9,7 @@ use tokio::net::TcpListener;
 use tracing::error;
 
 use crate::cluster::{Member, Members};
+use crate::disk_space::DiskSpace;
 use crate::failure::{Failure, Outcome};
 use crate::node::{Node, failed};
 
@@ -36,6 +38,30 @@ impl Services {
         match self {
             Self::One(api) => Self::One(api.with_web_origins(origins)),
             Self::Several(logs) => Self::Several(logs.with_web_origins(origins)),
+        }
+    }
+
+    /// Ends watches of events of which nothing was read for this long.
+    pub(crate) fn with_watch_stall(self, stall: Duration) -> Self {
+        match self {
+            Self::One(api) => Self::One(api.with_watch_stall(stall)),
+            Self::Several(logs) => Self::Several(logs.with_watch_stall(stall)),
+        }
+    }
+
+    /// Says whether commands are refused once the read model of their log has stopped.
+    pub(crate) fn with_writes_stopping(self, they_stop: bool) -> Self {
+        match self {
+            Self::One(api) => Self::One(api.with_writes_stopping(they_stop)),
+            Self::Several(logs) => Self::Several(logs.with_writes_stopping(they_stop)),
+        }
+    }
+
+    /// Has the metrics tell how full the data folder's disk is.
+    pub(crate) fn with_disk(self, disk: DiskSpace) -> Self {
+        match self {
+            Self::One(api) => Self::One(api.with_disk(move || disk.now())),
+            Self::Several(logs) => Self::Several(logs.with_disk(move || disk.now())),
         }
     }
 

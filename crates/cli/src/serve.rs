@@ -4,18 +4,22 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use encours_api::WebOrigin;
 use encours_log::{Clock, Disk, OsDisk, StreamOptions, SystemClock};
-use encours_publisher::Publisher;
+use encours_publisher::{CheckpointOptions, Publisher};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use crate::checkpoints::Signing;
+use crate::clock_args::ClockArgs;
 use crate::cluster::{Member, MemberOptions, Members, MembersOptions};
+use crate::disk_space::DiskSpace;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::nats_args::{DEFAULT_LOG, NatsArgs, check_reachable};
 use crate::node::{Node, NodeOptions};
@@ -55,6 +59,23 @@ pub(crate) struct ServeArgs {
           value_parser = clap::value_parser!(u64).range(1..=4096))]
     segment_mib: u64,
 
+    /// Seconds after which a watch of events that nobody reads is ended
+    #[arg(long, default_value_t = 60, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    watch_stall: u64,
+
+    #[command(flatten)]
+    clock: ClockArgs,
+
+    /// What happens to commands once the read model has stopped at an event that it cannot fold
+    #[arg(long, value_enum, default_value_t = Then::Continue, value_name = "WHAT")]
+    when_read_model_stops: Then,
+
+    /// Begins no new log: the data folder must hold one, so that a disk that is not mounted is not
+    /// taken for a first start
+    #[arg(long, conflicts_with = "nats")]
+    existing: bool,
+
     #[command(flatten)]
     nats: NatsArgs,
 
@@ -64,6 +85,20 @@ pub(crate) struct ServeArgs {
 
     #[command(flatten)]
     publish: PublishArgs,
+
+    /// Seconds between two signed checkpoints of a log that grows
+    #[arg(long, env = "ENCOURS_CHECKPOINT_EVERY", default_value_t = 60, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    checkpoint_every: u64,
+}
+
+/// What becomes of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Then {
+    /// They go on, though queries do not show what they do
+    Continue,
+    /// They are refused until the server is started again
+    Stop,
 }
 
 /// Serves until SIGTERM or SIGINT; a second signal ends the process at once.
@@ -74,9 +109,18 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
     let metrics = metrics.map(|metrics| Port::take("--metrics", metrics)).transpose()?;
     let signals = Signals::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    // Opening reads the whole log; nothing else runs yet that it could hold up.
-    let running = tokio::task::block_in_place(|| args.open(&listen, Arc::clone(&clock)))?;
-    running.ready().await?;
+    let open = || args.open(&listen, Arc::clone(&clock)).inspect_err(not_started);
+    let (running, mut signals) = opened(signals, open).await?;
+    // The read model may have all of the log to fold.
+    tokio::select! {
+        ready = running.ready() => ready?,
+        name = signals.next() => {
+            info!(signal = name, "stopping before it is ready");
+            running.stop().await?;
+            info!("stopped");
+            return Ok(());
+        }
+    }
     let (listener, metrics) = match listeners(listen, metrics) {
         Ok(listeners) => listeners,
         Err(failure) => {
@@ -84,7 +128,15 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
             return Err(failure);
         }
     };
-    let mut services = running.services().with_web_origins(args.web_origin.clone());
+    let stall = Duration::from_secs(args.watch_stall);
+    let disk = DiskSpace::new(Arc::new(OsDisk), args.data.clone());
+    disk.watch();
+    let mut services = running
+        .services()
+        .with_disk(disk)
+        .with_web_origins(args.web_origin.clone())
+        .with_watch_stall(stall)
+        .with_writes_stopping(args.when_read_model_stops == Then::Stop);
     let mut publisher = None;
     if let Running::Alone(node) = &running
         && let Some(options) = args.publish.options(&args.data, Arc::new(OsDisk), None)
@@ -104,9 +156,12 @@ impl ServeArgs {
     fn open(&self, listen: &Port, clock: Arc<dyn Clock>) -> Outcome<Running> {
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         let (data, segment_len) = (self.data.clone(), self.segment_mib << 20);
+        let limits = self.clock.limits();
         let mut streams = self.nats.each()?;
+        let signing = self.signing(&streams);
         if streams.is_empty() {
-            let options = NodeOptions { data, segment_len, disk, clock };
+            let existing = self.existing;
+            let options = NodeOptions { data, segment_len, existing, disk, clock, limits, signing };
             return Ok(Running::Alone(Box::new(Node::open(options)?)));
         }
         let address = match &self.advertise {
@@ -124,8 +179,18 @@ impl ServeArgs {
             && let Some(stream) = streams.pop()
         {
             let (publish, whole) = (publish(&stream, &data), None);
-            let options =
-                MemberOptions { data, segment_len, disk, clock, stream, address, publish, whole };
+            let options = MemberOptions {
+                data,
+                segment_len,
+                disk,
+                clock,
+                limits,
+                signing,
+                stream,
+                address,
+                publish,
+                whole,
+            };
             return Ok(Running::Member(Box::new(Member::open(options)?)));
         }
         self.publish.for_several()?;
@@ -135,9 +200,45 @@ impl ServeArgs {
             (stream, folder, publish)
         };
         let logs = streams.into_iter().map(with_folder).collect();
-        let options = MembersOptions { data, segment_len, disk, clock, address, logs };
+        let options =
+            MembersOptions { data, segment_len, disk, clock, limits, signing, address, logs };
         Ok(Running::Members(Box::new(Members::open(options)?)))
     }
+
+    /// Checkpoints are published where public events are, else where the log is kept.
+    fn signing(&self, streams: &[StreamOptions]) -> Signing {
+        let beside = |stream: &StreamOptions| CheckpointOptions {
+            servers: stream.servers.clone(),
+            access: stream.access.clone(),
+            replicas: stream.replicas,
+        };
+        let publish = self.publish.checkpoints().or_else(|| streams.first().map(beside));
+        Signing { every: Duration::from_secs(self.checkpoint_every), publish }
+    }
+}
+
+/// Opens a node, which may read the whole log. A signal meanwhile ends the process at once: it has
+/// promised nothing yet, and what it leaves is what any crash may leave.
+async fn opened(
+    mut signals: Signals,
+    open: impl FnOnce() -> Outcome<Running>,
+) -> Outcome<(Running, Signals)> {
+    let (done, over) = oneshot::channel::<()>();
+    let watching = tokio::spawn(async move {
+        tokio::select! {
+            biased;
+            _ = over => {}
+            name = signals.next() => {
+                info!(signal = name, "stopped before the data folder was open");
+                std::process::exit(0);
+            }
+        }
+        signals
+    });
+    let opened = tokio::task::block_in_place(open);
+    drop(done);
+    let signals = watching.await.map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
+    Ok((opened?, signals))
 }
 
 /// Serves a node that is open already, as `encours demo --serve` does.
@@ -145,6 +246,12 @@ pub(crate) async fn run_node(node: Node, listener: TcpListener, signals: Signals
     let running = Running::Alone(Box::new(node));
     let services = running.services();
     until_told(running, services, listener, Beside::default(), signals).await
+}
+
+/// Tells why there is no start where log lines are collected, too.
+fn not_started(failure: &Failure) {
+    let hint = failure.advice().unwrap_or_default();
+    error!(exit_code = failure.exit() as u8, hint, "not started: {}", failure.message());
 }
 
 /// What runs beside the calls.
@@ -318,13 +425,19 @@ fn ready(address: SocketAddr, metrics: Option<SocketAddr>) {
 pub(crate) struct Signals {
     term: Signal,
     int: Signal,
+    /// A write past the limit of a file's length: it fails instead of ending the process.
+    _too_large: Signal,
 }
+
+/// SIGXFSZ, which has no name in tokio.
+const FILE_TOO_LARGE: i32 = 25;
 
 impl Signals {
     pub(crate) fn listen() -> Outcome<Self> {
         let term = signal(SignalKind::terminate())?;
         let int = signal(SignalKind::interrupt())?;
-        Ok(Self { term, int })
+        let too_large = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
+        Ok(Self { term, int, _too_large: too_large })
     }
 
     pub(crate) async fn next(&mut self) -> &'static str {

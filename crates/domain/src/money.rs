@@ -38,7 +38,9 @@ impl Money {
     /// # Errors
     /// `INVALID_AMOUNT`, `TOO_MANY_DECIMALS` or `AMOUNT_OVERFLOW`, naming `field`.
     pub fn parse(field: &str, text: &str, currency: Currency) -> Result<Self, Refusal> {
-        let decimal = Decimal::from_str_exact(text).map_err(|_| {
+        // The library takes `1_000` for a thousand.
+        let exact = Decimal::from_str_exact(text).ok().filter(|_| !text.contains('_'));
+        let decimal = exact.ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidAmount,
                 field,

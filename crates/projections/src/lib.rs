@@ -24,7 +24,7 @@ mod tables;
 mod testing;
 mod worker;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, PROJECTION_VERSION};
 pub use counts::{CustomerCounts, InvoiceCounts, Totals};
 pub use digest::Digest;
 pub use error::{FoldError, OpenError, StopError};

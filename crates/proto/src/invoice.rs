@@ -125,7 +125,9 @@ fn decimal(field: &str, text: &str) -> Result<Option<Decimal>, Refusal> {
         return Ok(None);
     }
     // WHY: a decimal number has at most 28 digits; what is longer is cut in the message.
-    Decimal::from_str_exact(text).map(Some).map_err(|_| {
+    // The library takes `1_000` for a thousand.
+    let exact = Decimal::from_str_exact(text).ok().filter(|_| !text.contains('_'));
+    exact.map(Some).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
         let message = format!("{field} is not a decimal number of at most 28 digits: {shown:?}");
         Refusal::new(Reason::InvalidAmount, field, message)

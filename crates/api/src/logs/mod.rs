@@ -16,7 +16,9 @@ mod merge;
 mod place;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use encours_log::Space;
 use encours_projections::ReadModel;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -62,6 +64,7 @@ impl Logs {
             web_origins: Arc::new([]),
             calls: Arc::new(Calls::new()),
             connections: Arc::default(),
+            disk: None,
         };
         let exporting = Arc::new(Semaphore::new(MAX_EXPORTS));
         let named = |(name, api): (String, Api)| {
@@ -79,6 +82,27 @@ impl Logs {
     pub fn with_web_origins(self, origins: impl IntoIterator<Item = WebOrigin>) -> Self {
         let web_origins = origins.into_iter().collect();
         Self { front: Front { web_origins, ..self.front }, ..self }
+    }
+
+    /// As [`Api::with_disk`]: all logs are kept in one data folder.
+    #[must_use]
+    pub fn with_disk(self, space: impl Fn() -> Option<Space> + Send + Sync + 'static) -> Self {
+        Self { front: Front { disk: Some(Arc::new(space)), ..self.front }, ..self }
+    }
+
+    /// Ends watches as [`Api::with_watch_stall`] says.
+    #[must_use]
+    pub fn with_watch_stall(self, stall: Duration) -> Self {
+        let each = |log: &Log| Log { api: log.api.clone().with_watch_stall(stall), ..log.clone() };
+        Self { logs: self.logs.iter().map(each).collect(), ..self }
+    }
+
+    /// Stops writes as [`Api::with_writes_stopping`] says.
+    #[must_use]
+    pub fn with_writes_stopping(self, they_stop: bool) -> Self {
+        let each =
+            |log: &Log| Log { api: log.api.clone().with_writes_stopping(they_stop), ..log.clone() };
+        Self { logs: self.logs.iter().map(each).collect(), ..self }
     }
 
     /// Serves as [`Api::serve`] does.

@@ -6,20 +6,25 @@
 mod calls;
 mod page;
 mod serve;
+mod storage;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use encours_domain::{Micros, Position};
 use encours_engine::{Behind, ClockInfo, EngineHandle, Figures, Outcome};
+use encours_projections::PROJECTION_VERSION;
 
 pub(crate) use calls::{Calls, CountLayer};
 use page::{Kind, Page};
+pub use storage::RecoveryFigures;
 
 use crate::api::Api;
 use crate::connections::Connections;
+use crate::failure::REQUEST_TOO_LARGE;
 use crate::logs::Logs;
-use crate::server::{Front, MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS};
+use crate::process::{Taken, most_files};
+use crate::server::Front;
 
 /// How the publisher of public events is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +81,11 @@ fn text(told: &Told, now: Micros) -> String {
         log(&mut page, api, now);
     }
     page.about(None);
+    if let Some(space) = told.front.disk.as_ref().and_then(|disk| disk()) {
+        storage::disk(&mut page, space);
+    }
     calls_and_connections(&mut page, &told.front.calls, &told.front.connections);
+    process(&mut page);
     page.into_text()
 }
 
@@ -85,6 +94,9 @@ fn log(page: &mut Page, api: &Api, now: Micros) {
     let engine = api.writing.borrow().engine().cloned();
     commands(page, &engine.as_ref().map(EngineHandle::metrics).unwrap_or_default());
     log_and_model(page, api);
+    if let Some(figures) = &api.recovery {
+        storage::recovery(page, figures);
+    }
     if let Some(figures) = api.publisher.as_ref().and_then(|figures| figures()) {
         publisher(page, figures, api.reader.tail().next_position.0.saturating_sub(1));
     }
@@ -115,6 +127,8 @@ fn commands(page: &mut Page, figures: &Figures) {
     let name = "encours_fsync_seconds";
     page.metric(name, Kind::Histogram, "Time from submitting a frame until it was durable.");
     page.histogram(name, &[], &figures.sync);
+    let help = "Seconds that a clock which has jumped is ahead while it is not believed; else 0.";
+    page.single("encours_clock_jump_seconds", Kind::Gauge, help, figures.clock_ahead_s);
     let help = "1 while the log finds no room and commands are refused.";
     page.single("encours_log_full", Kind::Gauge, help, u8::from(figures.is_full));
 }
@@ -135,9 +149,15 @@ fn log_and_model(page: &mut Page, api: &Api) {
     page.single("encours_read_model_position", Kind::Gauge, help, model);
     let help = "Durable events that the read model does not know yet.";
     page.single("encours_read_model_lag_events", Kind::Gauge, help, log.saturating_sub(model));
+    let help = "The version of the read model's rows and tables, as its stored form bears it.";
+    page.single("encours_projection_version", Kind::Gauge, help, PROJECTION_VERSION);
     let up = health.stopped.is_none() && health.serving;
     let help = "1 while the read model follows the log.";
     page.single("encours_read_model_up", Kind::Gauge, help, u8::from(up));
+    let rebuilt = health.rebuilt.is_some();
+    let help =
+        "1 where the last start could not use the stored read model, and built it from the log.";
+    page.single("encours_read_model_rebuilt", Kind::Gauge, help, u8::from(rebuilt));
     let failed = health.checkpoint_failed.is_some();
     let help = "1 where the last checkpoint of the read model could not be written.";
     page.single("encours_checkpoint_failed", Kind::Gauge, help, u8::from(failed));
@@ -208,6 +228,20 @@ fn leading(page: &mut Page, api: &Api, is_leader: bool) {
     page.single("encours_tail_dropped_total", Kind::Counter, help, dropped);
 }
 
+fn process(page: &mut Page) {
+    let Taken { files, threads, bytes } = Taken::now();
+    for (name, help, figure) in [
+        ("encours_open_files", "Files and sockets that the process has open.", files),
+        ("encours_open_files_limit", "The most that it may have open.", most_files()),
+        ("encours_threads", "Threads of the process.", threads),
+        ("encours_resident_bytes", "Memory of the process.", bytes),
+    ] {
+        if let Some(figure) = figure {
+            page.single(name, Kind::Gauge, help, figure);
+        }
+    }
+}
+
 fn calls_and_connections(page: &mut Page, calls: &Calls, connections: &Connections) {
     let name = "encours_grpc_requests_total";
     let help = "Calls that have ended, by method and code; CANCELLED where the caller had left.";
@@ -215,6 +249,14 @@ fn calls_and_connections(page: &mut Page, calls: &Calls, connections: &Connectio
     for (method, code, count) in calls.ended() {
         page.sample(name, &[("method", method), ("code", code)], count);
     }
+    let name = "encours_errors_total";
+    page.metric(name, Kind::Counter, "Calls that ended with an error, by reason.");
+    for (reason, count) in calls.reasons() {
+        page.sample(name, &[("reason", reason)], count);
+    }
+    let help = "Calls that ended because a request message was too long.";
+    let too_large = calls.for_reason(REQUEST_TOO_LARGE);
+    page.single("encours_request_too_large_total", Kind::Counter, help, too_large);
     let name = "encours_connections";
     page.metric(name, Kind::Gauge, "Open connections by what they speak; new: nothing yet.");
     for (state, count) in connections.open() {
@@ -222,11 +264,17 @@ fn calls_and_connections(page: &mut Page, calls: &Calls, connections: &Connectio
     }
     let name = "encours_connections_limit";
     page.metric(name, Kind::Gauge, "The most open connections, all and those of HTTP/1.");
-    page.sample(name, &[("state", "all")], MAX_CONNECTIONS);
-    page.sample(name, &[("state", "http1")], MAX_HTTP1_CONNECTIONS);
+    let [all, http1] = connections.most();
+    page.sample(name, &[("state", "all")], all);
+    page.sample(name, &[("state", "http1")], http1);
     let name = "encours_connections_closed_total";
     page.metric(name, Kind::Counter, "Connections closed by a limit, by which.");
     for (limit, count) in connections.closed() {
         page.sample(name, &[("limit", limit)], count);
+    }
+    let name = "encours_h2_goaway_total";
+    page.metric(name, Kind::Counter, "Times that a caller of HTTP/2 was told to go, by why.");
+    for (reason, count) in connections.goaways() {
+        page.sample(name, &[("reason", reason)], count);
     }
 }

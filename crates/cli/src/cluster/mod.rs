@@ -5,8 +5,9 @@
 //! | `lock` | held while the node runs; names its process | no |
 //! | `node` | the node's name, made at its first start | no |
 //! | `log/` | the verified copy of the log | a copy of what the servers keep |
-//! | `keys/` | the keys of customers' personal details, as all nodes have them | yes |
-//! | `snapshots/`, `requests/`, `views/` | made again from the log | no |
+//! | `keys/` | the keys of customers' personal details, as all nodes have them, and this node's that signs checkpoints | yes |
+//! | `checkpoints/` | signed checkpoints: the newest, and that of each day | yes |
+//! | `snapshots/`, `requests/`, `views/`, `proofs/` | made again from the log | no |
 //!
 //! A node on several logs has a folder `logs/NAME` with all this for each of them, apart from `lock`,
 //! which is there too, and `node`.
@@ -24,7 +25,8 @@ use std::thread;
 use std::time::Duration;
 
 use encours_api::{Api, LinkFigures, Writing};
-use encours_engine::known_frames;
+use encours_audit::newest_known;
+use encours_engine::{Limits, known_frames};
 use encours_log::{
     Clock, Disk, Holder, JournalOptions, Link, LockGuard, LogId, LogReader, Replica, StreamOptions,
 };
@@ -39,6 +41,7 @@ use self::lease::Beats;
 use self::role::Role;
 pub(crate) use self::several::{Members, MembersOptions};
 use self::spread::Others;
+use crate::checkpoints::{Checkpoints, Signing};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{caught_up, lock, log_dir, node_file};
 
@@ -57,6 +60,10 @@ pub(crate) struct MemberOptions {
     pub(crate) disk: Arc<dyn Disk>,
     /// Where time comes from.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The engine's limits.
+    pub(crate) limits: Limits,
+    /// How checkpoints are signed.
+    pub(crate) signing: Signing,
     /// The log and the servers that keep it.
     pub(crate) stream: StreamOptions,
     /// Where the other nodes reach this one, such as `10.0.0.7:50051`.
@@ -82,6 +89,7 @@ pub(crate) struct Member {
     link: Link,
     beats: Beats,
     writing: watch::Receiver<Writing>,
+    checkpoints: Checkpoints,
     stop: watch::Sender<bool>,
     /// How the thread ended; `None` once that was told.
     ended: Option<oneshot::Receiver<Outcome>>,
@@ -93,24 +101,24 @@ impl Member {
     /// Connects, brings the local copy to the end of the log and starts to follow it. Blocks while
     /// it reads. Must be called within a tokio runtime, off its async workers.
     pub(crate) fn open(options: MemberOptions) -> Outcome<Self> {
-        let MemberOptions { data, segment_len, disk, clock, stream, address, publish, whole } =
-            options;
+        let MemberOptions { data, segment_len, disk, clock, limits, stream, address, .. } = options;
         let lock = lock(&*disk, &data)?;
         let runtime = Handle::current();
-        let (node, others) = match whole {
+        let (node, others) = match options.whole {
             Some(Whole { node, others }) => (node, others),
             None => (name(&*disk, &data)?, Others::default()),
         };
         let checkpoint = Checkpoint::load(&data.join("views"));
         let mut known = known_frames(&*disk, &data);
         known.extend(checkpoint.known());
+        known.extend(newest_known(&*disk, &data));
         info!(data = %data.display(), node, log = %stream.log, "opening");
         let log = stream.log.clone();
         let link = Link::connect(runtime.clone(), stream)?;
         let create = Some(random_log_id()?);
         let journal = JournalOptions { segment_len, create, known, ..JournalOptions::default() };
         let mut replica = Replica::open(link.clone(), Arc::clone(&disk), &log_dir(&data), journal)?;
-        let mut standby = role::standby(&data, &disk, &replica)?;
+        let mut standby = role::standby(&data, &disk, &replica, limits)?;
         role::catch_up(&mut replica, &mut standby)?;
         let reader = replica.reader();
         info!(frame = %reader.tail().number, "the log is followed");
@@ -122,6 +130,14 @@ impl Member {
         let model = ReadModel::open(model)
             .map_err(|error| Failure::new(Exit::Failure, format!("read model: {error}")))?;
         let (to_leads, leads) = watch::channel(false);
+        let checkpoints = Checkpoints::spawn(
+            Arc::clone(&reader),
+            Arc::clone(&disk),
+            Arc::clone(&clock),
+            &data,
+            options.signing,
+            Some(leads.clone()),
+        )?;
         let lease = link.lease(Holder { node, address })?;
         let beats = Beats::spawn(&runtime, lease, leads, others);
         let (to_keys, keys) = watch::channel(standby.keys());
@@ -130,13 +146,15 @@ impl Member {
         let seen = link.clone();
         let api = Api::of_node(model.clone(), Arc::clone(&reader), keys, writing.clone())
             .with_log_name(log.as_str())
+            .with_notary(checkpoints.notary())
             .with_link(move || figures(seen.figures()));
-        let beside = Beside::new(runtime.clone(), api.clone(), publish);
+        let beside = Beside::new(runtime.clone(), api.clone(), options.publish);
         let api = api.with_publisher(beside.figures());
         let role = Role {
             data,
             disk,
             clock,
+            limits,
             runtime,
             link: link.clone(),
             replica,
@@ -156,7 +174,7 @@ impl Member {
             let _ = tell.send(role.run(standby));
         })?;
         let ended = Some(ended);
-        Ok(Self { api, model, reader, link, beats, writing, stop, ended, _lock: lock })
+        Ok(Self { api, model, reader, link, beats, writing, checkpoints, stop, ended, _lock: lock })
     }
 
     /// The gRPC services of this node.
@@ -192,7 +210,7 @@ impl Member {
 
     /// Stops cleanly: leads no more, gives the lease up, writes a checkpoint, lets the folder go.
     pub(crate) async fn stop(self) -> Outcome {
-        let Self { model, beats, stop, ended, _lock: lock, .. } = self;
+        let Self { model, beats, checkpoints, stop, ended, _lock: lock, .. } = self;
         stop.send_replace(true);
         let ended = match ended {
             Some(ended) => ended.await.unwrap_or(Ok(())),
@@ -200,6 +218,7 @@ impl Member {
         };
         beats.stop().await;
         let written = tokio::task::spawn_blocking(move || model.stop()).await;
+        checkpoints.stop().await;
         written.map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
         drop(lock);
         ended

@@ -39,6 +39,7 @@ pub(super) struct Role {
     pub(super) data: std::path::PathBuf,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: Limits,
     pub(super) runtime: Handle,
     pub(super) link: Link,
     pub(super) replica: Replica,
@@ -72,12 +73,13 @@ pub(super) fn standby(
     data: &std::path::Path,
     disk: &Arc<dyn Disk>,
     replica: &Replica,
+    limits: Limits,
 ) -> Outcome<Standby> {
     let options = StandbyOptions {
         reader: replica.reader(),
         disk: Arc::clone(disk),
         entropy: Arc::new(SystemEntropy),
-        limits: Limits::default(),
+        limits,
     };
     Ok(Standby::open(options, data)?)
 }
@@ -136,7 +138,7 @@ impl Role {
                 Led::Stopped => return Ok(()),
                 Led::SteppedDown => {}
             }
-            standby = self::standby(&self.data, &self.disk, &self.replica)?;
+            standby = self::standby(&self.data, &self.disk, &self.replica, self.limits)?;
             self.keys.send_replace(standby.keys());
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use encours_api::{Claims, Logs};
+use encours_engine::Limits;
 use encours_log::{Clock, Disk, Holder, LockGuard, StreamOptions};
 use encours_publisher::PublisherOptions;
 use futures_util::future::{join_all, select_all};
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::spread::{Others, Part};
 use super::{Member, MemberOptions, Whole, name};
+use crate::checkpoints::Signing;
 use crate::failure::{Failure, Outcome};
 use crate::node::lock;
 
@@ -25,6 +27,10 @@ pub(crate) struct MembersOptions {
     pub(crate) disk: Arc<dyn Disk>,
     /// Where time comes from.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The limits of each engine.
+    pub(crate) limits: Limits,
+    /// How checkpoints of each log are signed.
+    pub(crate) signing: Signing,
     /// Where the other nodes reach this one, such as `10.0.0.7:50051`.
     pub(crate) address: String,
     /// The logs, each with its folder and what to publish of it while this node leads it.
@@ -44,7 +50,8 @@ impl Members {
     /// Opens the logs one after the other, and asks for no lease before all are open: who leads must
     /// answer. Blocks while it reads. Must be called within a tokio runtime, off its async workers.
     pub(crate) fn open(options: MembersOptions) -> Outcome<Self> {
-        let MembersOptions { data, segment_len, disk, clock, address, logs } = options;
+        let MembersOptions { data, segment_len, disk, clock, limits, signing, address, logs } =
+            options;
         let lock = lock(&*disk, &data)?;
         let node = name(&*disk, &data)?;
         let others = Others::of_several();
@@ -54,8 +61,18 @@ impl Members {
             let (disk, clock) = (Arc::clone(&disk), Arc::clone(&clock));
             let whole = Some(Whole { node: node.clone(), others: others.clone() });
             let address = address.clone();
-            let options =
-                MemberOptions { data, segment_len, disk, clock, stream, address, publish, whole };
+            let options = MemberOptions {
+                data,
+                segment_len,
+                disk,
+                clock,
+                limits,
+                signing: signing.clone(),
+                stream,
+                address,
+                publish,
+                whole,
+            };
             let member = Member::open(options).map_err(|failure| failure.of_log(&log))?;
             members.push((log, member));
         }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use encours_api::Api;
 use encours_domain::Day;
+use encours_engine::Limits;
 use encours_log::{Clock, OsDisk, SystemClock};
 use encours_proto::v1;
 use encours_proto::v1::batch_service_server::BatchService;
@@ -24,6 +25,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tonic::Request;
 
+use crate::checkpoints::Signing;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{Node, NodeOptions};
 use crate::output;
@@ -82,8 +84,11 @@ pub(crate) async fn run(args: &DemoArgs) -> Outcome {
     let options = NodeOptions {
         data: folder.path.clone(),
         segment_len: SEGMENT_LEN,
+        existing: false,
         disk: Arc::new(OsDisk),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        limits: Limits::default(),
+        signing: Signing::default(),
     };
     let node = tokio::task::block_in_place(|| Node::open(options))?;
     let shown = tokio::select! {

@@ -62,6 +62,30 @@ pub(super) fn sync(folder: &Path, is_new: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes the folders of versions older than that of `folder`, which holds a whole checkpoint. What
+/// cannot be removed is tried again after the next one.
+pub(super) fn retire_older(folder: &Path) {
+    let own = version(folder);
+    let entries = folder.parent().and_then(|views| fs::read_dir(views).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let path = entry.path();
+        if version(&path).is_some_and(|found| own.is_some_and(|own| found < own)) {
+            match remove_all(&path) {
+                Ok(()) => tracing::info!(folder = %path.display(), "projection_retired"),
+                Err(error) => {
+                    tracing::warn!(folder = %path.display(), %error, "projection_not_retired");
+                }
+            }
+        }
+    }
+}
+
+/// The version in the name of a folder, `v1` or, set aside, `.damaged-v1`.
+fn version(folder: &Path) -> Option<u32> {
+    let name = folder.file_name()?.to_str()?;
+    name.strip_prefix(".damaged-").unwrap_or(name).strip_prefix('v')?.parse().ok()
+}
+
 /// Renames a folder to `.damaged-<name>`, in place of an older one, for whoever wants to know what
 /// happened. What cannot be renamed is removed; what cannot be removed is found damaged again.
 pub(super) fn set_aside(folder: &Path) {

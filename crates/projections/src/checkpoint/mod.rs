@@ -34,9 +34,10 @@ pub(crate) use thread::{Checkpointer, Trigger};
 
 /// The most bytes of a stored value.
 pub(crate) const PAGE_MAX: usize = 4_096;
-/// The folder of this version of the read model, below the views' folder. A change of rows or
-/// tables needs a new one.
-const FOLDER: &str = "v2";
+/// The version of the read model's rows and tables. A change of them needs a new one: it is stored in
+/// a folder of its own, `v2` for version 2, and that of an older version goes once there is a whole
+/// checkpoint of this one.
+pub const PROJECTION_VERSION: u32 = 2;
 
 /// All tables at the end of a frame. A clone shares the pages.
 #[derive(Clone, Debug)]
@@ -63,7 +64,7 @@ impl Checkpoint {
     /// Blocks for as long as reading takes.
     #[must_use]
     pub fn load(views: &Path) -> Self {
-        let folder = views.join(FOLDER);
+        let folder = views.join(format!("v{PROJECTION_VERSION}"));
         let (loaded, refused) = match store::load(&folder) {
             Ok(loaded) => (loaded, None),
             Err(error) => {

@@ -488,3 +488,21 @@ fn a_database_in_use_is_left_alone() {
     drop(holder);
     assert!(Checkpoint::load(folder.parent().unwrap()).known().is_some());
 }
+
+#[test]
+fn older_versions_alone_are_retired() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = folder(&dir);
+    let views = own.parent().unwrap();
+    for name in ["v1", ".damaged-v1", "v2", ".damaged-v2", "v3", "v", "vx", "other"] {
+        fs::create_dir_all(views.join(name).join("blobs")).unwrap();
+        fs::write(views.join(name).join("db"), "x").unwrap();
+    }
+    super::folder::retire_older(&own);
+    let mut left: Vec<_> = fs::read_dir(views)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, [".damaged-v2", "other", "v", "v2", "v3", "vx"]);
+}

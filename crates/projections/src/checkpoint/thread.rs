@@ -134,6 +134,7 @@ impl Writer {
                 tracing::info!(number, position = snapshot.seen.position.0, "checkpoint_written");
                 self.last = Some(Loaded { snapshot, stamps, number });
                 self.shared.health().checkpoint_failed = None;
+                folder::retire_older(&self.folder);
             }
             Err(error) => self.failed(&error),
         }
