@@ -48,6 +48,9 @@ pub enum Mode {
     Drop(Way),
     /// New connections are refused; those that are there pass on.
     Refuse,
+    /// The first text is replaced by the second one, of the same length, wherever the server says it in
+    /// one piece.
+    Replace(&'static str, &'static str),
 }
 
 /// A relay on loopback. Ends with the runtime it was started on. What waits in it is bounded: 1 MiB in
@@ -235,6 +238,7 @@ impl Passage<'_> {
     ) -> Result<(), BreakOff> {
         let mut is_lossy = false;
         while let Some((came, piece)) = pieces.recv().await {
+            let piece = self.told(piece);
             let mut rest = &piece[..];
             while !rest.is_empty() {
                 let mode = self.moving().await?;
@@ -264,6 +268,20 @@ impl Passage<'_> {
         }
         self.moving().await?;
         to.shutdown().await.map_err(|_| BreakOff)
+    }
+
+    /// What is passed on of a piece.
+    fn told(&self, mut piece: Vec<u8>) -> Vec<u8> {
+        let (Way::Answers, Mode::Replace(text, other)) = (self.way, *self.modes.borrow()) else {
+            return piece;
+        };
+        assert_eq!(text.len(), other.len(), "what is told has the length that was announced");
+        for at in 0..(piece.len() + 1).saturating_sub(text.len()) {
+            if piece[at..].starts_with(text.as_bytes()) {
+                piece[at..at + text.len()].copy_from_slice(other.as_bytes());
+            }
+        }
+        piece
     }
 
     /// Waits until something goes this way; how.

@@ -360,13 +360,19 @@ async fn beyond(user: &User) {
 /// The service writes the log; it does not change or remove what is there.
 async fn service(cluster: &Cluster) {
     let user = cluster.connect("service").await;
-    for stream in ["ENCOURS_LOG_main", "ENCOURS_KEYS_main", "KV_ENCOURS_LEASES"] {
+    for stream in ["ENCOURS_LOG_main", "ENCOURS_KEYS_main", "KV_ENCOURS_LEASES", "KV_ENCOURS_MARKS"]
+    {
         assert_eq!(user.ask(&format!("$JS.API.STREAM.INFO.{stream}"), json!(null)).await, 0);
         for verb in ["UPDATE", "DELETE", "PURGE", "MSG.DELETE", "SNAPSHOT", "RESTORE"] {
             user.may_not_publish(&format!("$JS.API.STREAM.{verb}.{stream}")).await;
         }
     }
-    for subject in ["encours.log.other", "$JS.API.STREAM.CREATE.OTHER", "encours.v1.acme.x.y"] {
+    for subject in [
+        "encours.log.other",
+        "$KV.ENCOURS_MARKS.other",
+        "$JS.API.STREAM.CREATE.OTHER",
+        "encours.v1.acme.x.y",
+    ] {
         user.may_not_publish(subject).await;
     }
     user.may_not_subscribe("encours.keys.main").await;
@@ -390,6 +396,7 @@ async fn publisher(cluster: &Cluster) {
         &*format!("$JS.API.CONSUMER.CREATE.{EVENTS}"),
         "encours.log.main",
         "$KV.ENCOURS_LEASES.main",
+        "$KV.ENCOURS_MARKS.main",
     ] {
         user.may_not_publish(subject).await;
     }

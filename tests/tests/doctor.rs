@@ -10,7 +10,8 @@
 
 use std::path::Path;
 
-use encours_tests::{NatsServer, Ran, Server, copy, data_folder, run};
+use async_nats::jetstream::{kv, stream};
+use encours_tests::{NatsServer, Ran, Server, ServerNats, copy, data_folder, run};
 use serde_json::Value;
 
 const FAILED: i32 = 1;
@@ -181,8 +182,71 @@ async fn settings_that_differ_are_named() {
     let (result, finding) = check(&ran, "settings", "ENCOURS_LOG_main");
     assert_eq!(result, "FAILED");
     assert!(finding.contains("allow_direct") && finding.contains("duplicate_window"), "{finding}");
+    config.allow_direct = false;
+    config.duplicate_window = std::time::Duration::from_secs(120);
+    context.update_stream(&config).await.unwrap();
+    // It is told of the stream that it is about, with what to do there.
+    let keys = context.get_stream("ENCOURS_KEYS_main").await.unwrap().cached_info().config.clone();
+    let small = stream::Config { max_bytes: 1 << 20, ..keys };
+    context.update_stream(&small).await.unwrap();
+    let ran = doctor(&nats.url(), &[]).fails(DAMAGED);
+    let (result, finding) = check(&ran, "settings", "ENCOURS_KEYS_main");
+    assert!(result == "FAILED" && finding.contains("max_bytes must be"), "{finding}");
+    assert!(ran.stdout.contains("nats stream edit ENCOURS_KEYS_main"), "{ran}");
     context.delete_stream("ENCOURS_KEYS_main").await.unwrap();
     let ran = doctor(&nats.url(), &[]).fails(DAMAGED);
-    let (result, _) = check(&ran, "settings", "ENCOURS_LOG_main");
+    let (result, _) = check(&ran, "settings", "ENCOURS_KEYS_main");
     assert_eq!(result, "FAILED");
+}
+
+#[tokio::test]
+async fn buckets_and_the_mark_are_looked_at() {
+    let Some(nats) = NatsServer::start() else { return };
+    let folder = data_folder();
+    let mut log = ServerNats::new(vec![nats.url()], "main");
+    log.max_mib = 64;
+    let _ = Server::start_on_nats(&folder.path().join("node"), &log).stop();
+    let (marks, leases) = ("KV_ENCOURS_MARKS", "KV_ENCOURS_LEASES");
+    let ran = doctor(&nats.url(), &[]).ok();
+    for bucket in [marks, leases] {
+        assert_eq!(check(&ran, "settings", bucket).0, "OK");
+        assert_eq!(check(&ran, "replicas", bucket).0, "OK");
+    }
+    let (result, finding) = check(&ran, "mark", "ENCOURS_MARKS main");
+    assert!(result == "OK" && finding.contains("as the stream has it"), "{finding}");
+    assert!(!ran.stdout.contains("ENCOURS_LEDGERS"), "one log needs none: {ran}");
+    let context = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let forgets = kv::Config {
+        bucket: "ENCOURS_LEDGERS".to_owned(),
+        history: 1,
+        max_age: std::time::Duration::from_secs(60),
+        ..kv::Config::default()
+    };
+    context.create_key_value(forgets).await.unwrap();
+    for bucket in [marks, leases] {
+        let stream = context.get_stream(bucket).await.unwrap();
+        let there = stream.cached_info().config.clone();
+        let changed = stream::Config { max_messages_per_subject: 5, ..there };
+        context.update_stream(changed).await.unwrap();
+    }
+    let ran = doctor(&nats.url(), &[]).fails(DAMAGED);
+    for bucket in [marks, leases, "KV_ENCOURS_LEDGERS"] {
+        assert_eq!(check(&ran, "settings", bucket).0, "FAILED", "{bucket}");
+    }
+    context.delete_stream("ENCOURS_LOG_main").await.unwrap();
+    let ran = doctor(&nats.url(), &[]).fails(DAMAGED);
+    let (result, finding) = check(&ran, "mark", "ENCOURS_MARKS main");
+    assert!(result == "FAILED" && finding.contains("is missing"), "{finding}");
+}
+
+#[test]
+fn files_that_are_not_there_are_told_once() {
+    let folder = data_folder();
+    let nowhere = folder.path().join("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    for flag in ["--data", "--nats-credentials", "--nats-ca"] {
+        let ran = doctor("nats://127.0.0.1:1", &[flag, nowhere]).fails(2);
+        assert_eq!(ran.stderr.matches(nowhere).count(), 1, "{ran}");
+        assert!(ran.stderr.contains(flag) && ran.stdout.is_empty(), "{ran}");
+    }
 }

@@ -53,9 +53,13 @@ fn digest(server: &Server) -> String {
 }
 
 fn to_nats(data: &Path, nats: &NatsServer, log: &str) -> Ran {
+    to_nats_with(data, nats, log, &[])
+}
+
+fn to_nats_with(data: &Path, nats: &NatsServer, log: &str, more: &[&str]) -> Ran {
     let data = data.to_str().unwrap();
     let words = ["log", "copy", "--from", data, "--to-nats", &nats.url(), "--log-id", log];
-    run(words.iter().chain(&["--nats-max-mib", "64", "--output", "csv"]))
+    run(words.iter().chain(&["--nats-max-mib", "64", "--output", "csv"]).chain(more))
 }
 
 fn from_nats(data: &Path, nats: &NatsServer, log: &str) -> Ran {
@@ -127,6 +131,8 @@ fn a_copy_that_was_interrupted_is_gone_on_with() {
     assert_eq!(verified(&back), verified(&data));
     // The stream has more than the first folder now.
     let refused = to_nats(&first, &nats, "main").fails(REFUSED);
+    assert!(refused.stderr.contains("would be lost"), "{refused}");
+    let refused = to_nats_with(&first, &nats, "main", &["--replace-mark"]).fails(REFUSED);
     assert!(refused.stderr.contains("no unfinished copy"), "{refused}");
 }
 
@@ -135,7 +141,9 @@ fn a_stream_with_another_log_is_refused() {
     let Some(nats) = NatsServer::start() else { return };
     let ((_one, first), (_two, second)) = (folder(), folder());
     let _ = to_nats(&first, &nats, "main").ok();
-    let refused = to_nats(&second, &nats, "main").fails(DAMAGED);
+    let refused = to_nats(&second, &nats, "main").fails(REFUSED);
+    assert!(refused.stderr.contains("the mark in bucket ENCOURS_MARKS is of log"), "{refused}");
+    let refused = to_nats_with(&second, &nats, "main", &["--replace-mark"]).fails(DAMAGED);
     assert!(refused.stderr.contains("wrong_log: stream ENCOURS_LOG_main"), "{refused}");
     // The same log with other frames at its end: both folders went on from one.
     let fork = first.with_file_name("fork");
@@ -147,7 +155,39 @@ fn a_stream_with_another_log_is_refused() {
     let _ = fill(&fork, &[&more("B")]);
     let _ = to_nats(&first, &nats, "main").ok();
     let refused = to_nats(&fork, &nats, "main").fails(REFUSED);
+    assert!(refused.stderr.contains("has another frame"), "{refused}");
+    let refused = to_nats_with(&fork, &nats, "main", &["--replace-mark"]).fails(REFUSED);
     assert!(refused.stderr.contains("holds another frame"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_shorter_folder_takes_the_place_of_a_lost_log_only_where_that_is_meant() {
+    let Some(nats) = NatsServer::start() else { return };
+    let (folder, data) = folder();
+    let short = folder.path().join("short");
+    copy(&data, &short);
+    let more = "invoice issue --ledger shop --customer martin --invoice F-2 --total 20";
+    let _ = fill(&data, &[more]);
+    let _ = to_nats(&data, &nats, "main").ok();
+    let context = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    for stream in ["ENCOURS_LOG_main", "ENCOURS_KEYS_main"] {
+        context.delete_stream(stream).await.unwrap();
+    }
+    let refused = to_nats(&short, &nats, "main").fails(REFUSED);
+    assert!(refused.stderr.contains("the folder ends at"), "{refused}");
+    assert!(context.get_stream("ENCOURS_LOG_main").await.is_err(), "nothing was made");
+    let there = to_nats_with(&short, &nats, "main", &["--replace-mark"]).ok();
+    assert_eq!(from_nats(&folder.path().join("back"), &nats, "main").ok().stdout, there.stdout);
+    // The mark is where the copy ends: what was given up is not missed any more.
+    let mut options = ServerNats::new(vec![nats.url()], "main");
+    options.max_mib = 64;
+    let server = Server::start_on_nats(&folder.path().join("node"), &options);
+    let beside = from_nats(&folder.path().join("beside"), &nats, "main").ok();
+    assert!(beside.stderr.contains("warning: node"), "{beside}");
+    assert!(beside.stderr.contains("leads the log"), "{beside}");
+    let _ = server.stop();
+    let after = from_nats(&folder.path().join("after"), &nats, "main").ok();
+    assert!(!after.stderr.contains("warning"), "{after}");
 }
 
 #[test]

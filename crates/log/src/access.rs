@@ -1,8 +1,10 @@
 //! What NATS servers are shown, and what they have to show.
 
+use std::error::Error as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr};
 
 use crate::error::LogError;
 
@@ -43,6 +45,23 @@ impl Access {
             options = options.add_root_certificates(file.clone());
         }
         Ok(options)
+    }
+}
+
+/// What it means that no connection came about.
+pub(crate) fn not_connected(doing: &str, error: &ConnectError) -> LogError {
+    let (doing, why) = (doing.to_owned(), error.to_string());
+    // The client tells what TLS objects to as what it has read.
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    let is_tls = error.kind() == ConnectErrorKind::Tls
+        || source.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData);
+    match error.kind() {
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+            LogError::Denied { doing, why }
+        }
+        // A certificate does not become right by waiting.
+        _ if is_tls => LogError::Denied { doing, why: format!("TLS: {why}") },
+        _ => LogError::Unavailable { doing, why },
     }
 }
 

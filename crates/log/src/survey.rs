@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_nats::jetstream::context::{AccountErrorKind, ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Info, RawMessageErrorKind};
 use async_nats::jetstream::{Context, ErrorCode};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::access::Access;
+use crate::access::{Access, not_connected};
 use crate::error::LogError;
 use crate::frame::Frame;
 use crate::id::{FrameNumber, Hash};
@@ -142,12 +142,8 @@ impl Survey {
             // Each of them once.
             .max_reconnects(servers.len());
         options = access.let_in(options, servers).await?;
-        let client = options.connect(servers).await.map_err(|error| match error.kind() {
-            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-                denied(&doing, &error)
-            }
-            _ => unavailable(&doing, &error),
-        })?;
+        let client = options.connect(servers).await;
+        let client = client.map_err(|error| not_connected(&doing, &error))?;
         let context = ContextBuilder::new().timeout(PATIENCE).build(client.clone());
         Ok(Self { client, context, at, refused })
     }

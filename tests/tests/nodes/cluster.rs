@@ -14,13 +14,20 @@ fn log_on(cluster: &NatsCluster) -> ServerNats {
     ServerNats { replicas: 3, ..ServerNats::new(cluster.urls(), "main") }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_leader_of_the_stream_is_killed_under_load() {
-    let Some(mut cluster) = NatsCluster::start() else { return };
+/// Three servers that are as far as each other, and two nodes, one of which leads.
+async fn two_nodes() -> Option<(NatsCluster, ServerNats, Nodes)> {
+    let cluster = NatsCluster::start()?;
     let log = log_on(&cluster);
     let nodes = Nodes::start(2, &log);
     let leader = nodes.wait_for_leader().await;
     Load::prepare(&nodes.url(leader)).await;
+    cluster.wait_until_current(&log.stream());
+    Some((cluster, log, nodes))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_of_the_stream_is_killed_under_load() {
+    let Some((mut cluster, log, nodes)) = two_nodes().await else { return };
     let mut all = Heard::default();
     for round in 0..rounds(3) {
         cluster.wait_until_ready();
@@ -49,12 +56,8 @@ async fn the_leader_of_the_stream_is_killed_under_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_majority_nothing_is_acknowledged() {
-    let Some(mut cluster) = NatsCluster::start() else { return };
-    let log = log_on(&cluster);
-    let nodes = Nodes::start(2, &log);
+    let Some((mut cluster, log, nodes)) = two_nodes().await else { return };
     let leader = nodes.wait_for_leader().await;
-    Load::prepare(&nodes.url(leader)).await;
-    cluster.wait_until_current(&log.stream());
     let left = cluster.stream_leader(&log.stream());
     for index in (0..3).filter(|index| *index != left) {
         cluster.kill9(index);
@@ -85,12 +88,7 @@ async fn without_a_majority_nothing_is_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_held_still_is_done_without() {
-    let Some(mut cluster) = NatsCluster::start() else { return };
-    let log = log_on(&cluster);
-    let nodes = Nodes::start(2, &log);
-    let leader = nodes.wait_for_leader().await;
-    Load::prepare(&nodes.url(leader)).await;
-    cluster.wait_until_current(&log.stream());
+    let Some((mut cluster, log, nodes)) = two_nodes().await else { return };
     let load = load(&nodes.urls(), "p");
     tokio::time::sleep(Duration::from_millis(500)).await;
     let victim = cluster.stream_leader(&log.stream());

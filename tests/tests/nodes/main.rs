@@ -9,10 +9,14 @@
 )]
 
 mod cluster;
+mod creds;
 mod failover;
 mod local_full;
+mod marks;
 mod partition;
 mod published;
 mod servers;
+mod skew;
 mod streams;
 mod support;
+mod tls;

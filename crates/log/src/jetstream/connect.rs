@@ -4,14 +4,14 @@ use std::num::NonZeroU8;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, ServerError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::link::{PATIENCE, QUEUE};
 use super::name::LogName;
-use super::problem::{denied, unavailable};
-use crate::access::Access;
+use super::problem::unavailable;
+use crate::access::{Access, not_connected};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::LogError;
 
@@ -80,10 +80,5 @@ pub(super) async fn connect(
     connect = options.access.let_in(connect, &options.servers).await?;
     let connected = timeout(CONNECT_PATIENCE, connect.connect(options.servers.as_slice())).await;
     let connected = connected.map_err(|_| unavailable(&doing, "no server answers"))?;
-    connected.map_err(|error| match error.kind() {
-        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-            denied(&doing, error)
-        }
-        _ => unavailable(&doing, error),
-    })
+    connected.map_err(|error| not_connected(&doing, &error))
 }
