@@ -150,9 +150,15 @@ fn meet_mark(link: &Link, log_id: LogId, reader: &dyn LogReader) -> Outcome {
     let Some(mark) = link.mark()? else { return Ok(()) };
     let bucket = Bucket::Marks.name();
     let (number, tail) = (mark.number, reader.tail().number);
-    let why = if mark.log_id != log_id {
-        format!("the mark in bucket {bucket} is of log {}, the folder of {log_id}", mark.log_id)
-    } else if number > tail {
+    if mark.log_id != log_id {
+        let found = mark.log_id;
+        let why = format!("the mark in bucket {bucket} is of log {found}, the folder of {log_id}");
+        return Err(Failure::new(Exit::Refused, why).hint(
+            "give another name with --log-id; where that log is given up for good, delete its \
+             streams and say --replace-mark",
+        ));
+    }
+    let why = if number > tail {
         format!("the mark in bucket {bucket} has frame {number}, the folder ends at {tail}")
     } else if reader.read(number)?.is_none_or(|frame| frame.hash() != mark.hash) {
         format!("the mark in bucket {bucket} has another frame {number} than the folder")
