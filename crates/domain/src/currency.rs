@@ -78,6 +78,12 @@ impl Currency {
         position(&self.0).map_or(2, |at| CURRENCIES[at].1)
     }
 
+    /// A number in the order of the codes, of 24 bits.
+    pub(crate) const fn number(self) -> u32 {
+        let [one, two, three] = self.0;
+        u32::from_be_bytes([0, one, two, three])
+    }
+
     /// The three letters.
     #[must_use]
     pub fn code(&self) -> &str {

@@ -1,5 +1,7 @@
 //! Checks of texts and lists against their limits.
 
+use std::sync::Arc;
+
 use crate::details::too_large;
 use crate::limits::MAX_TEXT_BYTES;
 use crate::refusal::{Reason, Refusal};
@@ -20,6 +22,11 @@ pub fn check(field: &str, text: &str) -> Result<(), Refusal> {
             format!("{field} has the control character {wrong:?}"),
         )),
     }
+}
+
+/// A text to share; an empty one takes no memory.
+pub(crate) fn shared(text: &str) -> Arc<str> {
+    if text.is_empty() { Arc::default() } else { text.into() }
 }
 
 /// `field` has more entries than its limit.

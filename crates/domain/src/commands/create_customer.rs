@@ -60,7 +60,7 @@ impl CreateCustomer {
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let id = lookup::assigned(self.customer_id.as_ref(), "customer_id")?;
-        if let Ok((no, row)) = lookup::customer(state, ledger, &id) {
+        if let Some((no, row)) = lookup::known_customer(state, ledger, &id) {
             return if row.digest == context.digest {
                 let subject = Subject::Customer(ledger.no, no);
                 Ok(Decision::Repeat { subject, position: row.created })

@@ -117,7 +117,7 @@ impl IssueInvoice {
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let id = lookup::assigned(self.invoice_id.as_ref(), "invoice_id")?;
-        if let Ok((no, row)) = lookup::invoice(state, ledger, &id) {
+        if let Some((no, row)) = lookup::known_invoice(state, ledger, &id) {
             return if row.digest == context.digest {
                 let subject = Subject::Invoice(ledger.no, no);
                 Ok(Decision::Repeat { subject, position: row.created })

@@ -48,8 +48,11 @@ pub(super) fn issue(
         content: Arc::new(draft.content),
     };
     let follows = follows(&issued, today);
-    let events = [Some(issued.into()), exceeded.map(Event::from), follows];
-    Ok(events.into_iter().flatten().collect())
+    let mut events = Vec::with_capacity(1);
+    events.push(issued.into());
+    events.extend(exceeded.map(Event::from));
+    events.extend(follows);
+    Ok(events)
 }
 
 /// Checks what can be checked of a draft before its dates and its number are settled.

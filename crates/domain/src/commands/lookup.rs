@@ -42,11 +42,18 @@ pub(super) fn customer<'a>(
     ledger: &'a Ledger,
     id: &Id,
 ) -> Result<(CustomerNo, &'a Customer), Refusal> {
-    state
-        .indexes()
-        .find(Kind::Customer, ledger.no, id.as_str())
-        .and_then(|no| Some((CustomerNo(no), ledger.customers.get(no)?)))
+    known_customer(state, ledger, id)
         .ok_or_else(|| unknown(Reason::UnknownCustomer, "customer_id", "customer", id))
+}
+
+/// The customer with this id, where there is one.
+pub(super) fn known_customer<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Option<(CustomerNo, &'a Customer)> {
+    let no = state.indexes().find(Kind::Customer, ledger.no, id.as_str())?;
+    Some((CustomerNo(no), ledger.customers.get(no)?))
 }
 
 pub(super) fn invoice<'a>(
@@ -54,11 +61,18 @@ pub(super) fn invoice<'a>(
     ledger: &'a Ledger,
     id: &Id,
 ) -> Result<(InvoiceNo, &'a Invoice), Refusal> {
-    state
-        .indexes()
-        .find(Kind::Invoice, ledger.no, id.as_str())
-        .and_then(|no| Some((InvoiceNo(no), ledger.invoices.get(no)?)))
+    known_invoice(state, ledger, id)
         .ok_or_else(|| unknown(Reason::UnknownInvoice, "invoice_id", "invoice", id))
+}
+
+/// The invoice with this id, where there is one.
+pub(super) fn known_invoice<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Option<(InvoiceNo, &'a Invoice)> {
+    let no = state.indexes().find(Kind::Invoice, ledger.no, id.as_str())?;
+    Some((InvoiceNo(no), ledger.invoices.get(no)?))
 }
 
 /// What is issued: an invoice or an opening item, not a draft.
@@ -128,11 +142,18 @@ pub(super) fn payment<'a>(
     ledger: &'a Ledger,
     id: &Id,
 ) -> Result<(PaymentNo, &'a Payment), Refusal> {
-    state
-        .indexes()
-        .find(Kind::Payment, ledger.no, id.as_str())
-        .and_then(|no| Some((PaymentNo(no), ledger.payments.get(no)?)))
+    known_payment(state, ledger, id)
         .ok_or_else(|| unknown(Reason::UnknownPayment, "payment_id", "payment", id))
+}
+
+/// The payment with this id, where there is one.
+pub(super) fn known_payment<'a>(
+    state: &State,
+    ledger: &'a Ledger,
+    id: &Id,
+) -> Option<(PaymentNo, &'a Payment)> {
+    let no = state.indexes().find(Kind::Payment, ledger.no, id.as_str())?;
+    Some((PaymentNo(no), ledger.payments.get(no)?))
 }
 
 pub(super) fn credit_note<'a>(

@@ -1,5 +1,7 @@
 //! `RecordPayment`: money was received.
 
+use std::borrow::Cow;
+
 use super::allocate::check_sides;
 use super::allocation::Book;
 use super::{Context, Decision, auto, lookup};
@@ -64,7 +66,7 @@ pub struct ExplicitAllocation {
 
 /// An invoice that the command names.
 struct Aimed<'a> {
-    field: String,
+    field: Cow<'static, str>,
     invoice: InvoiceNo,
     row: &'a Invoice,
     /// The amount, where one is given.
@@ -101,7 +103,7 @@ impl RecordPayment {
     pub(super) fn decide(&self, state: &State, context: &Context) -> Result<Decision, Refusal> {
         let ledger = lookup::ledger(state, &self.ledger_id)?;
         let id = lookup::assigned(self.payment_id.as_ref(), "payment_id")?;
-        if let Ok((no, row)) = lookup::payment(state, ledger, &id) {
+        if let Some((no, row)) = lookup::known_payment(state, ledger, &id) {
             return if row.digest == context.digest {
                 let subject = Subject::Payment(ledger.no, no);
                 Ok(Decision::Repeat { subject, position: row.created })
@@ -131,14 +133,14 @@ impl RecordPayment {
             amount,
             method: self.method,
             received_on,
-            reference: self.reference.as_str().into(),
+            reference: text::shared(&self.reference),
         });
         book.add_source(source, amount, received_on);
         for aim in aimed {
             let part = aim.amount.unwrap_or(amount.min(aim.row.open));
             if part > 0 {
                 book.allocate(source, aim.invoice, part, received_on)
-                    .map_err(|no| Refusal { field: aim.field, ..no })?;
+                    .map_err(|no| Refusal { field: aim.field.into_owned(), ..no })?;
             }
         }
         if self.put == Put::Auto {
@@ -162,7 +164,7 @@ impl RecordPayment {
             Put::Nothing | Put::Auto => Ok(Vec::new()),
             Put::Invoice(id) => {
                 let (no, row) = lookup::owed(state, ledger, id)?;
-                let field = "invoice_id".to_owned();
+                let field = "invoice_id".into();
                 Ok(vec![Aimed { field, invoice: no, row, amount: None }])
             }
             Put::Explicit(allocations) => {
@@ -176,7 +178,7 @@ impl RecordPayment {
                     let amount = Money::new(asked.amount, row.currency);
                     let field = format!("{parent}.amount");
                     let amount = lookup::positive(&field, amount)?;
-                    Ok(Aimed { field, invoice: no, row, amount: Some(amount) })
+                    Ok(Aimed { field: field.into(), invoice: no, row, amount: Some(amount) })
                 };
                 allocations.iter().enumerate().map(one).collect()
             }

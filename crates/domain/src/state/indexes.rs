@@ -1,10 +1,10 @@
 //! Indexes of the state: made of rows, never stored, built anew with a snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::names::Names;
 use super::rows::{Invoice, Ledger, Rows, Stage};
 use crate::currency::Currency;
 use crate::dunning;
@@ -28,6 +28,23 @@ pub enum Kind {
     Reference(CustomerNo),
 }
 
+impl Kind {
+    /// A code, and the customer where names are a customer's own.
+    pub(super) const fn code(self) -> (u8, u32) {
+        match self {
+            Self::Clock => (0, 0),
+            Self::Ledger => (1, 0),
+            Self::Customer => (2, 0),
+            Self::Invoice => (3, 0),
+            Self::Payment => (4, 0),
+            Self::CreditNote => (5, 0),
+            Self::InvoiceNumber => (6, 0),
+            Self::CreditNoteNumber => (7, 0),
+            Self::Reference(customer) => (8, customer.0),
+        }
+    }
+}
+
 /// What is to be emitted on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
@@ -39,15 +56,26 @@ pub enum Timer {
     Lapse,
 }
 
-type OpenByDue = (LedgerNo, CustomerNo, Currency, Day, Arc<str>, InvoiceNo);
-type OpenByReference = (LedgerNo, CustomerNo, Currency, Arc<str>, Day, Arc<str>, InvoiceNo);
-type OpenByAmount = (LedgerNo, CustomerNo, Currency, i64, Day, InvoiceNo);
-type Free = (LedgerNo, CustomerNo, Currency, bool, Day, Source);
+/// A ledger, a customer and a currency, in this order. WHY one number: it is compared at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Owner(u128);
+
+impl Owner {
+    fn new(ledger: LedgerNo, customer: CustomerNo, currency: Currency) -> Self {
+        let ledger_and_customer = u64::from(ledger.0) << 32 | u64::from(customer.0);
+        Self(u128::from(ledger_and_customer) << 32 | u128::from(currency.number()))
+    }
+}
+
+type OpenByDue = (Owner, Day, Arc<str>, InvoiceNo);
+type OpenByReference = (Owner, Arc<str>, Day, Arc<str>, InvoiceNo);
+type OpenByAmount = (Owner, i64, Day, InvoiceNo);
+type Free = (Owner, bool, Day, Source);
 
 /// The indexes.
 #[derive(Debug)]
 pub struct Indexes {
-    names: Vec<BTreeMap<(u64, u32), Named>>,
+    names: Names,
     open_by_due: BTreeSet<OpenByDue>,
     open_by_reference: BTreeSet<OpenByReference>,
     open_by_amount: BTreeSet<OpenByAmount>,
@@ -56,30 +84,10 @@ pub struct Indexes {
     reminders: BTreeSet<(ClockNo, Day, LedgerNo, InvoiceNo)>,
 }
 
-/// What a name stands for. Names with the same hash stand one after the other.
-#[derive(Debug)]
-struct Named {
-    kind: Kind,
-    ledger: LedgerNo,
-    text: Arc<str>,
-    number: u32,
-}
-
-impl Named {
-    fn is(&self, kind: Kind, ledger: LedgerNo, text: &str) -> bool {
-        self.kind == kind && self.ledger == ledger && *self.text == *text
-    }
-}
-
-/// WHY: trees grow a node at a time, where a hash map that doubles would stop the writer; keyed by
-/// a hash they are searched without touching the texts, and split they stay shallow. Names are
-/// compared in the end, so a collision costs time only, and `SipHash` makes many of them infeasible.
-const SHARDS: usize = 1_024;
-
-impl Default for Indexes {
-    fn default() -> Self {
+impl Indexes {
+    fn new(salt: u64) -> Self {
         Self {
-            names: (0..SHARDS).map(|_| BTreeMap::new()).collect(),
+            names: Names::new(salt),
             open_by_due: BTreeSet::new(),
             open_by_reference: BTreeSet::new(),
             open_by_amount: BTreeSet::new(),
@@ -88,20 +96,17 @@ impl Default for Indexes {
             reminders: BTreeSet::new(),
         }
     }
-}
 
-impl Indexes {
-    /// The indexes of these rows.
-    #[must_use]
-    pub fn of(rows: &Rows) -> Self {
-        let mut indexes = Self::default();
+    /// The indexes of these rows; see [`State::salted`](super::State::salted).
+    pub(super) fn of(rows: &Rows, salt: u64) -> Self {
+        let mut indexes = Self::new(salt);
         for (no, clock) in (0..).zip(rows.clocks.iter()) {
-            indexes.name(Kind::Clock, LedgerNo(0), clock.id.shared(), no);
+            indexes.names.add(Kind::Clock, LedgerNo(0), clock.id.shared(), no);
         }
         for ledger in rows.ledgers.iter() {
-            indexes.name(Kind::Ledger, LedgerNo(0), ledger.id.shared(), ledger.no.0);
+            indexes.names.add(Kind::Ledger, LedgerNo(0), ledger.id.shared(), ledger.no.0);
             for (no, row) in (0..).zip(ledger.customers.iter()) {
-                indexes.name(Kind::Customer, ledger.no, row.id.shared(), no);
+                indexes.names.add(Kind::Customer, ledger.no, row.id.shared(), no);
             }
             for no in (0..ledger.invoices.len()).map(InvoiceNo) {
                 indexes.invoice_names(ledger, no);
@@ -123,9 +128,7 @@ impl Indexes {
     /// The number of what is named; clocks and ledgers are named in ledger 0.
     #[must_use]
     pub fn find(&self, kind: Kind, ledger: LedgerNo, text: &str) -> Option<u32> {
-        let (shard, hash) = place(kind, ledger, text);
-        let same_hash = self.names[shard].range((hash, 0)..=(hash, u32::MAX));
-        same_hash.map(|(_, named)| named).find(|n| n.is(kind, ledger, text)).map(|n| n.number)
+        self.names.find(kind, ledger, text)
     }
 
     /// The open invoices of a customer in a currency, oldest due date first, then by number.
@@ -135,11 +138,9 @@ impl Indexes {
         customer: CustomerNo,
         currency: Currency,
     ) -> impl Iterator<Item = InvoiceNo> {
-        let from = (ledger, customer, currency, Day::MIN, Arc::from(""), InvoiceNo(0));
-        self.open_by_due
-            .range(from..)
-            .take_while(move |key| (key.0, key.1, key.2) == (ledger, customer, currency))
-            .map(|key| key.5)
+        let owner = Owner::new(ledger, customer, currency);
+        let from = (owner, Day::MIN, Arc::default(), InvoiceNo(0));
+        self.open_by_due.range(from..).take_while(move |key| key.0 == owner).map(|key| key.3)
     }
 
     /// The open invoices of a customer with this reference, oldest due date first, then by number.
@@ -152,13 +153,12 @@ impl Indexes {
     ) -> impl Iterator<Item = InvoiceNo> {
         let reference: Arc<str> = reference.into();
         let text = Arc::clone(&reference);
-        let from = (ledger, customer, currency, reference, Day::MIN, Arc::from(""), InvoiceNo(0));
+        let owner = Owner::new(ledger, customer, currency);
+        let from = (owner, reference, Day::MIN, Arc::default(), InvoiceNo(0));
         self.open_by_reference
             .range(from..)
-            .take_while(move |key| {
-                (key.0, key.1, key.2) == (ledger, customer, currency) && key.3 == text
-            })
-            .map(|key| key.6)
+            .take_while(move |key| key.0 == owner && key.1 == text)
+            .map(|key| key.4)
     }
 
     /// The invoice of a customer whose open amount is exactly this, the oldest due first.
@@ -170,9 +170,9 @@ impl Indexes {
         currency: Currency,
         open: i64,
     ) -> Option<InvoiceNo> {
-        let from = (ledger, customer, currency, open, Day::MIN, InvoiceNo(0));
-        let key = self.open_by_amount.range(from..).next()?;
-        ((key.0, key.1, key.2, key.3) == (ledger, customer, currency, open)).then_some(key.5)
+        let owner = Owner::new(ledger, customer, currency);
+        let key = self.open_by_amount.range((owner, open, Day::MIN, InvoiceNo(0))..).next()?;
+        ((key.0, key.1) == (owner, open)).then_some(key.3)
     }
 
     /// The sources of a customer with something unapplied: credits, then payments, oldest first.
@@ -183,11 +183,9 @@ impl Indexes {
         currency: Currency,
     ) -> impl Iterator<Item = Source> {
         let least = Source::CreditNote(CreditNoteNo(0));
-        let from = (ledger, customer, currency, false, Day::MIN, least);
-        self.free
-            .range(from..)
-            .take_while(move |key| (key.0, key.1, key.2) == (ledger, customer, currency))
-            .map(|key| key.5)
+        let owner = Owner::new(ledger, customer, currency);
+        let from = (owner, false, Day::MIN, least);
+        self.free.range(from..).take_while(move |key| key.0 == owner).map(|key| key.3)
     }
 
     /// What is to be emitted on a clock's days up to `day`, in order.
@@ -226,13 +224,13 @@ impl Indexes {
     pub(super) fn after(&mut self, rows: &Rows, event: &Event) {
         match event {
             Event::ClockCreated(e) => {
-                self.name(Kind::Clock, LedgerNo(0), e.id.shared(), e.clock.0);
+                self.names.add(Kind::Clock, LedgerNo(0), e.id.shared(), e.clock.0);
             }
             Event::LedgerCreated(e) => {
-                self.name(Kind::Ledger, LedgerNo(0), e.id.shared(), e.ledger.0);
+                self.names.add(Kind::Ledger, LedgerNo(0), e.id.shared(), e.ledger.0);
             }
             Event::CustomerCreated(e) => {
-                self.name(Kind::Customer, e.ledger, e.id.shared(), e.customer.0);
+                self.names.add(Kind::Customer, e.ledger, e.id.shared(), e.customer.0);
             }
             _ => {}
         }
@@ -304,14 +302,12 @@ impl Indexes {
         if let Some(day) = reminder_day(ledger, row) {
             change(&mut self.reminders, (ledger.clock, day, ledger.no, no), insert);
         }
-        let by_due = (ledger.no, row.customer, row.currency, row.due.date, row.number.clone(), no);
-        change(&mut self.open_by_due, by_due, insert);
-        let (no_of, customer, currency) = (ledger.no, row.customer, row.currency);
-        let (reference, number) = (row.reference.clone(), row.number.clone());
-        let by_reference = (no_of, customer, currency, reference, row.due.date, number, no);
+        let owner = Owner::new(ledger.no, row.customer, row.currency);
+        let (due, reference) = (row.due.date, row.reference.clone());
+        change(&mut self.open_by_due, (owner, due, row.number.clone(), no), insert);
+        let by_reference = (owner, reference, due, row.number.clone(), no);
         change(&mut self.open_by_reference, by_reference, insert);
-        let by_amount = (ledger.no, row.customer, row.currency, row.open, row.due.date, no);
-        change(&mut self.open_by_amount, by_amount, insert);
+        change(&mut self.open_by_amount, (owner, row.open, due, no), insert);
     }
 
     fn source(&mut self, ledger: &Ledger, source: Source, insert: bool) {
@@ -330,43 +326,32 @@ impl Indexes {
             }),
         };
         if let Some((_, customer, currency, payment, date)) = key.filter(|key| key.0 > 0) {
-            let key = (ledger.no, customer, currency, payment, date, source);
-            change(&mut self.free, key, insert);
+            let owner = Owner::new(ledger.no, customer, currency);
+            change(&mut self.free, (owner, payment, date, source), insert);
         }
     }
 
     fn invoice_names(&mut self, ledger: &Ledger, no: InvoiceNo) {
         let Some(row) = ledger.invoices.get(no.0) else { return };
-        self.name(Kind::Invoice, ledger.no, row.id.shared(), no.0);
+        self.names.add(Kind::Invoice, ledger.no, row.id.shared(), no.0);
         if row.stage != Stage::Issued {
             return;
         }
-        self.name(Kind::InvoiceNumber, ledger.no, &row.number, no.0);
-        self.name(Kind::Reference(row.customer), ledger.no, &row.reference, no.0);
+        self.names.add(Kind::InvoiceNumber, ledger.no, &row.number, no.0);
+        self.names.add(Kind::Reference(row.customer), ledger.no, &row.reference, no.0);
     }
 
     fn payment_name(&mut self, ledger: &Ledger, no: PaymentNo) {
         if let Some(row) = ledger.payments.get(no.0) {
-            self.name(Kind::Payment, ledger.no, row.id.shared(), no.0);
+            self.names.add(Kind::Payment, ledger.no, row.id.shared(), no.0);
         }
     }
 
     fn credit_note_names(&mut self, ledger: &Ledger, no: CreditNoteNo) {
         if let Some(row) = ledger.credit_notes.get(no.0) {
-            self.name(Kind::CreditNote, ledger.no, row.id.shared(), no.0);
-            self.name(Kind::CreditNoteNumber, ledger.no, &row.number, no.0);
+            self.names.add(Kind::CreditNote, ledger.no, row.id.shared(), no.0);
+            self.names.add(Kind::CreditNoteNumber, ledger.no, &row.number, no.0);
         }
-    }
-
-    fn name(&mut self, kind: Kind, ledger: LedgerNo, text: &Arc<str>, number: u32) {
-        if self.find(kind, ledger, text).is_some() {
-            return;
-        }
-        let (shard, hash) = place(kind, ledger, text);
-        let names = &mut self.names[shard];
-        let last = names.range((hash, 0)..=(hash, u32::MAX)).next_back();
-        let nth = last.map_or(0, |((_, nth), _)| nth + 1);
-        names.insert((hash, nth), Named { kind, ledger, text: text.clone(), number });
     }
 }
 
@@ -399,11 +384,4 @@ fn change<T: Ord>(set: &mut BTreeSet<T>, key: T, insert: bool) {
     } else {
         set.remove(&key);
     }
-}
-
-fn place(kind: Kind, ledger: LedgerNo, text: &str) -> (usize, u64) {
-    let mut hasher = DefaultHasher::new();
-    (kind, ledger, text).hash(&mut hasher);
-    let hash = hasher.finish();
-    (usize::try_from(hash % SHARDS as u64).unwrap_or_default(), hash)
 }

@@ -2,7 +2,9 @@
 //! them.
 
 mod apply;
+mod conserve;
 mod indexes;
+mod names;
 mod resources;
 mod rows;
 pub(crate) mod spells;
@@ -27,18 +29,32 @@ use crate::resource::Resource;
 /// let again = State::from_rows(state.rows().clone());
 /// assert_eq!(again.rows().ledgers.len(), 0);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     rows: Rows,
     indexes: Indexes,
+    books: conserve::Books,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::from_rows(Rows::default())
+    }
 }
 
 impl State {
     /// The state that these rows make; indexes are built anew.
     #[must_use]
     pub fn from_rows(rows: Rows) -> Self {
-        let indexes = Indexes::of(&rows);
-        Self { rows, indexes }
+        Self::salted(rows, 0)
+    }
+
+    /// The same, where callers choose ids: they do not know the salt, by which names are found, and
+    /// cannot choose ids that are found slowly. Nothing else depends on it.
+    #[must_use]
+    pub fn salted(rows: Rows, salt: u64) -> Self {
+        let indexes = Indexes::of(&rows, salt);
+        Self { rows, indexes, books: conserve::Books::default() }
     }
 
     /// The rows. A clone of them is cheap, and is what a snapshot writes.
@@ -63,6 +79,21 @@ impl State {
         self.indexes.before(&self.rows, event);
         self.rows.apply(position, digest, event);
         self.indexes.after(&self.rows, event);
+    }
+
+    /// Applies all events of a command, the first of which stands at `first`.
+    ///
+    /// # Panics
+    /// As [`apply`](Self::apply), and where they do not conserve money: where documents, or the
+    /// balances of customers, have moved by something else than the events say.
+    pub fn apply_all(&mut self, first: Position, digest: Digest, events: &[Event]) {
+        let mut position = first;
+        for event in events {
+            self.books.note(&self.rows, event);
+            self.apply(position, digest, event);
+            position = position.next();
+        }
+        self.books.settle(&self.rows, Position(position.0.saturating_sub(1)));
     }
 
     /// The resource as it is now.

@@ -2,6 +2,7 @@
 //! status events that follow from where it ends.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::lookup;
 use crate::event::{Allocated, Deallocated, Event, OpeningItemCorrected};
@@ -21,8 +22,9 @@ pub(super) use close::timing;
 pub(super) struct Book<'a> {
     ledger: &'a Ledger,
     clock: &'a Clock,
-    invoices: BTreeMap<InvoiceNo, Account>,
-    sources: BTreeMap<Source, Free>,
+    // WHY boxes: a map of few takes room for eleven.
+    invoices: BTreeMap<InvoiceNo, Box<Account>>,
+    sources: BTreeMap<Source, Box<Free>>,
     events: Vec<Event>,
 }
 
@@ -70,13 +72,14 @@ impl<'a> Book<'a> {
     pub(super) fn add_source(&mut self, source: Source, amount: i64, date: Day) {
         let (invoices, spells, refunds) = (Vec::new(), Vec::new(), Vec::new());
         let free = Free { amount, unapplied: amount, date, invoices, spells, refunds };
-        self.sources.insert(source, free);
+        self.sources.insert(source, Box::new(free));
     }
 
     /// Adds an opening item that this decision brings in.
     pub(super) fn add_item(&mut self, invoice: InvoiceNo, row: Invoice) {
         let changed = row.issue_date;
-        self.invoices.insert(invoice, Account { row, open_before: None, changed, retimed: false });
+        let account = Account { row, open_before: None, changed, retimed: false };
+        self.invoices.insert(invoice, Box::new(account));
     }
 
     /// Enters the correction of an opening item that is owed.
@@ -127,36 +130,36 @@ impl<'a> Book<'a> {
         date: Day,
     ) -> Result<(), Refusal> {
         let ledger = self.ledger;
-        let mut free = self.free(source)?;
-        let account = self.account(invoice)?;
-        let row = &mut account.row;
+        let free = self.free(source)?;
+        let (unapplied, since, count) = (free.unapplied, free.date, free.invoices.len());
+        let known = free.invoices.contains(&invoice);
+        let row = &self.account(invoice)?.row;
         let money = |minor| Money::new(minor, row.currency);
         if amount > row.open {
             return Err(over("open amount", money(row.open), money(amount), row));
         }
-        if amount > free.unapplied {
-            return Err(over("unapplied amount", money(free.unapplied), money(amount), row));
+        if amount > unapplied {
+            return Err(over("unapplied amount", money(unapplied), money(amount), row));
         }
         if row.allocations.len() >= MAX_ALLOCATIONS {
             return Err(full("invoice", &row.id));
         }
-        let known = free.invoices.contains(&invoice);
-        if !known && free.invoices.len() >= MAX_ALLOCATIONS {
+        if !known && count >= MAX_ALLOCATIONS {
             return Err(full("source", &ledger.id));
         }
-        let date = date.max(row.issue_date).max(free.date);
+        let date = date.max(row.issue_date).max(since);
         let date = self.first_fit(source, invoice, amount, date)?;
         let account = self.account(invoice)?;
         let row = &mut account.row;
         row.put_on(source, amount, date);
         let open_after = row.open;
         account.changed = account.changed.max(date);
+        let free = self.free(source)?;
         free.unapplied -= amount;
         if !known {
             free.invoices.push(invoice);
         }
         let unapplied_after = free.unapplied;
-        self.sources.insert(source, free);
         let ledger = ledger.no;
         self.push(Allocated { ledger, source, invoice, amount, date, open_after, unapplied_after });
         Ok(())
@@ -209,6 +212,7 @@ impl<'a> Book<'a> {
         if free.spells.iter().all(|spell| spell.to <= date) {
             return Ok(date);
         }
+        let free = free.clone();
         let live = self.live_of(source, &free)?;
         Ok(spells::first_fit(date, amount, free.amount, &live, &free.spells))
     }
@@ -234,7 +238,7 @@ impl<'a> Book<'a> {
         date: Option<Day>,
     ) -> Result<Day, Refusal> {
         let (today, ledger) = (self.clock.today, self.ledger.no);
-        let mut free = self.free(source)?;
+        let mut free = Box::new(self.free(source)?.clone());
         let account = self.account(invoice)?;
         let row = &mut account.row;
         let has = row.allocated_from(source);
@@ -283,18 +287,18 @@ impl<'a> Book<'a> {
             let message = format!("there is no invoice number {}", invoice.0);
             return Err(Refusal::new(Reason::UnknownInvoice, "invoice_id", message));
         };
-        Ok(self.invoices.entry(invoice).or_insert_with(|| Account {
-            row: row.clone(),
-            open_before: Some(row.open),
-            changed: row.issue_date,
-            retimed: false,
-        }))
+        let account = || {
+            let (row, open_before, changed) = (row.clone(), Some(row.open), row.issue_date);
+            Box::new(Account { row, open_before, changed, retimed: false })
+        };
+        Ok(self.invoices.entry(invoice).or_insert_with(account))
     }
 
-    fn free(&mut self, source: Source) -> Result<Free, Refusal> {
-        if let Some(free) = self.sources.get(&source) {
-            return Ok(free.clone());
-        }
+    fn free(&mut self, source: Source) -> Result<&mut Free, Refusal> {
+        let new = match self.sources.entry(source) {
+            Entry::Occupied(known) => return Ok(known.into_mut()),
+            Entry::Vacant(new) => new,
+        };
         let free = match source {
             Source::Payment(no) => self.ledger.payments.get(no.0).map(|row| Free {
                 amount: row.amount,
@@ -324,10 +328,11 @@ impl<'a> Book<'a> {
                 refunds: Vec::new(),
             }),
         };
-        free.ok_or_else(|| {
+        let free = free.ok_or_else(|| {
             let message = format!("there is no {source:?}");
             Refusal::new(Reason::UnknownPayment, "payment_id", message)
-        })
+        })?;
+        Ok(new.insert(Box::new(free)))
     }
 }
 

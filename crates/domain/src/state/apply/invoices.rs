@@ -156,7 +156,7 @@ impl Invoice {
             issue_date: Day::MIN,
             due: DueTerms { date: Day::MIN, grace_days: 0 },
             sent_on: None,
-            reference: "".into(),
+            reference: Arc::default(),
             dispute: None,
             resolved_on: None,
             credit_notes: Vec::new(),
