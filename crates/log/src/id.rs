@@ -108,6 +108,16 @@ impl Hash {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The SHA-256 of these bytes, one part after the other.
+    #[must_use]
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update(part);
+        }
+        Self(digest.finalize().into())
+    }
+
     /// What the first frame of a log names as the hash before it: the SHA-256 of
     /// `"encours log genesis 1\n"` and the 16 bytes of the log id.
     #[must_use]

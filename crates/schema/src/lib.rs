@@ -18,6 +18,7 @@ mod v1;
 mod v2;
 
 use encours_domain::Event;
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 use error::Unfit;
@@ -68,46 +69,57 @@ trait Superseded<'a>: Deserialize<'a> {
 /// [`SchemaError::Unsealed`] for a personal detail in clear; [`SchemaError::Invalid`] for a value
 /// that [`decode`] would refuse, so that nothing unreadable is ever written.
 pub fn encode(event: &Event) -> Result<Encoded, SchemaError> {
+    let mut payload = Vec::new();
+    let (kind, version) = encode_into(event, &mut payload)?;
+    Ok(Encoded { kind, version, payload })
+}
+
+/// As [`encode`], with the bytes put behind those that are in `out`; tells type number and version.
+/// After an error, `out` has a part of them.
+///
+/// # Errors
+/// As those of [`encode`].
+pub fn encode_into(event: &Event, out: &mut Vec<u8>) -> Result<(u16, u16), SchemaError> {
     match event {
-        Event::LogCreated(e) => write::<v1::LogCreated>(e),
-        Event::WriterOpened(e) => write::<v1::WriterOpened>(e),
-        Event::ClockCreated(e) => write::<v1::ClockCreated<'_>>(e),
-        Event::ClockAdvanced(e) => write::<v2::ClockAdvanced>(e),
-        Event::DayOpened(e) => write::<v1::DayOpened>(e),
-        Event::DayFinished(e) => write::<v1::DayFinished>(e),
-        Event::LedgerCreated(e) => write::<v2::LedgerCreated<'_>>(e),
-        Event::CustomerCreated(e) => write::<v1::CustomerCreated<'_>>(e),
-        Event::CustomerUpdated(e) => write::<v1::CustomerUpdated<'_>>(e),
-        Event::CreditLimitSet(e) => write::<v1::CreditLimitSet>(e),
-        Event::CustomerReminderRecorded(e) => write::<v1::CustomerReminderRecorded<'_>>(e),
-        Event::InvoiceIssued(e) => write::<v1::InvoiceIssued<'_>>(e),
-        Event::InvoiceSent(e) => write::<v1::InvoiceSent>(e),
-        Event::InvoiceDisputed(e) => write::<v1::InvoiceDisputed<'_>>(e),
-        Event::DisputeResolved(e) => write::<v1::DisputeResolved>(e),
-        Event::InvoiceDue(e) => write::<v1::InvoiceDue>(e),
-        Event::InvoiceOverdue(e) => write::<v1::InvoiceOverdue>(e),
-        Event::InvoicePaid(e) => write::<v1::InvoicePaid>(e),
-        Event::InvoiceReopened(e) => write::<v1::InvoiceReopened>(e),
-        Event::InvoiceCancelled(e) => write::<v1::InvoiceCancelled>(e),
-        Event::DraftCreated(e) => write::<v1::DraftCreated<'_>>(e),
-        Event::DraftUpdated(e) => write::<v1::DraftUpdated<'_>>(e),
-        Event::DraftDeleted(e) => write::<v1::DraftDeleted>(e),
-        Event::OpeningItemAdded(e) => write::<v1::OpeningItemAdded<'_>>(e),
-        Event::OpeningItemCorrected(e) => write::<v1::OpeningItemCorrected>(e),
-        Event::PaymentPlanned(e) => write::<v1::PaymentPlanned>(e),
-        Event::PlannedPaymentCancelled(e) => write::<v1::PlannedPaymentCancelled>(e),
-        Event::PlannedPaymentCleared(e) => write::<v1::PlannedPaymentCleared>(e),
-        Event::PlannedPaymentLapsed(e) => write::<v1::PlannedPaymentLapsed>(e),
-        Event::CreditLimitExceeded(e) => write::<v1::CreditLimitExceeded>(e),
-        Event::PaymentRecorded(e) => write::<v1::PaymentRecorded<'_>>(e),
-        Event::PaymentReversed(e) => write::<v1::PaymentReversed>(e),
-        Event::PaymentRefunded(e) => write::<v1::PaymentRefunded<'_>>(e),
-        Event::CreditNoteIssued(e) => write::<v1::CreditNoteIssued<'_>>(e),
-        Event::Allocated(e) => write::<v1::Allocated>(e),
-        Event::Deallocated(e) => write::<v1::Deallocated>(e),
-        Event::ReminderEmitted(e) => write::<v1::ReminderEmitted<'_>>(e),
-        Event::ReminderRecorded(e) => write::<v1::ReminderRecorded<'_>>(e),
-        Event::RemindersStopped(e) => write::<v1::RemindersStopped<'_>>(e),
+        Event::LogCreated(e) => write::<v1::LogCreated>(e, out),
+        Event::WriterOpened(e) => write::<v1::WriterOpened>(e, out),
+        Event::ClockCreated(e) => write::<v1::ClockCreated<'_>>(e, out),
+        Event::ClockAdvanced(e) => write::<v2::ClockAdvanced>(e, out),
+        Event::DayOpened(e) => write::<v1::DayOpened>(e, out),
+        Event::DayFinished(e) => write::<v1::DayFinished>(e, out),
+        Event::LedgerCreated(e) => write::<v2::LedgerCreated<'_>>(e, out),
+        Event::CustomerCreated(e) => write::<v1::CustomerCreated<'_>>(e, out),
+        Event::CustomerUpdated(e) => write::<v1::CustomerUpdated<'_>>(e, out),
+        Event::CreditLimitSet(e) => write::<v1::CreditLimitSet>(e, out),
+        Event::CustomerReminderRecorded(e) => write::<v1::CustomerReminderRecorded<'_>>(e, out),
+        Event::InvoiceIssued(e) => write::<v1::InvoiceIssued<'_>>(e, out),
+        Event::InvoiceSent(e) => write::<v1::InvoiceSent>(e, out),
+        Event::InvoiceDisputed(e) => write::<v1::InvoiceDisputed<'_>>(e, out),
+        Event::DisputeResolved(e) => write::<v1::DisputeResolved>(e, out),
+        Event::InvoiceDue(e) => write::<v1::InvoiceDue>(e, out),
+        Event::InvoiceOverdue(e) => write::<v1::InvoiceOverdue>(e, out),
+        Event::InvoicePaid(e) => write::<v1::InvoicePaid>(e, out),
+        Event::InvoiceReopened(e) => write::<v1::InvoiceReopened>(e, out),
+        Event::InvoiceCancelled(e) => write::<v1::InvoiceCancelled>(e, out),
+        Event::DraftCreated(e) => write::<v1::DraftCreated<'_>>(e, out),
+        Event::DraftUpdated(e) => write::<v1::DraftUpdated<'_>>(e, out),
+        Event::DraftDeleted(e) => write::<v1::DraftDeleted>(e, out),
+        Event::OpeningItemAdded(e) => write::<v1::OpeningItemAdded<'_>>(e, out),
+        Event::OpeningItemCorrected(e) => write::<v1::OpeningItemCorrected>(e, out),
+        Event::PaymentPlanned(e) => write::<v1::PaymentPlanned>(e, out),
+        Event::PlannedPaymentCancelled(e) => write::<v1::PlannedPaymentCancelled>(e, out),
+        Event::PlannedPaymentCleared(e) => write::<v1::PlannedPaymentCleared>(e, out),
+        Event::PlannedPaymentLapsed(e) => write::<v1::PlannedPaymentLapsed>(e, out),
+        Event::CreditLimitExceeded(e) => write::<v1::CreditLimitExceeded>(e, out),
+        Event::PaymentRecorded(e) => write::<v1::PaymentRecorded<'_>>(e, out),
+        Event::PaymentReversed(e) => write::<v1::PaymentReversed>(e, out),
+        Event::PaymentRefunded(e) => write::<v1::PaymentRefunded<'_>>(e, out),
+        Event::CreditNoteIssued(e) => write::<v1::CreditNoteIssued<'_>>(e, out),
+        Event::Allocated(e) => write::<v1::Allocated>(e, out),
+        Event::Deallocated(e) => write::<v1::Deallocated>(e, out),
+        Event::ReminderEmitted(e) => write::<v1::ReminderEmitted<'_>>(e, out),
+        Event::ReminderRecorded(e) => write::<v1::ReminderRecorded<'_>>(e, out),
+        Event::RemindersStopped(e) => write::<v1::RemindersStopped<'_>>(e, out),
     }
 }
 
@@ -165,12 +177,36 @@ pub fn decode(kind: u16, version: u16, payload: &[u8]) -> Result<Event, SchemaEr
     }
 }
 
-fn write<'a, F: Frozen<'a>>(event: &'a F::Live) -> Result<Encoded, SchemaError> {
+fn write<'a, F: Frozen<'a>>(
+    event: &'a F::Live,
+    out: &mut Vec<u8>,
+) -> Result<(u16, u16), SchemaError> {
     let name = F::KIND.event_name();
     let frozen = F::freeze(event).map_err(|unfit| unfit.of(name))?;
-    let payload = postcard::to_stdvec(&frozen)
+    postcard::serialize_with_flavor(&frozen, Behind(out))
         .map_err(|source| SchemaError::NotEncoded { event: name, source })?;
-    Ok(Encoded { kind: F::KIND.code(), version: F::VERSION, payload })
+    Ok((F::KIND.code(), F::VERSION))
+}
+
+/// Puts bytes behind others.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Behind<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }
 
 fn read<'a, F: Frozen<'a>>(payload: &'a [u8]) -> Result<Event, SchemaError>

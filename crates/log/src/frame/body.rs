@@ -79,7 +79,13 @@ pub struct EventRef<'a> {
     pub payload: &'a [u8],
 }
 
-impl EventRecord {
+impl<'a> From<&'a EventRecord> for EventRef<'a> {
+    fn from(event: &'a EventRecord) -> Self {
+        Self { kind: event.kind, version: event.version, payload: &event.payload }
+    }
+}
+
+impl EventRef<'_> {
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
         let len = u32::try_from(self.payload.len())
             .map_err(|_| FrameError::TooLong { len: self.payload.len() })?;
@@ -87,10 +93,10 @@ impl EventRecord {
         fixed[..2].copy_from_slice(&self.kind.to_le_bytes());
         fixed[2..4].copy_from_slice(&self.version.to_le_bytes());
         fixed[4..].copy_from_slice(&len.to_le_bytes());
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&fixed), &self.payload);
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&fixed), self.payload);
         out.extend_from_slice(&fixed);
         out.extend_from_slice(&crc.to_le_bytes());
-        out.extend_from_slice(&self.payload);
+        out.extend_from_slice(self.payload);
         Ok(())
     }
 }

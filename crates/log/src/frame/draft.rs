@@ -1,10 +1,12 @@
 //! A frame that is being filled.
 
+use std::sync::Arc;
+
 use encours_domain::{Micros, Position};
 
 use super::{
-    CommandRecord, EVENT_FIXED_LEN, EventRecord, FORMAT, FRAME_MAX, Frame, FrameError, FrameHeader,
-    HEADER_LEN,
+    CommandRecord, EVENT_FIXED_LEN, EventRecord, EventRef, FORMAT, FRAME_MAX, Frame, FrameError,
+    FrameHeader, HEADER_LEN,
 };
 use crate::id::{Epoch, FrameNumber, Hash, LogId};
 
@@ -72,6 +74,16 @@ impl FrameDraft {
         }
     }
 
+    /// The draft that follows this one, with room for as much at once.
+    #[must_use]
+    pub fn following(&self) -> Self {
+        Self {
+            commands: Vec::with_capacity(self.commands.len()),
+            events: Vec::with_capacity(self.events.len()),
+            ..Self::new(self.next_position())
+        }
+    }
+
     /// Adds a command and all of its events; on an error the draft is as before.
     ///
     /// # Errors
@@ -83,10 +95,23 @@ impl FrameDraft {
         command: &CommandRecord,
         events: &[EventRecord],
     ) -> Result<(), FrameError> {
-        if u32::try_from(events.len()) != Ok(command.event_count) {
+        self.push_each(command, events.iter().map(EventRef::from))
+    }
+
+    /// As [`push`](Self::push), with events that lie somewhere else.
+    ///
+    /// # Errors
+    /// As those of [`push`](Self::push).
+    pub fn push_each<'a>(
+        &mut self,
+        command: &CommandRecord,
+        events: impl Iterator<Item = EventRef<'a>> + Clone,
+    ) -> Result<(), FrameError> {
+        let (count, stored_len) = measure(command, events.clone());
+        if u32::try_from(count) != Ok(command.event_count) {
             return Err(FrameError::Counts);
         }
-        let len = HEADER_LEN + self.body_len() + stored_len(command, events);
+        let len = HEADER_LEN + self.body_len() + stored_len;
         if len > FRAME_MAX {
             return Err(FrameError::TooLong { len });
         }
@@ -109,7 +134,8 @@ impl FrameDraft {
     /// [`FRAME_MAX`](super::FRAME_MAX).
     #[must_use]
     pub fn fits(&self, command: &CommandRecord, events: &[EventRecord]) -> bool {
-        HEADER_LEN + self.body_len() + stored_len(command, events) <= FRAME_MAX
+        let (_, stored_len) = measure(command, events.iter().map(EventRef::from));
+        HEADER_LEN + self.body_len() + stored_len <= FRAME_MAX
     }
 
     /// Bytes of the body so far.
@@ -159,10 +185,8 @@ impl FrameDraft {
             return Err(FrameError::Counts);
         }
         let events_at = HEADER_LEN + self.commands.len();
-        let mut body = self.commands;
-        body.extend_from_slice(&self.events);
-        let body_len =
-            u32::try_from(body.len()).map_err(|_| FrameError::TooLong { len: body.len() })?;
+        let len = self.body_len();
+        let body_len = u32::try_from(len).map_err(|_| FrameError::TooLong { len })?;
         let mut header = FrameHeader {
             format: FORMAT,
             min_reader: FORMAT,
@@ -175,19 +199,27 @@ impl FrameDraft {
             command_count: self.command_count,
             body_len,
             previous: with.previous,
-            body_hash: Hash::of(&body),
+            body_hash: Hash::of_parts(&[&self.commands, &self.events]),
             hash: with.previous,
         };
         let stored = header.encode();
         header.hash = Hash::of(&stored);
-        let mut bytes = Vec::with_capacity(HEADER_LEN + body.len());
-        bytes.extend_from_slice(&stored);
-        bytes.extend_from_slice(&body);
-        Ok(Frame::sealed(header, bytes.into(), events_at))
+        // WHY zeros first: shared bytes are made once, not copied out of a vector.
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, HEADER_LEN + len).collect();
+        if let Some(bytes) = Arc::get_mut(&mut bytes) {
+            bytes[..HEADER_LEN].copy_from_slice(&stored);
+            bytes[HEADER_LEN..events_at].copy_from_slice(&self.commands);
+            bytes[events_at..].copy_from_slice(&self.events);
+        }
+        Ok(Frame::sealed(header, bytes, events_at))
     }
 }
 
-fn stored_len(command: &CommandRecord, events: &[EventRecord]) -> usize {
-    let events: usize = events.iter().map(|event| EVENT_FIXED_LEN + event.payload.len()).sum();
-    command.stored_len() + events
+/// How many events there are, and the bytes that they and their command take.
+fn measure<'a>(
+    command: &CommandRecord,
+    events: impl Iterator<Item = EventRef<'a>>,
+) -> (usize, usize) {
+    let lens = events.map(|event| EVENT_FIXED_LEN + event.payload.len());
+    lens.fold((0, command.stored_len()), |(count, sum), len| (count + 1, sum + len))
 }
