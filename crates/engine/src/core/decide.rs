@@ -7,7 +7,7 @@ use encours_domain::{
     Command, Context, Day, Decision, Event, Id, LedgerNo, Micros, Position, Reason, Refusal,
     Subject,
 };
-use encours_log::{CommandRecord, EVENT_FIXED_LEN, EventRecord};
+use encours_log::CommandRecord;
 
 use super::{Answer, Core, Entropy, Fault, FirstOutcome, NewKey, Past, Ticket, Unsettled};
 use crate::digest::{FullDigest, digest, half};
@@ -28,7 +28,6 @@ pub(crate) struct Surroundings<'a> {
 /// A decision that can go into a frame.
 struct Ready {
     events: Vec<Event>,
-    records: Vec<EventRecord>,
     keys: Vec<NewKey>,
     /// The details that were sealed, in clear; kept for a dry run only.
     details: Vec<Detail>,
@@ -77,16 +76,17 @@ impl Core {
     /// Puts the engine's own events into the frame being filled.
     pub(crate) fn record(&mut self, now: Micros, events: &[Event]) -> Result<(), Fault> {
         self.stamp = self.stamp.max(now);
-        let records = events.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        self.encoded.clear();
+        events.iter().try_for_each(|event| self.encoded.add(event))?;
         let command = CommandRecord {
             request_id: String::new(),
             digest: [0; 32],
             actor: "system".into(),
             reason: String::new(),
             causation: Position::START,
-            event_count: count(&records),
+            event_count: self.encoded.count(),
         };
-        self.draft.frame.push(&command, &records)?;
+        self.draft.frame.push_each(&command, self.encoded.iter())?;
         self.apply(&command.digest, events);
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Core {
     fn decide(&mut self, submission: Submission, around: Surroundings<'_>) -> Result<Reply, Stop> {
         submission.check()?;
         let Submission { mut command, request_id, actor, reason, .. } = submission;
-        let digest = digest(&command, &self.digest_key);
+        let digest = digest(&command, &self.digest_key, &mut self.content);
         let id = self.fingerprint(&command, request_id.as_deref());
         if let Some(id) = &id
             && let Some(reply) = self.repeat(&command, &digest, id, around.past)?
@@ -130,7 +130,7 @@ impl Core {
             actor,
             reason,
             causation: Position::START,
-            event_count: count(&ready.records),
+            event_count: self.encoded.count(),
         };
         Ok(self.accept(&command, &record, ready, id)?)
     }
@@ -144,7 +144,7 @@ impl Core {
         id: Option<Fingerprint>,
     ) -> Result<Reply, Fault> {
         let first = self.draft.frame.next_position();
-        self.draft.frame.push(record, &ready.records)?;
+        self.draft.frame.push_each(record, self.encoded.iter())?;
         for new in ready.keys {
             self.keys.keep(&new);
             self.draft.keys.push(new);
@@ -163,16 +163,16 @@ impl Core {
 
     fn apply(&mut self, digest: &FullDigest, events: &[Event]) {
         let behind = self.draft.frame.next_position().0 - events.len() as u64;
-        for (position, event) in (behind..).zip(events) {
-            self.state.apply(Position(position), half(digest), event);
-            self.draft.clocks_changed |= matches!(
+        self.state.apply_all(Position(behind), half(digest), events);
+        self.draft.clocks_changed |= events.iter().any(|event| {
+            matches!(
                 event,
                 Event::ClockCreated(_)
                     | Event::ClockAdvanced(_)
                     | Event::DayOpened(_)
                     | Event::DayFinished(_)
-            );
-        }
+            )
+        });
     }
 
     fn preview(
@@ -248,9 +248,8 @@ impl Core {
     }
 
     /// Seals personal details and encodes the events.
-    fn seal(&self, events: Vec<Event>, entropy: &dyn Entropy) -> Result<Ready, Stop> {
-        let mut ready =
-            Ready { events, records: Vec::new(), keys: Vec::new(), details: Vec::new() };
+    fn seal(&mut self, events: Vec<Event>, entropy: &dyn Entropy) -> Result<Ready, Stop> {
+        let mut ready = Ready { events, keys: Vec::new(), details: Vec::new() };
         for event in &mut ready.events {
             let (ledger, customer, details) = match event {
                 Event::CustomerCreated(e) => (e.ledger, e.customer, &mut e.details),
@@ -269,11 +268,10 @@ impl Core {
                 *secret = Secret::Sealed(sealed);
             }
         }
-        let mut bytes = 0;
+        self.encoded.clear();
         for event in &ready.events {
-            let record = encode(event)?;
-            bytes += EVENT_FIXED_LEN + record.payload.len();
-            if bytes > MAX_COMMAND_BYTES {
+            self.encoded.add(event).map_err(Fault::from)?;
+            if self.encoded.stored_len() > MAX_COMMAND_BYTES {
                 return Err(Refusal::new(
                     Reason::TooLarge,
                     "command",
@@ -282,7 +280,6 @@ impl Core {
                 .with("limit", MAX_COMMAND_BYTES)
                 .into());
             }
-            ready.records.push(record);
         }
         Ok(ready)
     }
@@ -297,16 +294,6 @@ fn reused(last: Position) -> Stop {
     )
     .with("position", last)
     .into()
-}
-
-fn encode(event: &Event) -> Result<EventRecord, Fault> {
-    let encoded = encours_schema::encode(event)?;
-    Ok(EventRecord { kind: encoded.kind, version: encoded.version, payload: encoded.payload })
-}
-
-fn count(records: &[EventRecord]) -> u32 {
-    // A command of at most 256 KiB has fewer events than that.
-    u32::try_from(records.len()).unwrap_or(u32::MAX)
 }
 
 /// Gives what the command creates an id where the caller left it out: a UUIDv7.

@@ -12,6 +12,7 @@
 //! [`Core::abandon`], and a new core from the log.
 
 mod decide;
+mod encoded;
 mod waiting;
 
 use std::collections::{HashMap, VecDeque};
@@ -34,6 +35,8 @@ use crate::submission::{Denied, Reply};
 
 pub(crate) use decide::Surroundings;
 pub(crate) use waiting::{Abandoned, Settled};
+
+use encoded::Encoded;
 
 /// Answers that may be held back for frames under way. WHY a limit beside the size of a frame:
 /// refusals, repeats and dry runs take no room in one, and a slow disk holds them all back.
@@ -125,6 +128,10 @@ pub(crate) struct Core {
     /// First outcomes in frames that are not durable yet, where [`Past`] cannot see them.
     unsettled: HashMap<Fingerprint, Unsettled>,
     draft: Draft,
+    /// The events of the command being decided.
+    encoded: Encoded,
+    /// Where what a command says is gathered for its digest.
+    content: Vec<u8>,
     in_flight: VecDeque<InFlight>,
     /// Answers that are held back.
     waiting: usize,
@@ -153,6 +160,17 @@ impl Draft {
             keys: Vec::new(),
             waiting: Vec::new(),
             request_ids: Vec::new(),
+            clocks_changed: false,
+        }
+    }
+
+    /// The one that follows, with room for as much at once.
+    fn following(&self) -> Self {
+        Self {
+            frame: self.frame.following(),
+            keys: Vec::new(),
+            waiting: Vec::with_capacity(self.waiting.len()),
+            request_ids: Vec::with_capacity(self.request_ids.len()),
             clocks_changed: false,
         }
     }
@@ -188,6 +206,8 @@ impl Core {
             requests,
             unsettled: HashMap::new(),
             draft: Draft::new(tail.next_position),
+            encoded: Encoded::default(),
+            content: Vec::new(),
             in_flight: VecDeque::new(),
             waiting: 0,
             sealed: tail,
@@ -225,7 +245,8 @@ impl Core {
             return Ok(None);
         }
         let next = self.draft.frame.next_position();
-        let draft = std::mem::replace(&mut self.draft, Draft::new(next));
+        let following = self.draft.following();
+        let draft = std::mem::replace(&mut self.draft, following);
         let frame = draft.frame.seal(SealWith {
             log_id: self.settings.log_id,
             epoch: self.settings.epoch,

@@ -1,6 +1,6 @@
 //! The deciding thread.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -12,6 +12,7 @@ use encours_log::Clock;
 use tracing::{error, info, warn};
 
 use super::Shared;
+use super::callers::Callers;
 use super::inbox::{Caller, Note, Waiting};
 use super::log_thread::ToLog;
 use crate::core::{Answer, Settled, Ticket};
@@ -41,7 +42,7 @@ pub(super) struct Desk {
     /// Taken from the queue, not decided.
     taken: VecDeque<Waiting>,
     /// Decided, not durable.
-    waiting: HashMap<Ticket, Caller>,
+    waiting: Callers,
     tickets: u64,
     repairing: bool,
 }
@@ -65,7 +66,7 @@ impl Desk {
             to_log: Some(to_log),
             to_keeper: Some(to_keeper),
             taken: VecDeque::new(),
-            waiting: HashMap::new(),
+            waiting: Callers::default(),
             tickets: 0,
             repairing: false,
         }
@@ -103,11 +104,11 @@ impl Desk {
             let max = if has_room && self.taken.is_empty() { BATCH } else { 0 };
             let more = has_room && !self.taken.is_empty();
             let timeout = if more { Duration::ZERO } else { TICK };
-            let batch = self.shared.inbox.wait(max, self.is_quiet(), timeout);
+            let is_quiet = self.is_quiet();
+            let batch = self.shared.inbox.wait(&mut self.taken, max, is_quiet, timeout);
             for note in batch.notes {
                 self.note(note)?;
             }
-            self.taken.extend(batch.commands);
             self.decide()?;
             self.send()?;
             self.shared.oldest_sent(self.sent.front().copied());
@@ -137,21 +138,21 @@ impl Desk {
         while !writer.open_days(now)? && writer.core.has_room() {
             let Some(Waiting { submission, caller }) = self.taken.pop_front() else { break };
             if self.shared.is_full.load(Ordering::Relaxed) {
-                reply(&self.shared, caller, Err(Denied::LogFull));
+                reply(&self.shared, caller, Err(Denied::LogFull), self.clock.monotonic());
                 continue;
             }
             self.tickets += 1;
             let ticket = Ticket(self.tickets);
             match writer.offer(ticket, submission, now)? {
                 None => {
-                    self.waiting.insert(ticket, caller);
+                    self.waiting.add(ticket, caller);
                 }
                 Some(decided) => {
                     if matches!(decided, Err(Denied::Unavailable { .. })) && !self.repairing {
                         self.repairing = true;
                         job(self.to_keeper.as_ref(), Job::Repair);
                     }
-                    reply(&self.shared, caller, decided);
+                    reply(&self.shared, caller, decided, self.clock.monotonic());
                 }
             }
             now = self.clock.now();
@@ -216,9 +217,10 @@ impl Desk {
         if let Some(clocks) = settled.clocks {
             self.shared.clocks.send_replace(clocks);
         }
+        let now = self.clock.monotonic();
         for (ticket, answer) in settled.answers {
-            if let Some(waiting) = self.waiting.remove(&ticket) {
-                reply(&self.shared, waiting, answer);
+            if let Some(waiting) = self.waiting.take(ticket) {
+                reply(&self.shared, waiting, answer, now);
             }
         }
         if let Some(generation) = settled.generation {
@@ -241,8 +243,8 @@ impl Desk {
         self.sent.clear();
         self.writer = Some(writer);
         for ticket in abandoned.in_flight.into_iter().chain(abandoned.drafted) {
-            if let Some(waiting) = self.waiting.remove(&ticket) {
-                reply(&self.shared, waiting, Err(Denied::LogFull));
+            if let Some(waiting) = self.waiting.take(ticket) {
+                reply(&self.shared, waiting, Err(Denied::LogFull), self.clock.monotonic());
             }
         }
         if let Some(to_log) = &self.to_log {
@@ -269,23 +271,24 @@ impl Desk {
         self.shared.failed.send_replace(Some(Arc::new(error)));
         self.shared.oldest_sent(None);
         let unsent = self.shared.inbox.drain();
+        let now = self.clock.monotonic();
         for waiting in self.taken.drain(..).chain(unsent) {
-            reply(&self.shared, waiting.caller, Err(Denied::Stopping));
+            reply(&self.shared, waiting.caller, Err(Denied::Stopping), now);
         }
         let abandoned = self.writer.take().map(|writer| writer.core.abandon());
         for ticket in abandoned.into_iter().flat_map(|abandoned| abandoned.drafted) {
-            if let Some(waiting) = self.waiting.remove(&ticket) {
-                reply(&self.shared, waiting, Err(Denied::Stopping));
+            if let Some(waiting) = self.waiting.take(ticket) {
+                reply(&self.shared, waiting, Err(Denied::Stopping), now);
             }
         }
-        for (_, waiting) in self.waiting.drain() {
-            reply(&self.shared, waiting, Err(Denied::OutcomeUnknown));
+        for waiting in self.waiting.drain() {
+            reply(&self.shared, waiting, Err(Denied::OutcomeUnknown), now);
         }
     }
 
     /// A failure of the log thread while it closed the log.
     fn late_failure(&self) {
-        let batch = self.shared.inbox.wait(0, true, Duration::ZERO);
+        let batch = self.shared.inbox.wait(&mut VecDeque::new(), 0, true, Duration::ZERO);
         for note in batch.notes {
             if let Note::Outcome(Outcome::Stop(error)) = note {
                 self.shared.failed.send_if_modified(|failed| {
@@ -298,8 +301,9 @@ impl Desk {
     }
 }
 
-fn reply(shared: &Shared, to: Caller, answer: Answer) {
-    let took = shared.clock.monotonic().saturating_sub(to.since);
+/// Answers a caller. `now` is by the clock's monotonic time.
+fn reply(shared: &Shared, to: Caller, answer: Answer, now: Duration) {
+    let took = now.saturating_sub(to.since);
     shared.counters.answered(&answer, took);
     // Nobody need wait any more: see `EngineHandle::execute`.
     let _ = to.answer.send(answer);

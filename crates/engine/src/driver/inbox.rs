@@ -38,7 +38,6 @@ pub(super) enum Note {
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) notes: VecDeque<Note>,
-    pub(super) commands: VecDeque<Waiting>,
     /// Whether a stop was asked for and no command waits any more.
     pub(super) is_last: bool,
 }
@@ -56,6 +55,9 @@ struct Inner {
     notes: VecDeque<Note>,
     /// No command is taken any more.
     closed: bool,
+    /// The deciding thread sleeps, and a command is to wake it. WHY: waking costs a call into the
+    /// system, even where nobody sleeps.
+    is_hungry: bool,
 }
 
 impl Inbox {
@@ -77,8 +79,11 @@ impl Inbox {
             return Err(Denied::Overloaded { limit: self.limit });
         }
         inner.commands.push_back(waiting);
+        let is_hungry = std::mem::take(&mut inner.is_hungry);
         drop(inner);
-        self.wake.notify_one();
+        if is_hungry {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
@@ -97,23 +102,35 @@ impl Inbox {
         self.inner().commands.len()
     }
 
-    /// Waits for something to do, or for `timeout`. Commands are handed out only where `max` is above
-    /// 0, and at most that many.
-    pub(super) fn wait(&self, max: usize, is_idle: bool, timeout: Duration) -> Batch {
+    /// Waits for something to do, or for `timeout`. Commands are put into `taken` only where `max` is
+    /// above 0, and at most that many.
+    pub(super) fn wait(
+        &self,
+        taken: &mut VecDeque<Waiting>,
+        max: usize,
+        is_idle: bool,
+        timeout: Duration,
+    ) -> Batch {
         let nothing = |inner: &mut Inner| {
             let commands = max > 0 && !inner.commands.is_empty();
             let over = inner.closed && inner.commands.is_empty() && is_idle;
-            inner.notes.is_empty() && !commands && !over
+            let nothing = inner.notes.is_empty() && !commands && !over;
+            inner.is_hungry = nothing && max > 0;
+            nothing
         };
         let (mut inner, _) = self
             .wake
             .wait_timeout_while(self.inner(), timeout, nothing)
             .unwrap_or_else(PoisonError::into_inner);
-        let take = inner.commands.len().min(max);
-        let commands = inner.commands.drain(..take).collect();
+        inner.is_hungry = false;
+        if taken.is_empty() && inner.commands.len() <= max {
+            std::mem::swap(taken, &mut inner.commands);
+        } else {
+            let take = inner.commands.len().min(max);
+            taken.extend(inner.commands.drain(..take));
+        }
         Batch {
             notes: std::mem::take(&mut inner.notes),
-            commands,
             is_last: inner.closed && inner.commands.is_empty(),
         }
     }

@@ -3,6 +3,7 @@
 //! Commands come through a bounded queue. While a frame is on its way to the disk the next one fills
 //! with whatever arrives: the sync in flight is the timer of the group commit.
 
+mod callers;
 mod desk;
 mod inbox;
 mod log_thread;

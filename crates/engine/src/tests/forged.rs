@@ -71,7 +71,7 @@ fn forged_events_stop_the_engine() {
     let forged: [(&str, Vec<Event>); 5] = [
         ("a settled invoice has nothing open", vec![paid]),
         ("the event tells what is open", vec![allocated(1_000, 1_999, 3_000)]),
-        ("an allocation fits what is open", vec![allocated(3_001, -1, 999)]),
+        ("an allocation fits what is open", vec![allocated(3_001, 0, 999)]),
         ("what is reversed is unapplied", vec![reversed(4_001)]),
         ("names an unknown ledger", vec![elsewhere]),
     ];
