@@ -1,5 +1,5 @@
-//! The engine on JetStream that syncs every message: durable commands a second from many callers at
-//! once on one server and on three, compared with bare publishing of frames of the same size to the
+//! The engine on JetStream that syncs every message: durable commands a second by batches
+//! on one server and on three, compared with bare publishing of frames of the same size to the
 //! same servers.
 //!
 //! `cargo bench -p encours-benches --bench jetstream`; `TMPDIR` chooses the disk, of which all servers
@@ -15,10 +15,13 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, StorageType};
-use encours_benches::company::{CALLERS, play, prepare};
+use encours_benches::company::{STREAMS, play_by_batches, prepare};
+use encours_benches::cpu::Cpu;
 use encours_benches::{Took, line};
 use encours_engine::{Limits, Standby, StandbyOptions, SystemEntropy};
-use encours_log::{JournalOptions, Link, LogId, OsDisk, Replica, StreamOptions, SystemClock};
+use encours_log::{
+    Access, JournalOptions, Link, LogId, OsDisk, Replica, StreamOptions, SystemClock,
+};
 use encours_tests::{NatsCluster, NatsServer};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
@@ -71,14 +74,15 @@ async fn bare(urls: &[String], replicas: u8, frames: u64, bytes: u64, window: us
 /// What the engine did.
 struct Done {
     took: Took,
+    cpu: [Cpu; 2],
     frames: u64,
     bytes: u64,
 }
 
-fn durable(runtime: &Runtime, urls: &[String], replicas: u8, dir: &Path) -> Done {
+fn durable(runtime: &Runtime, urls: &[String], servers: &[u32], replicas: u8, dir: &Path) -> Done {
     let options = StreamOptions {
         servers: urls.iter().map(|url| url.parse().unwrap()).collect(),
-        credentials: None,
+        access: Access::default(),
         log: "bench".parse().unwrap(),
         replicas: NonZeroU8::new(replicas).unwrap(),
         max_bytes: MAX_BYTES,
@@ -105,9 +109,12 @@ fn durable(runtime: &Runtime, urls: &[String], replicas: u8, dir: &Path) -> Done
     let handle = engine.handle();
     runtime.block_on(prepare(&handle));
     let (frames, bytes) = (handle.metrics().frames, reader.stored_bytes());
-    let took = Took::of(INVOICES * 2, || runtime.block_on(play(&handle, INVOICES)));
+    let before = Cpu::now(servers);
+    let play = || runtime.block_on(play_by_batches(&handle, INVOICES));
+    let took = Took::of(INVOICES * 2, play);
     let done = Done {
         took,
+        cpu: [before, Cpu::now(servers)],
         frames: handle.metrics().frames - frames,
         bytes: reader.stored_bytes() - bytes,
     };
@@ -116,11 +123,11 @@ fn durable(runtime: &Runtime, urls: &[String], replicas: u8, dir: &Path) -> Done
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
-fn measure(what: &str, urls: &[String], replicas: u8) {
+fn measure(what: &str, urls: &[String], servers: &[u32], replicas: u8) {
     let dir = tempfile::tempdir().unwrap();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let Done { took, frames, bytes } = durable(&runtime, urls, replicas, dir.path());
+    let Done { took, cpu, frames, bytes } = durable(&runtime, urls, servers, replicas, dir.path());
     println!("{what}: {frames} frames of {} bytes", bytes / frames.max(1));
     let bare = |window| {
         let took = runtime.block_on(bare(urls, replicas, frames, bytes, window));
@@ -130,14 +137,17 @@ fn measure(what: &str, urls: &[String], replicas: u8) {
     line("  bare publishing of those bytes (the limit)", limit, limit);
     line("  the same with 8 in flight", bare(8), limit);
     line("  durable, answered, with request ids", took, limit);
+    cpu[1].print_since(&cpu[0], took);
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn main() {
-    println!("{INVOICES} invoices issued and paid, {CALLERS} callers");
+    println!("{INVOICES} invoices issued and paid, {STREAMS} streams");
     let Some(server) = NatsServer::start() else { return };
-    measure("one server", &[server.url()], 1);
+    measure("one server", &[server.url()], &Vec::from_iter(server.pid()), 1);
     drop(server);
     let Some(cluster) = NatsCluster::start() else { return };
-    measure("three servers", &cluster.urls(), 3);
+    let urls = cluster.urls();
+    let pids: Vec<u32> = (0..urls.len()).filter_map(|one| cluster.server(one).pid()).collect();
+    measure("three servers", &urls, &pids, 3);
 }

@@ -9,13 +9,19 @@ use encours_domain::dunning::Policy;
 use encours_domain::event::Method;
 use encours_domain::{Command, Context, Currency, Day, Decision, Event, Id, Position, State};
 use encours_engine::{EngineHandle, Submission};
+use futures_util::future;
+use futures_util::stream::{self, StreamExt as _};
 
 use crate::Took;
 
 /// Customers of the company.
 pub const CUSTOMERS: u64 = 1_000;
-/// Callers that wait for their answers, as a batch stream with this window does.
+/// Callers that wait for their answers.
 pub const CALLERS: u64 = 2_048;
+/// Streams of commands, and how many commands of each are on their way: as the service's batch
+/// streams.
+pub const STREAMS: u64 = 8;
+const WINDOW: usize = 256;
 
 fn id(text: &str) -> Id {
     Id::parse("id", text).unwrap()
@@ -112,6 +118,28 @@ pub fn in_memory(invoices: u64) -> Took {
     Took::of(invoices * 2, || commands.iter().for_each(run))
 }
 
+/// Has the streams issue and pay this many invoices, each paying an invoice right after it issued it.
+pub async fn play_by_batches(handle: &EngineHandle, invoices: u64) {
+    let streams: Vec<_> = (0..STREAMS)
+        .map(|stream| tokio::spawn(one_stream(handle.clone(), stream, invoices)))
+        .collect();
+    for stream in streams {
+        stream.await.unwrap();
+    }
+}
+
+async fn one_stream(handle: EngineHandle, stream: u64, invoices: u64) {
+    let own = (stream..invoices).step_by(usize::try_from(STREAMS).unwrap());
+    let answers = stream::iter(own.flat_map(|invoice| [invoice * 2, invoice * 2 + 1]))
+        .map(|n| handle.execute(submission(n)))
+        .buffered(WINDOW);
+    answers.for_each(|answer| future::ready(drop(answer.unwrap()))).await;
+}
+
+fn submission(n: u64) -> Submission {
+    Submission::new(work(n), "bench").with_request_id(format!("r{n}"))
+}
+
 /// Has the callers issue and pay this many invoices, each paying an invoice once it is issued.
 pub async fn play(handle: &EngineHandle, invoices: u64) {
     let callers: Vec<_> = (0..CALLERS)
@@ -125,8 +153,7 @@ pub async fn play(handle: &EngineHandle, invoices: u64) {
 async fn one_caller(handle: EngineHandle, caller: u64, invoices: u64) {
     for invoice in (caller..invoices).step_by(usize::try_from(CALLERS).unwrap()) {
         for n in [invoice * 2, invoice * 2 + 1] {
-            let submission = Submission::new(work(n), "bench").with_request_id(format!("r{n}"));
-            handle.execute(submission).await.unwrap();
+            handle.execute(submission(n)).await.unwrap();
         }
     }
 }

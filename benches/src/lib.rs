@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 pub mod company;
+pub mod cpu;
 
 use std::time::Duration;
 
