@@ -143,6 +143,8 @@ pub struct Told {
     pub fields: Vec<String>,
     /// The sentence for people.
     pub message: String,
+    /// After how many milliseconds to try again; 0 where it does not say.
+    pub retry_ms: u128,
 }
 
 impl Told {
@@ -164,6 +166,7 @@ impl From<&Status> for Told {
         let info = status.get_details_error_info();
         let bad = status.get_details_bad_request();
         let fields = bad.map(|bad| bad.field_violations).unwrap_or_default();
+        let retry = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
         Self {
             code: status.code(),
             reason: info.as_ref().map(|info| info.reason.clone()).unwrap_or_default(),
@@ -171,6 +174,7 @@ impl From<&Status> for Told {
             figures: info.map(|info| info.metadata.into_iter().collect()).unwrap_or_default(),
             fields: fields.into_iter().map(|violation| violation.field).collect(),
             message: status.message().to_owned(),
+            retry_ms: retry.unwrap_or_default().as_millis(),
         }
     }
 }
@@ -184,6 +188,7 @@ impl From<v1::CommandError> for Told {
             figures: error.figures.into_iter().collect(),
             fields: Some(error.field).filter(|field| !field.is_empty()).into_iter().collect(),
             message: error.message,
+            retry_ms: error.retry_after_ms.into(),
         }
     }
 }

@@ -37,6 +37,12 @@ impl Company {
         company
     }
 
+    /// A ledger that exists already, whatever its clock.
+    #[must_use]
+    pub fn existing(client: Client, ledger: &str) -> Self {
+        Self { client, ledger: ledger.to_owned(), position: AtomicU64::new(0) }
+    }
+
     /// The position of the newest write that this company knows of.
     pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)

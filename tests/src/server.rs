@@ -73,6 +73,20 @@ impl Server {
         Self::launch(prefix, data, &nats.map(|nats| nats.arguments()).unwrap_or_default())
     }
 
+    /// As [`try_start_under`](Self::try_start_under), with more arguments.
+    ///
+    /// # Errors
+    /// What the process left, where it ended.
+    ///
+    /// # Panics
+    /// Where it does neither within a minute.
+    pub fn try_start_with(prefix: &[&str], data: &Path, more: &[&str]) -> Result<Self, Ran> {
+        let nats = ServerNats::of_this_run(data);
+        let mut arguments = nats.map(|nats| nats.arguments()).unwrap_or_default();
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        Self::launch(prefix, data, &arguments)
+    }
+
     /// Starts a server on a folder whose log is kept by nats-servers, and waits until it is ready.
     ///
     /// # Panics
