@@ -64,11 +64,23 @@ power-cuts FS="xfs" CUTS="50":
 
 # How long a start takes on a million events.
 start-time EVENTS="1000000":
-    ENCOURS_TEST_EVENTS={{EVENTS}} cargo test -p encours-tests --test disk -- --nocapture million
+    ENCOURS_TEST_EVENTS={{EVENTS}} cargo test --release -p encours-tests --test disk -- --nocapture million
 
 # The server killed at each step of storing its read model: some minutes.
 swap:
     ENCOURS_ROUNDS=1 cargo test -p encours-tests --test swap -- --nocapture
+
+# Callers that mean harm, more of everything, and the limits that take a minute.
+hostile FILTER="":
+    ENCOURS_HOSTILE=long cargo test -p encours-tests --test hostile -- --nocapture --test-threads 1 {{FILTER}}
+
+# A fuzz target (frame, event, journal, request, csv, note) for so many seconds; needs cargo-fuzz.
+# New inputs go to target/fuzz-corpus, findings to target/fuzz-found: a fixed one joins tests/fuzz/corpus.
+fuzz TARGET SECONDS="600":
+    mkdir -p target/fuzz-corpus/{{TARGET}} target/fuzz-found
+    RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz -s none {{TARGET}} \
+        target/fuzz-corpus/{{TARGET}} tests/fuzz/corpus/{{TARGET}} -- \
+        -max_total_time={{SECONDS}} -rss_limit_mb=2048 -timeout=20 -max_len=8192 -artifact_prefix=target/fuzz-found/
 
 # The deterministic simulation: `just sim 50000`, `just sim 1 --seed 292`. CI runs 500 seeds as a test.
 sim N="500" *ARGS:

@@ -7,9 +7,10 @@ use std::time::Duration;
 use encours_domain::Position;
 use encours_log::{LogReader, Tail};
 use encours_proto::money::timestamp;
-use encours_proto::v1;
 use encours_proto::v1::event_log_service_server::EventLogService;
-use tokio::sync::mpsc;
+use encours_proto::{Message as _, v1};
+use futures_util::stream::{BoxStream, StreamExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -26,17 +27,21 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 const WATCH_BATCH: usize = 256;
 /// Messages that may wait for a slow caller; past them reading pauses.
 const WATCH_QUEUE: usize = 64;
-/// A watcher that takes nothing for this long is left.
-const STALL_LIMIT: Duration = Duration::from_secs(60);
+/// The same in bytes: an event may have as many as its command.
+const WATCH_BYTES: u32 = 256 * 1024;
+/// A watcher that takes nothing for this long is left, where nothing else is said.
+pub(crate) const WATCH_STALL: Duration = Duration::from_secs(60);
 /// Frames checked between two messages about how far a verification is.
 const PROGRESS_FRAMES: u64 = 512;
 
 type Watched = Result<v1::WatchEventsResponse, Status>;
+/// What waits for a watcher, and the room that it takes until it is read.
+type Waiting = (Watched, Option<OwnedSemaphorePermit>);
 type Verified = Result<v1::VerifyLogResponse, Status>;
 
 #[tonic::async_trait]
 impl EventLogService for Api {
-    type WatchEventsStream = ReceiverStream<Watched>;
+    type WatchEventsStream = BoxStream<'static, Watched>;
     type VerifyLogStream = ReceiverStream<Verified>;
 
     async fn read_events(
@@ -72,13 +77,13 @@ impl EventLogService for Api {
         let api = self.clone();
         tokio::spawn(async move {
             let (told, dropped) = (Position(request.after_position), Arc::clone(&api.tail_dropped));
-            let mut watcher = Watcher { to, told, dropped };
+            let mut watcher = Watcher::new(to, told, api.watch_stall, dropped);
             if let Err(failure) = api.follow(filter, &mut watcher).await {
                 // WHY not dropped where the queue is full: it says where to go on.
-                let _ = watcher.to.send(Err(failure.into())).await;
+                let _ = watcher.to.send((Err(failure.into()), None)).await;
             }
         });
-        Ok(Response::new(ReceiverStream::new(stream)))
+        Ok(Response::new(ReceiverStream::new(stream).map(|(message, _room)| message).boxed()))
     }
 
     async fn get_head(
@@ -143,11 +148,6 @@ impl EventLogService for Api {
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
-}
-
-impl Api {
-    /// Sends what passes the filter, first what is there, then what comes, until the caller leaves.
-    async fn follow(&self, filter: Filter, watcher: &mut Watcher) -> Result<(), Failure> {
 
     async fn get_proof(
         &self,
@@ -164,6 +164,11 @@ impl Api {
         self.is_log(&request.get_ref().log)?;
         Ok(Response::new(self.proofs.checkpoint()?))
     }
+}
+
+impl Api {
+    /// Sends what passes the filter, first what is there, then what comes, until the caller leaves.
+    async fn follow(&self, filter: Filter, watcher: &mut Watcher) -> Result<(), Failure> {
         let mut looked_at = watcher.told;
         let mut position = self.model.position_watch();
         let mut stopping = self.stopping.subscribe();
@@ -211,28 +216,44 @@ impl Api {
 
 /// Somebody who watches events.
 struct Watcher {
-    to: mpsc::Sender<Watched>,
+    to: mpsc::Sender<Waiting>,
+    /// Bytes that may still wait.
+    room: Arc<Semaphore>,
     /// The position that it was told last.
     told: Position,
+    /// How long it may take nothing.
+    stall: Duration,
     /// Counts those who do not read.
     dropped: Arc<AtomicU64>,
 }
 
 impl Watcher {
+    fn new(
+        to: mpsc::Sender<Waiting>,
+        told: Position,
+        stall: Duration,
+        dropped: Arc<AtomicU64>,
+    ) -> Self {
+        Self { to, room: Arc::new(Semaphore::new(WATCH_BYTES as usize)), told, stall, dropped }
+    }
+
     /// Sends a message; false where the watcher has left.
     ///
     /// # Errors
     /// Where the watcher takes nothing for too long.
     async fn tell(&mut self, message: v1::WatchEventsResponse) -> Result<bool, Failure> {
         let position = Position(message.position);
-        if let Ok(sent) = timeout(STALL_LIMIT, self.to.send(Ok(message))).await {
+        // One that is longer than all the room waits until nothing else does.
+        let bytes = u32::try_from(message.encoded_len()).unwrap_or(u32::MAX).min(WATCH_BYTES);
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes);
+        let send = async { self.to.send((Ok(message), room.await.ok())).await };
+        if let Ok(sent) = timeout(self.stall, send).await {
             self.told = position;
             return Ok(sent.is_ok());
         }
         self.dropped.fetch_add(1, Ordering::Relaxed);
-        let told = self.told;
-        let message =
-            format!("nothing was read for {STALL_LIMIT:?}; watch again after position {told}");
+        let (told, stall) = (self.told, self.stall);
+        let message = format!("nothing was read for {stall:?}; watch again after position {told}");
         Err(Failure::new(WATCH_STALLED, message).with("position", told))
     }
 }
@@ -305,11 +326,16 @@ mod tests {
 
     use super::*;
 
+    /// A watcher at position 40 for whom two messages may wait.
+    fn watcher(dropped: &Arc<AtomicU64>) -> (Watcher, mpsc::Receiver<Waiting>) {
+        let (to, from) = mpsc::channel(2);
+        (Watcher::new(to, Position(40), WATCH_STALL, Arc::clone(dropped)), from)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_watcher_that_does_not_read_is_told_where_to_go_on() {
-        let (to, mut from) = mpsc::channel(2);
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut watcher = Watcher { to, told: Position(40), dropped: Arc::clone(&dropped) };
+        let (mut watcher, mut from) = watcher(&dropped);
         for position in [41, 45] {
             assert_eq!(watcher.tell(sign_of_life(Position(position))).await, Ok(true));
         }
@@ -319,9 +345,27 @@ mod tests {
         let info = status.get_details_error_info().unwrap();
         assert_eq!((info.reason.as_str(), &*info.metadata["position"]), ("WATCH_STALLED", "45"));
         // What it was told is there for it to read.
-        assert_eq!(from.recv().await.unwrap().unwrap().position, 41);
+        assert_eq!(from.recv().await.unwrap().0.unwrap().position, 41);
         assert_eq!(watcher.tell(sign_of_life(Position(46))).await, Ok(true));
         drop(from);
         assert_eq!(watcher.tell(sign_of_life(Position(47))).await, Ok(false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_events_wait_one_by_one() {
+        let dropped = Arc::new(AtomicU64::new(0));
+        let (mut watcher, mut from) = watcher(&dropped);
+        let long = |position| v1::WatchEventsResponse {
+            position,
+            event: Some(v1::PublicEvent { reason: "x".repeat(300_000), ..Default::default() }),
+        };
+        assert_eq!(watcher.tell(long(41)).await, Ok(true));
+        assert_eq!(watcher.tell(long(42)).await.map_err(drop), Err(()));
+        assert_eq!(watcher.told, Position(41));
+        // What was read makes room.
+        drop(from.recv().await.unwrap());
+        assert_eq!(watcher.tell(long(42)).await, Ok(true));
+        drop(from);
+        assert_eq!(watcher.tell(long(43)).await, Ok(false));
     }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use encours_log::Space;
 use encours_projections::ReadModel;
 use encours_proto::FILE_DESCRIPTOR_SET;
 use encours_proto::v1::batch_service_server::{BatchService, BatchServiceServer};
@@ -24,7 +25,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
-use crate::api::Api;
+use crate::api::{Api, Asked};
 use crate::connections::{Connections, accept};
 use crate::metrics::{Calls, CountLayer};
 use crate::web::{SlowLayer, WebLayer, WebOrigin};
@@ -58,6 +59,8 @@ pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// and closed where none comes within this.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A connection takes no new calls after this long; its caller connects again for them.
+const CONNECTION_AGE: Duration = Duration::from_secs(2 * 3_600);
 /// How often the health of the read model is looked at.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long calls under way may take to end after the server was told to stop.
@@ -121,6 +124,8 @@ pub(crate) struct Front {
     pub(crate) web_origins: Arc<[WebOrigin]>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) connections: Arc<Connections>,
+    /// Asks how full the data folder's disk is.
+    pub(crate) disk: Option<Asked<Option<Space>>>,
 }
 
 impl Front {
@@ -131,6 +136,7 @@ impl Front {
             web_origins: Arc::clone(&api.web_origins),
             calls: Arc::clone(&api.calls),
             connections: Arc::clone(&api.connections),
+            disk: api.disk.clone(),
         }
     }
 }
@@ -185,7 +191,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let Front { stopping, web_origins, calls, connections } = front;
+    let Front { stopping, web_origins, calls, connections, .. } = front;
     let (health, health_service) = tonic_health::server::health_reporter();
     tell(&health, ServingStatus::Serving).await;
     let reflection = || {
@@ -211,10 +217,13 @@ pub(crate) async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        // WHY no end for what is under way then: a watch may go on for weeks. New calls come on a new
+        // connection, which may end at another node.
+        .max_connection_age(CONNECTION_AGE)
         .accept_http1(true)
         .layer(WebLayer(web_origins))
         .layer(GrpcWebLayer::new())
-        .layer(SlowLayer)
+        .layer(SlowLayer::default())
         // WHY the innermost: here every answer is plain gRPC with its status in trailers.
         .layer(CountLayer(calls))
         .add_routes(services)

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,10 +27,19 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::failure::{Failure, OVERLOADED, REQUEST_TOO_SLOW};
 use crate::server::MAX_METADATA_BYTES;
 
-/// How long the body of a request over HTTP/1 may take: it is one message of at most 1 MiB.
+/// How long the body of a request may take that is one message of at most 1 MiB.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
+/// Bytes of such bodies, of all calls together, that may have come while the rest has not.
+const BODIES_MAX: usize = 256 * 1024 * 1024;
+/// Methods that take messages one after another for as long as the caller likes.
+const STREAMS: [&str; 3] = [
+    "/encours.v1.BatchService/ExecuteStream",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
 /// What HTTP/2 counts for each header beside its name and value; HTTP/1 is measured the same.
 const HEADER_OVERHEAD: usize = 32;
 
@@ -162,16 +172,20 @@ fn header_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| size(name.as_str(), value)).sum()
 }
 
-/// Bounds how long the body of a request over HTTP/1 may take. WHY a layer of its own, within that of
-/// gRPC-Web: the caller is told `DEADLINE_EXCEEDED`; from outside it would become `INTERNAL`.
-#[derive(Clone, Debug)]
-pub(crate) struct SlowLayer;
+/// Bounds how long the body of a request may take, and what all that have not come as a whole may hold.
+/// WHY a layer of its own, within that of gRPC-Web: the caller is told why; from outside it would become
+/// `INTERNAL`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SlowLayer {
+    /// Bytes of bodies that have not come as a whole.
+    held: Arc<AtomicUsize>,
+}
 
 impl<S> Layer<S> for SlowLayer {
     type Service = Slow<S>;
 
     fn layer(&self, inner: S) -> Slow<S> {
-        Slow { inner }
+        Slow { inner, held: Arc::clone(&self.held) }
     }
 }
 
@@ -179,6 +193,7 @@ impl<S> Layer<S> for SlowLayer {
 #[derive(Clone, Debug)]
 pub(crate) struct Slow<S> {
     inner: S,
+    held: Arc<AtomicUsize>,
 }
 
 impl<S: Service<Request<Body>>> Service<Request<Body>> for Slow<S> {
@@ -191,13 +206,14 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Slow<S> {
     }
 
     fn call(&mut self, request: Request<Body>) -> S::Future {
-        let request = if request.version() < Version::HTTP_2 {
-            let limited = |inner| Body::new(Limited { inner, end: Box::pin(sleep(BODY_LIMIT)) });
-            request.map(limited)
-        } else {
-            request
-        };
-        self.inner.call(request)
+        let is_stream = STREAMS.contains(&request.uri().path());
+        // Over HTTP/1 there are no streams of requests: the whole body comes before the answer.
+        if is_stream && request.version() >= Version::HTTP_2 {
+            return self.inner.call(request);
+        }
+        let all = Arc::clone(&self.held);
+        let end = Box::pin(sleep(BODY_LIMIT));
+        self.inner.call(request.map(|inner| Body::new(Limited { inner, end, held: 0, all })))
     }
 }
 
@@ -205,6 +221,16 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Slow<S> {
 struct Limited {
     inner: Body,
     end: Pin<Box<Sleep>>,
+    /// Bytes that have come,
+    held: usize,
+    /// and those of all such bodies.
+    all: Arc<AtomicUsize>,
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.held, Ordering::Relaxed);
+    }
 }
 
 impl http_body::Body for Limited {
@@ -216,8 +242,19 @@ impl http_body::Body for Limited {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.held += data.len();
+            if self.all.fetch_add(data.len(), Ordering::Relaxed) > BODIES_MAX {
+                let message = "requests that have not come as a whole hold too much memory";
+                let failure = Failure::new(OVERLOADED, message).retry_after(BODY_LIMIT);
+                return Poll::Ready(Some(Err(failure.into())));
+            }
+        }
         if polled.is_pending() && self.end.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(Status::deadline_exceeded("the request took too long"))));
+            let failure = Failure::new(REQUEST_TOO_SLOW, "the request took too long");
+            return Poll::Ready(Some(Err(failure.into())));
         }
         polled
     }

@@ -10,12 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use encours_domain::Reason;
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::failure::REASONS;
+use crate::unsaid::refusal;
 
 /// The names of the codes, by number.
 const CODES: [&str; 17] = [
@@ -58,6 +63,8 @@ pub(crate) struct Calls {
     methods: HashMap<String, usize>,
     /// By name.
     counts: Vec<(String, Counts)>,
+    /// Those that ended with an error, by reason.
+    reasons: HashMap<&'static str, AtomicU64>,
 }
 
 impl Calls {
@@ -67,10 +74,26 @@ impl Calls {
         paths.sort();
         let name = |path: &String| path.trim_start_matches('/').to_owned();
         let names = paths.iter().map(name).chain([OTHER.to_owned()]);
+        let reasons = REASONS.iter().map(|(reason, ..)| *reason);
+        let reasons = reasons.chain(Reason::ALL.iter().map(|reason| reason.rule().code));
         Self {
+            reasons: reasons.map(|reason| (reason, AtomicU64::new(0))).collect(),
             counts: names.map(|name| (name, Counts::default())).collect(),
             methods: paths.into_iter().zip(0..).collect(),
         }
+    }
+
+    /// How often calls ended with an error for this reason.
+    pub(crate) fn for_reason(&self, reason: &str) -> u64 {
+        self.reasons.get(reason).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Reason and how often, where that is ever, by name.
+    pub(crate) fn reasons(&self) -> Vec<(&'static str, u64)> {
+        let counted = self.reasons.iter().map(|(reason, n)| (*reason, n.load(Ordering::Relaxed)));
+        let mut counted: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
+        counted.sort_unstable();
+        counted
     }
 
     /// Method, code and how often, where that is ever.
@@ -103,11 +126,30 @@ impl Call {
         }
     }
 
-    /// Ends where the headers or trailers have a status.
-    fn end_by(&mut self, headers: &HeaderMap) {
-        if let Some(status) = headers.get(Status::GRPC_STATUS) {
-            self.end(Code::from_bytes(status.as_bytes()));
+    /// Ends where the headers or trailers have a status. One of the library gets its reason here.
+    fn end_by(&mut self, headers: &mut HeaderMap) {
+        let Some(code) =
+            headers.get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()))
+        else {
+            return;
+        };
+        if code == Code::Ok {
+            return self.end(code);
         }
+        let Some(mut status) = Status::from_header_map(headers) else { return self.end(code) };
+        if let Some(refusal) = refusal(&status) {
+            let named = Status::from(refusal);
+            let mut told = HeaderMap::new();
+            if named.add_header(&mut told).is_ok() {
+                headers.extend(told);
+                status = named;
+            }
+        }
+        let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+        if let Some(count) = self.calls.reasons.get(&*reason).filter(|_| !self.ended) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.end(status.code());
     }
 }
 
@@ -156,8 +198,8 @@ where
         let mut call = Call { calls, method, ended: false };
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let response = answer.await?;
-            call.end_by(response.headers());
+            let mut response = answer.await?;
+            call.end_by(response.headers_mut());
             Ok(response.map(|inner| Body::new(Counted { inner, call })))
         })
     }
@@ -177,10 +219,10 @@ impl http_body::Body for Counted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        match &polled {
+        let mut polled = Pin::new(&mut self.inner).poll_frame(cx);
+        match &mut polled {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(trailers) = frame.trailers_ref() {
+                if let Some(trailers) = frame.trailers_mut() {
                     self.call.end_by(trailers);
                 }
             }
