@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "api",
         ],
     ),
+    ("doors", &["domain", "schema", "log", "proto", "audit"]),
     ("sim", &["domain", "schema", "log", "engine", "projections", "scheduler", "proto", "api"]),
 ];
 
@@ -54,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "publisher",
             "api",
             "cli",
+            "sim",
             "tests",
             "benches",
         ],

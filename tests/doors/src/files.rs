@@ -1,0 +1,34 @@
+//! CSV files of invoices.
+
+use std::path::Path;
+
+use encours_domain::Currency;
+
+use crate::import::rows::{Conventions, read};
+
+/// How a file may write things, by the first byte.
+const FORMATS: [&str; 4] = ["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%y", "%-d %B %Y"];
+const DELIMITERS: [u8; 4] = *b",;\t|";
+const CURRENCIES: [&str; 4] = ["EUR", "JPY", "BHD", "USD"];
+
+/// A file; its first byte tells delimiter, date format and currency.
+///
+/// # Panics
+/// Where rows are lost: every row is a good one or has a problem.
+pub fn csv(data: &[u8]) {
+    let Some((&how, file)) = data.split_first() else { return };
+    let choice = |from: u8| usize::from(how >> from & 3);
+    let conventions = Conventions {
+        currency: Currency::parse("currency", CURRENCIES[choice(4)]).expect("a currency"),
+        date_format: FORMATS[choice(2)].to_owned(),
+        delimiter: DELIMITERS[choice(0)],
+        columns: if how & 0x40 == 0 { "" } else { "total=amount,paid_on=paid" }.to_owned(),
+    };
+    let Ok(contents) = read(Path::new("file.csv"), file, &conventions) else { return };
+    assert!(contents.rows.len() <= contents.total);
+    let good = contents.rows.len();
+    assert!(good + contents.problems.len() >= contents.total, "a row is lost: {contents:?}");
+    for problem in &contents.problems {
+        assert!(problem.to_string().chars().count() < 1_000, "{problem}");
+    }
+}
