@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
-use encours_tests::{Ran, Server, data_folder, encours, fingerprint, run};
+use encours_tests::{NatsServer, Ran, Server, ServerNats, data_folder, encours, fingerprint, run};
 use tempfile::TempDir;
 
 use crate::support::{DAMAGED, company, is_root, refused, start, works};
@@ -50,7 +50,7 @@ async fn a_log_that_is_gone_is_missed_and_none_is_begun_beside_what_is_left() {
     }
     // With the keys gone, too: what is left still says that there was a log.
     fs::rename(folder.path().join("keys"), folder.path().join("keys.aside")).unwrap();
-    told(&refused(folder.path()), &["log_missing", "snapshots"]);
+    told(&refused(folder.path()), &["log_missing", "but no log"]);
     fs::rename(folder.path().join("keys.aside"), folder.path().join("keys")).unwrap();
     fs::remove_dir(&log).unwrap();
     fs::rename(&aside, &log).unwrap();
@@ -157,4 +157,32 @@ async fn the_log_of_another_folder_is_refused() {
     told(&ran, &["wrong_log", "belongs to log"]);
     swap(&segment(&one), &segment(&other));
     drop(start(one.path()));
+}
+
+/// Two nodes of two logs on the same servers, each started on the other's folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_folder_of_another_node_is_refused() {
+    let Some(nats) = NatsServer::start() else {
+        println!("skipped: there is no nats-server");
+        return;
+    };
+    let logs = ["north", "south"].map(|log| ServerNats::new(vec![nats.url()], log));
+    let folders = [data_folder(), data_folder()];
+    for (log, folder) in logs.iter().zip(&folders) {
+        let server = Server::start_on_nats(folder.path(), log);
+        company(&server, 3).await;
+        assert_eq!(server.stop().ran.code, Some(0));
+    }
+    for (log, folder) in logs.iter().rev().zip(&folders) {
+        let Err(ran) = Server::try_start_on_nats(folder.path(), log, &[]) else {
+            panic!("{} is served as {}", folder.path().display(), log.log);
+        };
+        assert_eq!(ran.code, Some(DAMAGED), "{ran}");
+        told(&ran, &["wrong_log", "belongs to log"]);
+    }
+    for (log, folder) in logs.iter().zip(&folders) {
+        let server = Server::start_on_nats(folder.path(), log);
+        company(&server, 3).await;
+        assert_eq!(server.stop().ran.code, Some(0), "both go on once each has its own");
+    }
 }

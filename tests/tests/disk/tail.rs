@@ -7,7 +7,7 @@ use encours_log::{LogError, OsDisk, verify};
 use encours_tests::{Server, copy, data_folder, run};
 use tempfile::TempDir;
 
-use crate::support::{DAMAGED, company, end_of, newest_segment, refused, start, times};
+use crate::support::{DAMAGED, company, end_of, newest_segment, refused, start, times, told};
 
 /// The most bytes that are cut off.
 const CUT_MAX: u64 = 4_096;
@@ -101,11 +101,7 @@ async fn a_server_starts_on_a_torn_end_alone() {
             continue;
         }
         let server = start(trial.path());
-        let told = server.said();
-        let line =
-            told.lines().find(|line| line.contains("unfinished write")).unwrap_or_else(|| {
-                panic!("{what}: no warning in {told}");
-            });
+        let line = told(&server, "unfinished write").await;
         assert!(line.contains("WARN") && line.contains("torn_bytes="), "{what}: {line}");
         assert!(line.contains("restored_bytes="), "{what}: {line}");
         let again = company(&server, 40).await;
