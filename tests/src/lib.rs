@@ -54,7 +54,7 @@ pub use foreign::{node_checkers, node_modules, python};
 pub use load::{Heard, LOAD_LEDGER, Load, LoadOptions, Sent, check, repeat_unknown, send, verify};
 pub use nats::{NatsServer, nats_server};
 pub use nodes::Nodes;
-pub use on_nats::ServerNats;
+pub use on_nats::{ServerNats, is_embedded};
 pub use ports::{free_port, http_get};
 pub use process::{Ran, run, run_program};
 pub use proxy::{Mode, Proxy, Way};

@@ -77,6 +77,17 @@ impl ServerNats {
     }
 }
 
+/// Whether servers keep their logs in their folders in this run; says so where they do not, and why
+/// that is needed.
+#[must_use]
+pub fn is_embedded(why: &str) -> bool {
+    let is_embedded = ServerNats::of_this_run(Path::new(".")).is_none();
+    if !is_embedded {
+        println!("skipped on JetStream: {why}");
+    }
+    is_embedded
+}
+
 /// The URL of a server that lives as long as this process.
 fn of_this_process() -> String {
     static SERVER: OnceLock<Mutex<(NatsServer, Child)>> = OnceLock::new();

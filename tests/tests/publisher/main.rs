@@ -11,6 +11,7 @@
 
 mod asyncapi;
 mod content;
+mod edges;
 mod examples;
 mod faults;
 mod permissions;
