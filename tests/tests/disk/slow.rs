@@ -13,9 +13,11 @@ use crate::support::{audit, company, start, works};
 
 /// How much longer each sync takes, in microseconds.
 const DELAY_US: u64 = 600_000;
-/// Callers at once, each for a moment only, on so many connections.
+/// Callers at once, each for a moment only.
 const CALLERS: usize = 400;
-const CONNECTIONS: usize = 8;
+/// On so many connections. WHY: one on which more than 20 calls at a time are given up before they
+/// are looked at is closed, against floods of resets.
+const CONNECTIONS: usize = 40;
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Slows the syncs of a running process; ended when dropped, and the process goes on at full speed.

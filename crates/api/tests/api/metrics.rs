@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use encours_api::{Api, LinkFigures, PublisherFigures};
+use encours_api::{Api, LinkFigures, PublisherFigures, RecoveryFigures};
 use encours_domain::{Micros, Position};
+use encours_log::Space;
 use encours_proto::v1;
 use encours_sim::SimClock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +27,10 @@ async fn observed() -> (Server, String, SimClock) {
         let api = api.with_publisher(move || Some(figures));
         let link = LinkFigures { connected: true, ambiguous: 5, fenced: 6, gaps: 7 };
         let api = api.with_link(move || link);
+        let took = Duration::from_millis(1_500);
+        let recovery = RecoveryFigures { took, torn_bytes: 8, ..RecoveryFigures::default() };
+        let api = api.with_recovery(recovery);
+        let api = api.with_disk(|| Some(Space { used: 9, free: 1 }));
         tokio::spawn(api.clone().serve_metrics(listener, shown, std::future::pending()));
         api
     });
@@ -95,6 +101,8 @@ async fn what_happens_is_counted() {
     is("encours_append_ambiguous_total", 5);
     is("encours_fenced_total", 6);
     is("encours_gap_detected_total", 7);
+    is("encours_recovery_torn_bytes", 8);
+    is("encours_disk_used_percent", 90);
     is("encours_queue_depth", 0);
     is("encours_log_full", 0);
     is("encours_clocks{kind=\"test\"}", 1);
