@@ -118,6 +118,8 @@ fn check(
     }
     let progress = progress_bar(how.lang, "verifying", Unit::Bytes);
     let disk = Stored::of(dir, &manifest.files);
+    // What a start holds the log against: a checkpoint of another age or node is found here.
+    known.extend(encours_audit::newest_known(&disk, dir));
     let audited = audit(&disk, dir, Depth::Keys, &known, &mut |at| {
         progress.set_length(at.total);
         progress.set_position(at.read);

@@ -49,8 +49,10 @@ pub(super) fn take(data: &Path, to: &Path, lang: Language) -> Outcome<Done> {
         let dir = to.join(folder);
         OsDisk.create_dir_all(&dir).map_err(|error| unwritten(&dir, &error))?;
     }
-    let progress = progress_bar(lang, "backing up", Unit::Bytes);
     let before = before.as_ref();
+    // What interrupted backups have left would take more room with each.
+    clean(to, before.map_or(&[], |before| &before.files));
+    let progress = progress_bar(lang, "backing up", Unit::Bytes);
     let mut taking = Taking { data, to, before, files: Vec::new(), kept: Vec::new(), progress };
     taking.folder("checkpoints")?;
     taking.small("log/anchor")?;
@@ -71,7 +73,7 @@ pub(super) fn take(data: &Path, to: &Path, lang: Language) -> Outcome<Done> {
         OsDisk.sync_dir(&dir).map_err(|error| unwritten(&dir, &error))?;
     }
     manifest.write(to).map_err(|error| Failure::new(error.exit(), error.message()))?;
-    clean(to, &manifest);
+    clean(to, &manifest.files);
     let kept = kept.len() as u64;
     let copied = manifest.files.len() as u64 - kept;
     Ok(Done { manifest, audited, copied, kept })
@@ -130,12 +132,12 @@ fn of_source(failure: Failure, data: &Path) -> Failure {
     ))
 }
 
-/// Removes what no backup names any more. WHY failures are let be: the next backup tries again.
-fn clean(to: &Path, manifest: &Manifest) {
+/// Removes what no backup names. WHY failures are let be: the next backup tries again.
+fn clean(to: &Path, named: &[Entry]) {
     for folder in FOLDERS {
         for name in names(&to.join(folder)).unwrap_or_default() {
             let stored = format!("{folder}/{name}");
-            if manifest.files.iter().all(|entry| entry.stored != stored) {
+            if named.iter().all(|entry| entry.stored != stored) {
                 drop(OsDisk.remove(&to.join(stored)));
             }
         }
