@@ -101,7 +101,7 @@ fn keys_of_another_log_are_damage() {
 fn a_key_that_opens_nothing_is_damage() {
     let folder = folder();
     let keys = folder.path().join("data/keys");
-    let [file] = &encours_tests::every_file(&keys)[..] else { panic!("one file of keys") };
+    let file = &keys.join("customers.keys");
     // The last record, a customer's key, ends the file.
     flip_bit(file, (file.metadata().unwrap().len() - 40) * 8);
     damaged(verify(&folder.path().join("data"), &[]), "details that no key");
