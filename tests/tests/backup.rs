@@ -109,7 +109,7 @@ async fn a_backup_taken_under_load_goes_on_as_the_server_did() {
     let load = Load::start(&[server.url()], &LoadOptions::new("before", 7));
     // The log begins its second segment: a full one is copied once.
     let begun = Instant::now();
-    while segments(&data) < 3 {
+    while segments(&data) < 2 {
         assert!(begun.elapsed() < Duration::from_secs(60), "the load fills segments");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -117,7 +117,7 @@ async fn a_backup_taken_under_load_goes_on_as_the_server_did() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let second = row(backup(&data, &to));
     assert_eq!(first["kept"], 0);
-    assert!(second["kept"].as_u64().unwrap() >= 2, "full segments are not copied again: {second}");
+    assert!(second["kept"].as_u64().unwrap() >= 1, "full segments are not copied again: {second}");
     assert!(second["position"].as_u64() > first["position"].as_u64(), "{first} {second}");
     server.kill9();
     let mut heard = load.stop().await;
