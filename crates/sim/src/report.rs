@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::Command;
 use std::time::Duration;
 
-use encours_sim::{Failure, Tally};
+use encours_sim::{Failure, Tally, coverage};
 
 use crate::args::Args;
 
@@ -16,15 +16,19 @@ pub(crate) fn summary(tally: &Tally, took: Duration) -> String {
     }
     line(&mut text, "seconds", took.as_secs());
     let commands: u64 = accepted(tally).map(|(_, count)| count).sum();
-    text.push_str(&format!("\ncommands accepted, {commands} in all\n"));
+    let _ = writeln!(text, "\ncommands accepted, {commands} in all");
     for (name, count) in accepted(tally) {
         line(&mut text, &name, count);
     }
     let refusals = tally.refusals();
     let all: u64 = refusals.values().sum();
-    text.push_str(&format!("\nrefusals by reason, {all} in all\n"));
+    let _ = writeln!(text, "\nrefusals by reason, {all} in all");
     for (name, count) in refusals {
         line(&mut text, name, count);
+    }
+    let missing = coverage::missing(tally);
+    if !missing.is_empty() {
+        let _ = writeln!(text, "\nnever came across: {}", missing.join(", "));
     }
     text
 }

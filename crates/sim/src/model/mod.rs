@@ -7,6 +7,7 @@
 
 mod agreements;
 mod audit;
+mod days;
 mod documents;
 mod drafts;
 mod dunning;

@@ -135,6 +135,15 @@ impl Book {
         if let Some(&(no, left)) = open.iter().find(|(no, _)| names(*no)) {
             return vec![(no, left.min(amount))];
         }
+        // It may name what is settled: then it is for nothing else.
+        let settled = |no: &usize| {
+            let row = &self.invoices[*no];
+            let owner = (row.customer, row.currency) == (customer, currency);
+            owner && names(*no) && matches!(row.stage, Stage::Issued | Stage::Owed)
+        };
+        if (0..self.invoices.len()).any(|no| settled(&no)) {
+            return vec![];
+        }
         // Among several of that amount the page names none: the oldest due, then the oldest.
         let exact = open.iter().filter(|(_, left)| *left == amount);
         if let Some(&exact) = exact.min_by_key(|(no, _)| (self.invoices[*no].due, *no)) {
@@ -155,6 +164,12 @@ impl Book {
         let row = &self.invoices[invoice];
         let other = c.currency.is_some_and(|currency| currency != row.currency);
         plan.refuse_if(other, Reason::CurrencyMismatch);
+        let open = self.open_now(invoice);
+        plan.refuse_if(open == 0, Reason::NothingLeft);
+        if let Some(amount) = c.amount {
+            plan.refuse_if(amount <= 0, Reason::NotPositive);
+            plan.refuse_if(amount > open, Reason::OverAllocation);
+        }
         let sources: Vec<Source> = match &c.from {
             From::Payment(id) => match self.payment_no(id) {
                 Some(no) => vec![Source::Payment(no)],
@@ -179,14 +194,9 @@ impl Book {
         }
         let free = |source: Source| minor(self.unapplied(source, View::ALL));
         let available: i64 = sources.iter().map(|source| free(*source)).sum();
-        let open = self.open_now(invoice);
-        let nothing = open == 0 || available == 0;
-        plan.refuse_if(nothing, Reason::NothingLeft);
+        plan.refuse_if(available == 0, Reason::NothingLeft);
         let mut rest = c.amount.unwrap_or_else(|| open.min(available));
-        if let Some(amount) = c.amount {
-            plan.refuse_if(amount <= 0, Reason::NotPositive);
-            plan.refuse_if(amount > open || amount > available, Reason::OverAllocation);
-        }
+        plan.refuse_if(c.amount.is_some_and(|amount| amount > available), Reason::OverAllocation);
         for source in sources {
             let amount = free(source).min(rest);
             rest -= amount;

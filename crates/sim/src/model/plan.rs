@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use encours_domain::commands::{Command, CreateCustomer, CreateLedger, Time, UpdateCustomer};
-use encours_domain::limits::{MAX_ADVANCE_DAYS, MAX_TEXT_BYTES};
+use encours_domain::limits::MAX_TEXT_BYTES;
 use encours_domain::terms::Terms;
-use encours_domain::{ClockNo, Day, Id, Reason, Source};
+use encours_domain::{Day, Id, Reason, Source};
 
 use super::Model;
 use super::facts::{Book, Customer, Invoice, Limit, Planned, Stage};
@@ -168,25 +168,6 @@ impl Model {
         plan
     }
 
-    fn open_day(&self, clock: ClockNo, day: Day) -> Plan {
-        let Some(row) = self.clocks.get(clock.0 as usize) else {
-            return Plan::refused(Reason::UnknownClock);
-        };
-        let mut plan = Plan { repeat: !row.test && day <= row.today, ..Plan::default() };
-        plan.refuse_if(row.test || day.since(row.today) > 1, Reason::WrongState);
-        plan
-    }
-
-    fn run_day(&self, clock: ClockNo, day: Day) -> Plan {
-        let Some(row) = self.clocks.get(clock.0 as usize) else {
-            return Plan::refused(Reason::UnknownClock);
-        };
-        let mut plan = Plan { repeat: day <= row.finished, ..Plan::default() };
-        let early = day.since(row.finished) > 1 || day > row.today;
-        plan.refuse_if(early && !plan.repeat, Reason::WrongState);
-        plan
-    }
-
     fn create_ledger(&self, c: &CreateLedger) -> Plan {
         let mut plan = Plan { book: self.books.len(), ..Plan::default() };
         let Some(id) = c.ledger_id.clone() else {
@@ -260,21 +241,6 @@ impl Model {
             steps: vec![],
         };
         plan.facts.push(Fact::Ledger(Box::new(book), new_clock));
-        plan
-    }
-
-    fn advance_clock(&self, book: usize, to: Day) -> Plan {
-        let mut plan = Plan::default();
-        let at = self.books[book].clock;
-        let clock = &self.clocks[at];
-        if !clock.test {
-            return Plan::refused(Reason::NotATestClock);
-        }
-        plan.refuse_if(to < clock.today, Reason::DayBackwards);
-        plan.refuse_if(to.since(clock.today) > MAX_ADVANCE_DAYS, Reason::LimitReached);
-        // While days are still being opened, and for the day it is, the page is silent.
-        plan.silent = to <= clock.target;
-        plan.facts.push(Fact::Target(at, to.max(clock.target)));
         plan
     }
 }

@@ -1,7 +1,7 @@
 //! Turns a sensible command into one that breaks a rule, where it has a rule to break.
 
 use encours_domain::Day;
-use encours_domain::commands::{Command, CreditUse, IssueInvoice, Put};
+use encours_domain::commands::{Command, CreditUse, From, IssueInvoice, Put};
 use encours_domain::limits::{MAX_ADVANCE_DAYS, MAX_TEXT_BYTES, MAX_VOLUME};
 use encours_domain::terms::{Due, Terms};
 
@@ -47,6 +47,7 @@ impl Workload {
                 0 => c.amount = Some(wrong),
                 1 => c.currency = Some(currency("USD")),
                 2 | 3 => c.amount = Some(1_000_000_000),
+                4 => c.from = From::CreditNote(id(NOBODY)),
                 _ => c.invoice_id = self.invoice_id(book),
             },
             Command::Deallocate(c) => match which {

@@ -6,7 +6,7 @@ use encours_domain::commands::{Digest, OpenDay, RunDay};
 use encours_domain::state::Rows;
 use encours_domain::{ClockNo, Command, Day, Event, Position, Reason};
 use encours_engine::{Denied, Reply, local_day};
-use encours_log::{CommandRecord, FrameNumber, Hash, LogReader, Micros};
+use encours_log::{CommandRecord, Frame, FrameNumber, LogReader, Micros};
 
 use super::clients::{Clients, Fate};
 use super::step::Ask;
@@ -36,8 +36,8 @@ enum Expected {
 /// Follows one log.
 pub(crate) struct Follower {
     pub(crate) witness: Witness,
-    /// The hashes of all frames read.
-    pub(crate) hashes: Vec<Hash>,
+    /// All frames read.
+    pub(crate) frames: Vec<Frame>,
     recorded_at: Micros,
     queue: VecDeque<Written>,
     /// Where the commands of clients stand.
@@ -50,7 +50,7 @@ impl Follower {
     pub(crate) fn new(zone_day: Day) -> Self {
         Self {
             witness: Witness::new(zone_day),
-            hashes: Vec::new(),
+            frames: Vec::new(),
             recorded_at: Micros(i64::MIN),
             queue: VecDeque::new(),
             done: BTreeMap::new(),
@@ -63,10 +63,10 @@ impl Follower {
     /// # Errors
     /// The frame that is gone or another one.
     pub(crate) fn still_there(&self, reader: &dyn LogReader) -> Result<(), String> {
-        let Some(hash) = self.hashes.last() else { return Ok(()) };
-        let number = FrameNumber(self.hashes.len() as u64);
+        let Some(last) = self.frames.last() else { return Ok(()) };
+        let number = last.header().number;
         match reader.read(number) {
-            Ok(Some(frame)) if frame.hash() == *hash => Ok(()),
+            Ok(Some(frame)) if frame == *last => Ok(()),
             Ok(Some(_)) => Err(format!("frame {number}, which was read before, is another one")),
             Ok(None) => {
                 let tail = reader.tail().number;
@@ -92,14 +92,13 @@ impl Follower {
     /// Reads what is new.
     pub(crate) fn pull(&mut self, reader: &dyn LogReader) -> Result<(), String> {
         loop {
-            let number = FrameNumber(self.hashes.len() as u64 + 1);
+            let number = FrameNumber(self.frames.len() as u64 + 1);
             let frame = reader.read(number).map_err(|e| format!("frame {number}: {e}"))?;
             let Some(frame) = frame else { return Ok(()) };
             if frame.header().recorded_at < self.recorded_at {
                 return Err(format!("frame {number} was recorded before the one before it"));
             }
             self.recorded_at = frame.header().recorded_at;
-            self.hashes.push(frame.hash());
             let mut events = frame.events();
             for (record, first) in frame.commands() {
                 let mut digest = [0; 16];
@@ -113,6 +112,8 @@ impl Follower {
                 let last = Position(first.0 + u64::from(count) - 1);
                 self.queue.push_back(Written { record, digest, last, events: own });
             }
+            drop(events);
+            self.frames.push(frame);
         }
     }
 

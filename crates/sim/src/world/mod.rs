@@ -176,7 +176,7 @@ impl World {
         for reason in values::check(&mut rng)? {
             *tally.values.entry(format!("{reason:?}")).or_default() += 1;
         }
-        tally.frames += follower.hashes.len() as u64;
+        tally.frames += follower.frames.len() as u64;
         tally.spells += u64::from(witness.spells());
         tally.told.clone_from(&witness.told);
         let accepted = tally.told.iter().filter(|(told, _)| told.starts_with("DayOpened"));

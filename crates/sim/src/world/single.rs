@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use encours_engine::{EngineError, EngineOptions, Entropy, Limits, SyncEngine, known_frames};
-use encours_log::{Clock, Disk, FrameNumber, Journal, JournalOptions, LogId, LogReader, Recovery};
+use encours_log::{Clock, Disk, Journal, JournalOptions, LogId, LogReader, Recovery};
 
 use super::follower::Follower;
 use super::serve::{self, Around};
@@ -39,6 +39,8 @@ pub(crate) struct Single {
     excused: bool,
     sync_fails: bool,
     pub(crate) has_room: bool,
+    /// It was stopped cleanly, so that the anchor reaches the end of the log.
+    is_anchored: bool,
 }
 
 impl Single {
@@ -52,6 +54,7 @@ impl Single {
             excused: false,
             sync_fails: false,
             has_room: true,
+            is_anchored: false,
         }
     }
 
@@ -149,6 +152,7 @@ impl Single {
         if self.engine.is_some() {
             return Ok(());
         }
+        self.is_anchored = false;
         if let Some(calls) = stop {
             self.excused = true;
             self.disk.stop_at_step(calls);
@@ -194,6 +198,7 @@ impl Single {
         around.tally.failed_syncs += u64::from(self.sync_fails && failed.is_some());
         if clean && failed.is_none() {
             let stopped = engine.stop();
+            self.is_anchored = stopped.is_ok();
             if let Err(error) = stopped
                 && !self.excused
             {
@@ -273,6 +278,9 @@ impl Single {
                 around.tally.cuts_refused += 1;
                 Ok(())
             }
+            Ok(_) if self.is_anchored => {
+                Err(format!("cut by {bytes} after a clean stop, and not noticed"))
+            }
             Ok((engine, _)) => {
                 self.still_whole(&engine, false).map_err(|e| format!("cut by {bytes}: {e}"))
             }
@@ -286,13 +294,14 @@ impl Single {
         if all {
             self.follower.still_there(&*reader)?;
         }
-        for (number, hash) in (1..).zip(&self.follower.hashes) {
-            match reader.read(FrameNumber(number)).map_err(|e| e.to_string())? {
+        for known in &self.follower.frames {
+            let number = known.header().number;
+            match reader.read(number).map_err(|e| e.to_string())? {
+                Some(frame) if frame == *known => {}
                 // The next writer's first frame stands where the lost ones were.
-                Some(frame) if frame.hash() != *hash && (all || !is_opening(&frame)) => {
+                Some(frame) if all || !is_opening(&frame) => {
                     return Err(format!("frame {number} is another one"));
                 }
-                Some(frame) if frame.hash() == *hash => {}
                 _ => break,
             }
         }
