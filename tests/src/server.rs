@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::binary::encours;
@@ -18,6 +19,8 @@ use crate::process::{Ran, wait};
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
+/// How long what a server said last may take to be read.
+const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running `encours serve`; killed when dropped.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Server {
     address: String,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
+    /// Those who read what it says; they end with it.
+    readers: [JoinHandle<()>; 2],
     /// From the start of the process to the line that says it is ready.
     pub start_took: Duration,
 }
@@ -131,11 +136,12 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("encours can be started");
-        let (stdout, lines) = follow(child.stdout.take());
-        let (stderr, _) = follow(child.stderr.take());
+        let (stdout, lines, out) = follow(child.stdout.take());
+        let (stderr, _, err) = follow(child.stderr.take());
+        let readers = [out, err];
         let data = data.to_owned();
         let (address, start_took) = (String::new(), Duration::ZERO);
-        let mut server = Self { child, data, address, stdout, stderr, start_took };
+        let mut server = Self { child, data, address, stdout, stderr, readers, start_took };
         loop {
             let left = START_LIMIT.saturating_sub(begun.elapsed());
             match lines.recv_timeout(left.min(Duration::from_millis(100))) {
@@ -266,8 +272,12 @@ impl Server {
     }
 
     fn left(&self, code: Option<i32>) -> Ran {
-        // The readers of the pipes may be a moment behind the end of the process.
-        std::thread::sleep(Duration::from_millis(50));
+        // The readers of the pipes may be a moment behind the end of the process, on a busy machine
+        // a long one; a child of it that lives on may keep them for ever.
+        let begun = Instant::now();
+        while begun.elapsed() < READ_LIMIT && !self.readers.iter().all(JoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         Ran { code, stdout: text(&self.stdout), stderr: text(&self.stderr) }
     }
 }
@@ -286,23 +296,23 @@ fn text(shared: &Mutex<String>) -> String {
 }
 
 /// Keeps what a pipe says and passes on its lines, for as long as somebody listens.
-fn follow(pipe: Option<impl Read + Send + 'static>) -> (Arc<Mutex<String>>, Receiver<String>) {
+fn follow(
+    pipe: Option<impl Read + Send + 'static>,
+) -> (Arc<Mutex<String>>, Receiver<String>, JoinHandle<()>) {
     let said = Arc::new(Mutex::new(String::new()));
     let (sender, receiver) = channel();
-    if let Some(pipe) = pipe {
-        let said = Arc::clone(&said);
-        std::thread::spawn(move || {
-            for line in BufReader::new(pipe).lines() {
-                let Ok(line) = line else { return };
-                let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-                said.push_str(&line);
-                said.push('\n');
-                drop(said);
-                drop(sender.send(line));
-            }
-        });
-    }
-    (said, receiver)
+    let shared = Arc::clone(&said);
+    let reader = std::thread::spawn(move || {
+        let lines = pipe.into_iter().flat_map(|pipe| BufReader::new(pipe).lines());
+        for line in lines.map_while(Result::ok) {
+            let mut said = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            said.push_str(&line);
+            said.push('\n');
+            drop(said);
+            drop(sender.send(line));
+        }
+    });
+    (said, receiver, reader)
 }
 
 /// The address of loopback in a line, with its port.
