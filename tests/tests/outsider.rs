@@ -28,7 +28,7 @@ use tempfile::TempDir;
 const DAMAGED: i32 = 5;
 /// Invoices of a year. With the days that open there are more events than leaves in a subtree of which
 /// the hash is kept.
-const INVOICES: u32 = 40;
+const INVOICES: u32 = 60;
 
 /// An interpreter of Python: no more than its standard library is needed.
 fn interpreter() -> Option<PathBuf> {
