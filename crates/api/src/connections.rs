@@ -143,11 +143,14 @@ impl Connections {
     /// A place, as soon as there is one. While there is none, connections without a call give way.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
         loop {
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                return Some(place);
+            }
+            self.quiet.make_room();
             let place = Arc::clone(&self.places).acquire_owned();
-            match tokio::time::timeout(ROOM_PAUSE, place).await {
-                Ok(place) => return place.ok(),
-                Err(_) => self.quiet.make_room(),
-            };
+            if let Ok(place) = tokio::time::timeout(ROOM_PAUSE, place).await {
+                return place.ok();
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use encours_log::LogError;
 use encours_projections::StopError;
 pub use encours_proto::codec::ERROR_DOMAIN;
 use encours_proto::codec::MALFORMED_MESSAGE;
+pub(crate) use encours_proto::codec::REQUEST_TOO_LARGE;
 use encours_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -88,13 +89,17 @@ pub const REASONS: &[(&str, Code, &str)] = &[
     (
         REQUEST_TOO_LARGE,
         Code::OutOfRange,
-        "A request message is longer than 1 MiB, or would be once it is decompressed; `limit` says how long it may be.",
+        "A request message is longer than 1 MiB, or would be once it is decompressed, or its parts would take more than 16 MiB of memory; `limit` says how much it may be.",
     ),
-    (REQUEST_TOO_SLOW, Code::DeadlineExceeded, "A request did not come as a whole within 30 seconds."),
+    (
+        REQUEST_TOO_SLOW,
+        Code::DeadlineExceeded,
+        "A request did not come as a whole within 30 seconds.",
+    ),
     (
         OVERLOADED,
         Code::ResourceExhausted,
-        "Too many commands are waiting, or requests that come slowly hold too much memory; nothing was changed.",
+        "Too many commands are waiting, or too many calls are under way, or requests that come slowly hold too much memory; nothing was changed.",
     ),
     (LOG_FULL, Code::ResourceExhausted, "The log finds no room; nothing was changed."),
     (
@@ -176,7 +181,6 @@ pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
 pub(crate) const EXPORTS_RUNNING: &str = "EXPORTS_RUNNING";
 pub(crate) const EXPORT_NOT_FINISHED: &str = "EXPORT_NOT_FINISHED";
 pub(crate) const WATCH_STALLED: &str = "WATCH_STALLED";
-pub(crate) const REQUEST_TOO_LARGE: &str = "REQUEST_TOO_LARGE";
 pub(crate) const REQUEST_TOO_SLOW: &str = "REQUEST_TOO_SLOW";
 pub(crate) const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";

@@ -6,16 +6,22 @@ use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use prost::bytes::Buf as _;
 use prost::{Message, Name};
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic::{Code, Status};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::weight::{MAX_BYTES, SMALL, is_too_much};
+
 /// The domain of every `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "encours";
 /// The reason of a request that is no message of its type.
 pub const MALFORMED_MESSAGE: &str = "MALFORMED_MESSAGE";
+
+/// The reason of a request that is too large.
+pub const REQUEST_TOO_LARGE: &str = "REQUEST_TOO_LARGE";
 
 /// The codec of every method.
 pub struct WireCodec<T, U>(PhantomData<(T, U)>);
@@ -60,12 +66,29 @@ impl<U: Message + Name + Default> Decoder for WireDecoder<U> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        // A message lies in one piece. What a client reads are answers, which may be large.
+        let message = buffer.chunk();
+        let is_request = U::NAME.ends_with("Request");
+        if is_request
+            && message.len() > SMALL
+            && is_too_much(&format!(".{}", U::full_name()), message)
+        {
+            return Err(too_large(U::NAME));
+        }
         self.0.decode(buffer).map_err(|status| {
             // WHY by name: what a client reads are answers, and an answer that is no message is a
             // defect of the service. `buf lint` holds the names of requests to this.
-            if U::NAME.ends_with("Request") { malformed(U::NAME, &status) } else { status }
+            if is_request { malformed(U::NAME, &status) } else { status }
         })
     }
+}
+
+fn too_large(name: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    let limit = HashMap::from([("limit".to_owned(), MAX_BYTES.to_string())]);
+    details.set_error_info(REQUEST_TOO_LARGE, ERROR_DOMAIN, limit);
+    let message = format!("the parts of a {name} take at most {MAX_BYTES} bytes of memory");
+    Status::with_error_details(Code::OutOfRange, message, details)
 }
 
 fn malformed(name: &str, status: &Status) -> Status {

@@ -24,6 +24,7 @@ pub mod payment;
 pub mod plan;
 pub mod reminder;
 pub mod subject;
+mod weight;
 
 /// What every message can do: tell its size and write its bytes.
 pub use prost::Message;

@@ -6,8 +6,9 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use encours_domain::Reason;
@@ -19,7 +20,7 @@ use tonic_types::StatusExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::failure::REASONS;
+use crate::failure::{Failure, OVERLOADED, REASONS};
 use crate::unsaid::refusal;
 
 /// The names of the codes, by number.
@@ -51,6 +52,11 @@ const BESIDE: [&str; 5] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
+/// The most calls at a time, of all connections together. WHY: with all the metadata that it may have a
+/// call takes some 50 KB, and a connection may have 256.
+pub(crate) const MAX_CALLS: usize = 8_192;
+/// When to try again past them.
+const RETRY: Duration = Duration::from_secs(1);
 /// The name of all that is no method.
 const OTHER: &str = "other";
 
@@ -63,6 +69,8 @@ pub(crate) struct Calls {
     methods: HashMap<String, usize>,
     /// By name.
     counts: Vec<(String, Counts)>,
+    /// How many there are.
+    open: AtomicUsize,
     /// Those that ended with an error, by reason.
     reasons: HashMap<&'static str, AtomicU64>,
 }
@@ -77,6 +85,7 @@ impl Calls {
         let reasons = REASONS.iter().map(|(reason, ..)| *reason);
         let reasons = reasons.chain(Reason::ALL.iter().map(|reason| reason.rule().code));
         Self {
+            open: AtomicUsize::new(0),
             reasons: reasons.map(|reason| (reason, AtomicU64::new(0))).collect(),
             counts: names.map(|name| (name, Counts::default())).collect(),
             methods: paths.into_iter().zip(0..).collect(),
@@ -155,6 +164,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        self.calls.open.fetch_sub(1, Ordering::Relaxed);
         self.end(Code::Cancelled);
     }
 }
@@ -195,7 +205,17 @@ where
         let calls = Arc::clone(&self.calls);
         let other = calls.methods.len();
         let method = calls.methods.get(request.uri().path()).copied().unwrap_or(other);
+        let open = calls.open.fetch_add(1, Ordering::Relaxed);
         let mut call = Call { calls, method, ended: false };
+        if open >= MAX_CALLS {
+            return Box::pin(async move {
+                let message = format!("{MAX_CALLS} calls are under way already");
+                let refusal = Failure::new(OVERLOADED, message).retry_after(RETRY);
+                let mut response: Response<Body> = Status::from(refusal).into_http();
+                call.end_by(response.headers_mut());
+                Ok(response)
+            });
+        }
         let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
@@ -252,13 +272,18 @@ mod tests {
         let path = "/encours.v1.InvoiceService/IssueInvoice";
         let method = calls.methods[path];
         assert!(calls.methods.len() > 20 + BESIDE.len(), "{:?}", calls.methods);
-        drop(Call { calls: Arc::clone(&calls), method, ended: false });
-        let mut call = Call { calls: Arc::clone(&calls), method, ended: false };
+        let begin = |method| {
+            calls.open.fetch_add(1, Ordering::Relaxed);
+            Call { calls: Arc::clone(&calls), method, ended: false }
+        };
+        drop(begin(method));
+        let mut call = begin(method);
         call.end(Code::NotFound);
         call.end(Code::Ok);
         drop(call);
         let other = calls.methods.len();
-        Call { calls: Arc::clone(&calls), method: other, ended: false }.end(Code::Unimplemented);
+        begin(other).end(Code::Unimplemented);
+        assert_eq!(calls.open.load(Ordering::Relaxed), 0);
         let ended: Vec<_> = calls.ended().collect();
         let name = path.trim_start_matches('/');
         let wanted = [(name, "CANCELLED", 1), (name, "NOT_FOUND", 1), (OTHER, "UNIMPLEMENTED", 1)];

@@ -108,6 +108,10 @@ impl FrameHeader {
         if spare_one != [0; 4] || spare_two != [0; 4] {
             return Err(FrameError::Reserved);
         }
+        // WHY: positions are counted on from here, and there is none after the last number.
+        if first_position.0.checked_add(event_count.into()).is_none() {
+            return Err(FrameError::Counts);
+        }
         if body_len as usize > FRAME_MAX - HEADER_LEN {
             return Err(FrameError::TooLong { len: HEADER_LEN + body_len as usize });
         }
