@@ -135,6 +135,10 @@ fn put_files_right(files: &mut [Vec<u8>; 3]) {
         put_block_right(anchor, BLOCK);
     }
     for segment in segments {
+        // WHY: the zeros of a segment that says it is 4 GiB long take a minute to look at here.
+        if let Some(length) = segment.get_mut(43..48) {
+            length.fill(0);
+        }
         put_block_right(segment, 0);
         let mut previous: Option<[u8; 32]> = None;
         let mut at = BLOCK;

@@ -9,6 +9,9 @@ use encours_log::{Disk, DiskFile, LockError, LockGuard};
 
 type Bytes = Arc<Mutex<Vec<u8>>>;
 
+/// The longest file. What a damaged header asks for, such as a segment of 4 GiB, nobody has room for.
+const FILE_MAX: u64 = 1 << 20;
+
 /// Files by path.
 #[derive(Default)]
 pub(crate) struct MemoryDisk(Mutex<BTreeMap<PathBuf, Bytes>>);
@@ -99,6 +102,9 @@ impl DiskFile for File {
     }
 
     fn write_all_at(&self, new: &[u8], offset: u64) -> io::Result<()> {
+        if offset.saturating_add(new.len() as u64) > FILE_MAX {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let mut bytes = locked(&self.0);
         let (from, to) = (place(offset), place(offset) + new.len());
         if bytes.len() < to {
@@ -109,8 +115,7 @@ impl DiskFile for File {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        // What a damaged header asks for, nobody has the room for.
-        if len > 1 << 26 {
+        if len > FILE_MAX {
             return Err(io::ErrorKind::StorageFull.into());
         }
         locked(&self.0).resize(place(len), 0);

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use encours_domain::commands::Digest;
+use encours_domain::details::Secret;
 use encours_domain::{Context, Day, Decision, Event, Position, Refusal, State};
 use encours_proto::command::{WriteRequest, write};
 use encours_proto::subject::Pattern;
@@ -207,7 +208,7 @@ impl Books {
         match write.command.decide(&self.state, &context)? {
             Decision::Accept(events) => {
                 let _ = write.command.subject(&self.state, &events);
-                Ok(events.into_iter().map(|event| (digest, event)).collect())
+                Ok(events.into_iter().map(|event| (digest, sealed(event))).collect())
             }
             Decision::Repeat { .. } => Ok(Vec::new()),
         }
@@ -229,6 +230,20 @@ impl Books {
     }
 }
 
+/// The event as the engine has it before it is applied and stored: no detail is in clear. What is
+/// sealed is not looked at, so that it may be anything.
+fn sealed(mut event: Event) -> Event {
+    let details = match &mut event {
+        Event::CustomerCreated(created) => &mut created.details,
+        Event::CustomerUpdated(updated) => &mut updated.details,
+        _ => return event,
+    };
+    for (_, secret) in details {
+        *secret = Secret::Sealed([0; 40].into());
+    }
+    event
+}
+
 /// Decides a command on the books, applies what it yields, and encodes it as the log would.
 fn execute(command: v1::Command) {
     BOOKS.with_borrow(|books| {
@@ -239,8 +254,6 @@ fn execute(command: v1::Command) {
                     let read = encours_schema::decode(stored.kind, stored.version, &stored.payload);
                     assert_eq!(read.as_ref().ok(), Some(event), "{read:?}");
                 }
-                // The engine seals details before.
-                Err(encours_schema::SchemaError::Unsealed { .. }) => {}
                 Err(error) => panic!("what was decided cannot be stored: {error}: {event:?}"),
             }
         }
