@@ -67,7 +67,7 @@ pub(super) fn take(data: &Path, to: &Path, lang: Language) -> Outcome<Done> {
     let how = OutputArgs { format: Format::Table, lang };
     let seen = before.map(Manifest::as_known).unwrap_or_default();
     let audited =
-        check(to, &manifest, seen, &read, how).map_err(|failure| of_source(failure, data))?;
+        check(to, &manifest, seen, &read, how).map_err(|failure| of_source(&failure, data))?;
     for folder in FOLDERS {
         let dir = to.join(folder);
         OsDisk.sync_dir(&dir).map_err(|error| unwritten(&dir, &error))?;
@@ -124,7 +124,7 @@ fn reaches(manifest: &Manifest, before: Option<&Manifest>) -> Outcome {
 }
 
 /// What is wrong with a copy that was made just now is wrong with the folder.
-fn of_source(failure: Failure, data: &Path) -> Failure {
+fn of_source(failure: &Failure, data: &Path) -> Failure {
     let told = Failure::new(failure.exit(), failure.message());
     told.hint(format!(
         "the backup before is as it was; look at `encours log verify --data {}`",
@@ -256,7 +256,7 @@ impl Taking<'_> {
         let read = match (read, failed) {
             (Ok(read), _) => read,
             (Err(_), Some(kind)) => return Err(unwritten(draft.path(), &kind.into())),
-            (Err(error), None) => return Err(of_source(error.into(), self.data)),
+            (Err(error), None) => return Err(of_source(&error.into(), self.data)),
         };
         draft.set_len(read.len)?;
         let held = draft.synced()?;

@@ -91,7 +91,7 @@ impl Player {
             Ok(Ok(_)) => self.agree(),
             Ok(Err(stopped)) => Err(unfolded(&stopped)),
             Err(_) => {
-                Err(defect(format!("the event at position {at} does not fit what is before it")))
+                Err(defect(&format!("the event at position {at} does not fit what is before it")))
             }
         }
     }
@@ -110,7 +110,7 @@ impl Player {
                     let row = ledger.customers.get(customer.no.0);
                     let decided = row.map(|row| comparable(&row.balances)).unwrap_or_default();
                     if decided != comparable(&customer.balances) {
-                        return Err(defect(format!(
+                        return Err(defect(&format!(
                             "customer {} of ledger {} has two balances: the state has {decided:?}, the \
                              read model {:?}",
                             customer.id,
@@ -127,7 +127,7 @@ impl Player {
             }
             if seen != ledger.customers.len() {
                 let wanted = ledger.customers.len();
-                return Err(defect(format!(
+                return Err(defect(&format!(
                     "ledger {} has {wanted} customers and {seen}",
                     ledger.id
                 )));
@@ -151,7 +151,7 @@ fn comparable(balances: &[Balance]) -> BTreeMap<Currency, [i64; 7]> {
     figures.filter(|(_, figures)| *figures != [0; 7]).collect()
 }
 
-fn defect(what: String) -> Failure {
+fn defect(what: &str) -> Failure {
     Failure::new(Exit::Damaged, format!("replay_failed: {what}"))
         .hint("keep the folder as it is: every byte of the log may be right all the same, see `encours log verify`")
 }
@@ -159,6 +159,6 @@ fn defect(what: String) -> Failure {
 fn unfolded(stopped: &StopError) -> Failure {
     match stopped {
         StopError::Log { source, .. } => source.clone().into(),
-        _ => defect(stopped.to_string()),
+        _ => defect(&stopped.to_string()),
     }
 }
