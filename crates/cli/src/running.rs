@@ -27,7 +27,7 @@ pub(crate) enum Running {
 #[derive(Clone)]
 pub(crate) enum Services {
     /// Over one log.
-    One(Api),
+    One(Box<Api>),
     /// Over several.
     Several(Logs),
 }
@@ -36,7 +36,7 @@ impl Services {
     /// Lets browsers call for pages of these origins.
     pub(crate) fn with_web_origins(self, origins: Vec<WebOrigin>) -> Self {
         match self {
-            Self::One(api) => Self::One(api.with_web_origins(origins)),
+            Self::One(api) => Self::One(Box::new(api.with_web_origins(origins))),
             Self::Several(logs) => Self::Several(logs.with_web_origins(origins)),
         }
     }
@@ -44,7 +44,7 @@ impl Services {
     /// Ends watches of events of which nothing was read for this long.
     pub(crate) fn with_watch_stall(self, stall: Duration) -> Self {
         match self {
-            Self::One(api) => Self::One(api.with_watch_stall(stall)),
+            Self::One(api) => Self::One(Box::new(api.with_watch_stall(stall))),
             Self::Several(logs) => Self::Several(logs.with_watch_stall(stall)),
         }
     }
@@ -52,7 +52,7 @@ impl Services {
     /// Says whether commands are refused once the read model of their log has stopped.
     pub(crate) fn with_writes_stopping(self, they_stop: bool) -> Self {
         match self {
-            Self::One(api) => Self::One(api.with_writes_stopping(they_stop)),
+            Self::One(api) => Self::One(Box::new(api.with_writes_stopping(they_stop))),
             Self::Several(logs) => Self::Several(logs.with_writes_stopping(they_stop)),
         }
     }
@@ -60,7 +60,7 @@ impl Services {
     /// Has the metrics tell how full the data folder's disk is.
     pub(crate) fn with_disk(self, disk: DiskSpace) -> Self {
         match self {
-            Self::One(api) => Self::One(api.with_disk(move || disk.now())),
+            Self::One(api) => Self::One(Box::new(api.with_disk(move || disk.now()))),
             Self::Several(logs) => Self::Several(logs.with_disk(move || disk.now())),
         }
     }
@@ -71,7 +71,7 @@ impl Services {
         figures: impl Fn() -> Option<PublisherFigures> + Send + Sync + 'static,
     ) -> Self {
         match self {
-            Self::One(api) => Self::One(api.with_publisher(figures)),
+            Self::One(api) => Self::One(Box::new(api.with_publisher(figures))),
             // Each log tells of its own.
             several @ Self::Several(_) => several,
         }
@@ -103,8 +103,8 @@ impl Running {
     /// The gRPC services.
     pub(crate) fn services(&self) -> Services {
         match self {
-            Self::Alone(node) => Services::One(node.api()),
-            Self::Member(member) => Services::One(member.api()),
+            Self::Alone(node) => Services::One(Box::new(node.api())),
+            Self::Member(member) => Services::One(Box::new(member.api())),
             Self::Members(members) => Services::Several(members.logs()),
         }
     }

@@ -122,13 +122,7 @@ impl Member {
         role::catch_up(&mut replica, &mut standby)?;
         let reader = replica.reader();
         info!(frame = %reader.tail().number, "the log is followed");
-        let model = ReadModelOptions {
-            reader: Arc::clone(&reader),
-            checkpoint: Some(checkpoint),
-            clock: Arc::clone(&clock),
-        };
-        let model = ReadModel::open(model)
-            .map_err(|error| Failure::new(Exit::Failure, format!("read model: {error}")))?;
+        let model = read_model(&reader, checkpoint, &clock)?;
         let (to_leads, leads) = watch::channel(false);
         let checkpoints = Checkpoints::spawn(
             Arc::clone(&reader),
@@ -223,6 +217,17 @@ impl Member {
         drop(lock);
         ended
     }
+}
+
+/// The read model over the local copy of the log.
+fn read_model(
+    reader: &Arc<dyn LogReader>,
+    checkpoint: Checkpoint,
+    clock: &Arc<dyn Clock>,
+) -> Outcome<ReadModel> {
+    let (reader, clock) = (Arc::clone(reader), Arc::clone(clock));
+    ReadModel::open(ReadModelOptions { reader, checkpoint: Some(checkpoint), clock })
+        .map_err(|error| Failure::new(Exit::Failure, format!("read model: {error}")))
 }
 
 /// How the connection is, for the metrics.
