@@ -9,7 +9,6 @@ use encours_domain::dunning::Policy;
 use encours_domain::event::Method;
 use encours_domain::{Command, Context, Currency, Day, Decision, Event, Id, Position, State};
 use encours_engine::{EngineHandle, Submission};
-use futures_util::future;
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::Took;
@@ -130,10 +129,12 @@ pub async fn play_by_batches(handle: &EngineHandle, invoices: u64) {
 
 async fn one_stream(handle: EngineHandle, stream: u64, invoices: u64) {
     let own = (stream..invoices).step_by(usize::try_from(STREAMS).unwrap());
-    let answers = stream::iter(own.flat_map(|invoice| [invoice * 2, invoice * 2 + 1]))
+    let mut answers = stream::iter(own.flat_map(|invoice| [invoice * 2, invoice * 2 + 1]))
         .map(|n| handle.execute(submission(n)))
         .buffered(WINDOW);
-    answers.for_each(|answer| future::ready(drop(answer.unwrap()))).await;
+    while let Some(answer) = answers.next().await {
+        let _outcome = answer.unwrap();
+    }
 }
 
 fn submission(n: u64) -> Submission {

@@ -250,7 +250,7 @@ fn the_first_bad_byte_frame_and_event_are_named() {
         }
         // The first byte after the frame, where there is room before the next one.
         let end = frame.offset + frame.bytes.len() as u64;
-        if end % 512 != 0 && frame.number < frames.len() as u64 {
+        if !end.is_multiple_of(512) && frame.number < frames.len() as u64 {
             let row = flipped(end);
             assert_eq!(
                 (&row["offset"], &row["frame"]),

@@ -55,7 +55,7 @@ impl DiskSpace {
                 warn!(%data, percent, free, level, "disk_filling: the data folder's disk is filling");
             }
             Some(Change::Fell) => {
-                info!(%data, percent, free, "the data folder's disk has room again")
+                info!(%data, percent, free, "the data folder's disk has room again");
             }
             None => {}
         }

@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use encours_log::{
-    AppendOutcome, Epoch, EventLog, Frame, FrameNumber, LogError, Seen, is_no_room,
-};
+use encours_log::{AppendOutcome, Epoch, EventLog, Frame, FrameNumber, LogError, Seen, is_no_room};
 use tracing::{error, warn};
 
 use crate::core::Work;

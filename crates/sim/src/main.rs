@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let _ = write!(out, "{}", report::summary(&tally, clock.monotonic()));
     let none = failures.is_empty();
     for failure in failures {
-        let _ = write!(out, "{}", report::failure(failure.shrink(SHRINKING_RUNS), &args));
+        let _ = write!(out, "{}", report::failure(&failure.shrink(SHRINKING_RUNS), &args));
     }
     if none { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -78,13 +78,12 @@ fn run(args: &Args, clock: &SystemClock) -> (Tally, Vec<Failure>) {
 
 /// A bar where somebody looks, else a line now and then.
 fn progress(tally: &Tally, (ran, all, failed): (u64, u64, usize), clock: &SystemClock) {
-    const WIDTH: u64 = 30;
+    const WIDTH: usize = 30;
     let mut err = std::io::stderr();
     let seconds = clock.monotonic().as_secs();
     if err.is_terminal() {
-        let filled = (ran * WIDTH / all.max(1)) as usize;
-        let bar: String =
-            (0..WIDTH as usize).map(|at| if at < filled { '#' } else { '-' }).collect();
+        let filled = usize::try_from(ran * WIDTH as u64 / all.max(1)).unwrap_or(WIDTH);
+        let bar: String = (0..WIDTH).map(|at| if at < filled { '#' } else { '-' }).collect();
         let end = if ran == all { "\n" } else { "" };
         let _ = write!(err, "\r[{bar}] {ran}/{all} seeds, {failed} failed, {seconds} s{end}");
     } else if ran.is_multiple_of(1_000) || ran == all {

@@ -45,7 +45,7 @@ fn line(text: &mut String, name: &str, count: u64) {
 }
 
 /// A failure: where, the line that repeats it, what it takes.
-pub(crate) fn failure(failure: Failure, args: &Args) -> String {
+pub(crate) fn failure(failure: &Failure, args: &Args) -> String {
     let (seed, steps) = (failure.seed, args.setup.steps);
     let weights = args.weights.as_ref();
     let weights = weights.map_or(String::new(), |w| format!(" --weights '{w}'"));

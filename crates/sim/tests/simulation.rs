@@ -2,7 +2,7 @@
 //!
 //! A failure prints the line that repeats it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::panic, reason = "tests fail by panicking")]
 
 use std::ops::Range;
 

@@ -11,9 +11,15 @@ pub(crate) enum Exit {
 /// Why a file cannot be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    pub(crate) exit: Exit,
+    exit: Exit,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -25,6 +31,10 @@ impl Failure {
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

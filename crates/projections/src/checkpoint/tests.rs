@@ -496,7 +496,7 @@ fn older_versions_alone_are_retired() {
     let views = own.parent().unwrap();
     for name in ["v1", ".damaged-v1", "v2", ".damaged-v2", "v3", "v", "vx", "other"] {
         fs::create_dir_all(views.join(name).join("blobs")).unwrap();
-        fs::write(views.join(name).join("db"), "x").unwrap();
+        fs::create_dir(views.join(name).join("db")).unwrap();
     }
     super::folder::retire_older(&own);
     let mut left: Vec<_> = fs::read_dir(views)

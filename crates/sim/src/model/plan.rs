@@ -214,34 +214,38 @@ impl Model {
                 }
             },
         }
-        let pattern = |given: &Option<String>, default: &str| {
-            given.clone().unwrap_or_else(|| default.to_owned())
-        };
-        let book = Book {
-            id,
-            clock: found.unwrap_or(self.clocks.len()),
-            currency: c.currency,
-            terms: c.terms.unwrap_or(Terms::NetDays { days: 30, grace_days: 0 }),
-            invoice_pattern: pattern(&c.invoice_pattern, "INV-{year}-{seq:5}"),
-            credit_pattern: pattern(&c.credit_note_pattern, "CN-{year}-{seq:5}"),
-            customers: vec![],
-            invoices: vec![],
-            credits: vec![],
-            payments: vec![],
-            allocations: vec![],
-            reversals: vec![],
-            sent: vec![],
-            disputes: vec![],
-            resolutions: vec![],
-            calendar: c.calendar,
-            reminders: c.reminders,
-            corrections: vec![],
-            refunds: vec![],
-            limits: vec![],
-            steps: vec![],
-        };
+        let book = new_book(c, id, found.unwrap_or(self.clocks.len()));
         plan.facts.push(Fact::Ledger(Box::new(book), new_clock));
         plan
+    }
+}
+
+/// The book that a command opens, with what it leaves out filled in.
+fn new_book(c: &CreateLedger, id: Id, clock: usize) -> Book {
+    let pattern =
+        |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
+    Book {
+        id,
+        clock,
+        currency: c.currency,
+        terms: c.terms.unwrap_or(Terms::NetDays { days: 30, grace_days: 0 }),
+        invoice_pattern: pattern(&c.invoice_pattern, "INV-{year}-{seq:5}"),
+        credit_pattern: pattern(&c.credit_note_pattern, "CN-{year}-{seq:5}"),
+        customers: vec![],
+        invoices: vec![],
+        credits: vec![],
+        payments: vec![],
+        allocations: vec![],
+        reversals: vec![],
+        sent: vec![],
+        disputes: vec![],
+        resolutions: vec![],
+        calendar: c.calendar,
+        reminders: c.reminders,
+        corrections: vec![],
+        refunds: vec![],
+        limits: vec![],
+        steps: vec![],
     }
 }
 

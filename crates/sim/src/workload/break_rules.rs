@@ -1,7 +1,7 @@
 //! Turns a sensible command into one that breaks a rule, where it has a rule to break.
 
 use encours_domain::Day;
-use encours_domain::commands::{Command, CreditUse, From, IssueInvoice, Put};
+use encours_domain::commands::{Command, CreditUse, From, IssueInvoice, Put, RecordPayment};
 use encours_domain::limits::{MAX_ADVANCE_DAYS, MAX_TEXT_BYTES, MAX_VOLUME};
 use encours_domain::terms::{Due, Terms};
 
@@ -21,28 +21,7 @@ impl Workload {
             Command::IssueInvoice(c) => self.break_invoice(c, book, today),
             Command::CreateDraft(c) => self.break_invoice(&mut c.invoice, book, today),
             Command::UpdateDraft(c) => self.break_invoice(&mut c.invoice, book, today),
-            Command::RecordPayment(c) => match which {
-                0 => c.amount = Some(wrong),
-                1 => c.currency = Some(currency("USD")),
-                2 => c.customer_id = Some(self.other_customer(book)),
-                3 => match &mut c.put {
-                    Put::Explicit(list) => {
-                        for part in list.iter_mut().take(1) {
-                            part.amount = if self.rng.one_in(2) {
-                                wrong
-                            } else {
-                                part.amount.saturating_add(1)
-                            };
-                        }
-                    }
-                    _ => c.put = Put::Invoice(id(NOBODY)),
-                },
-                4 => {
-                    let taken = book.payments.first().map(|p| p.id.clone());
-                    c.payment_id = taken.or_else(|| c.payment_id.clone());
-                }
-                _ => c.amount = Some(self.large()),
-            },
+            Command::RecordPayment(c) => self.break_payment(c, book, which, wrong),
             Command::Allocate(c) => match which {
                 0 => c.amount = Some(wrong),
                 1 => c.currency = Some(currency("USD")),
@@ -87,6 +66,28 @@ impl Workload {
             other => self.break_agreement(other, book, today),
         }
         command
+    }
+
+    fn break_payment(&mut self, c: &mut RecordPayment, book: &Book, which: u64, wrong: i64) {
+        match which {
+            0 => c.amount = Some(wrong),
+            1 => c.currency = Some(currency("USD")),
+            2 => c.customer_id = Some(self.other_customer(book)),
+            3 => match &mut c.put {
+                Put::Explicit(list) => {
+                    for part in list.iter_mut().take(1) {
+                        part.amount =
+                            if self.rng.one_in(2) { wrong } else { part.amount.saturating_add(1) };
+                    }
+                }
+                _ => c.put = Put::Invoice(id(NOBODY)),
+            },
+            4 => {
+                let taken = book.payments.first().map(|p| p.id.clone());
+                c.payment_id = taken.or_else(|| c.payment_id.clone());
+            }
+            _ => c.amount = Some(self.large()),
+        }
     }
 
     fn break_agreement(&mut self, command: &mut Command, book: &Book, today: Day) {

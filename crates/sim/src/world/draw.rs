@@ -92,7 +92,7 @@ impl Draw {
         if pair.follower(0).witness.model.books.len() < 4 {
             return match leads {
                 None => Step::Lead { node: 0, stale: false },
-                Some(_) => self.ledgers(0, pair.follower(0)).unwrap_or(Step::StepDown { node: 1 }),
+                Some(_) => self.ledgers(0, pair.follower(0)).unwrap_or(Step::Drop { node: 1 }),
             };
         }
         let seen = pair.follower(node).witness.model.books.len();
@@ -107,7 +107,7 @@ impl Draw {
             63..77 => self.weather(),
             77..83 => Step::Time(self.jump(true)),
             83..87 => Step::End { node, clean: self.rng.one_in(2), cut: self.cut() },
-            87..90 => Step::StepDown { node },
+            87..90 => Step::Drop { node },
             90..93 => Step::Vandalise { node, file: self.rng.below(64), harm: self.harm() },
             93..97 => Step::Lead { node, stale: false },
             _ => Step::Check { node },
@@ -155,9 +155,8 @@ impl Draw {
                 ask.request = other.or(ask.request);
             }
             3 => {
-                ask.request = Some(
-                    [String::new(), "a b".to_owned(), "x".repeat(65)][self.rng.index(3)].clone(),
-                )
+                let wrong = [String::new(), "a b".to_owned(), "x".repeat(65)];
+                ask.request = Some(wrong[self.rng.index(3)].clone());
             }
             4..9 => ask.request = None,
             9..14 => {

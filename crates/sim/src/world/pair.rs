@@ -200,7 +200,7 @@ impl Pair {
                 around.tally.takeovers += u64::from(leads);
                 Ok(())
             }
-            Step::StepDown { node } => {
+            Step::Drop { node } => {
                 self.nodes[*node].role = None;
                 Ok(())
             }

@@ -118,7 +118,7 @@ pub(crate) enum Step {
         node: usize,
         stale: bool,
     },
-    StepDown {
+    Drop {
         node: usize,
     },
     /// Faults end, and everything that must hold is looked at.
@@ -193,7 +193,7 @@ impl fmt::Display for Step {
             Self::Lead { node, stale: true } => {
                 write!(f, "node {node} takes over without what it has not seen")
             }
-            Self::StepDown { node } => write!(f, "node {node} drops what it is"),
+            Self::Drop { node } => write!(f, "node {node} drops what it is"),
             Self::Check { node } => write!(f, "faults end; node {node} is looked at"),
         }
     }
