@@ -10,7 +10,8 @@ use encours_domain::{
     CreditNoteNo, CustomerNo, Day, Id, InvoiceNo, LedgerNo, PaymentNo, Resource, Source, Subject,
 };
 
-use crate::model::{Book, Figures, Model, Stage, View};
+use crate::model::{Book, Figures, Model, Stage, View, status_of};
+use crate::witness::Witness;
 
 fn number(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
@@ -38,23 +39,18 @@ fn differ<T: PartialEq + fmt::Debug>(
 }
 
 /// Every resource of one ledger.
-pub(crate) fn compare_ledger((rows, model): (&Rows, &Model), at: usize) -> Result<(), String> {
-    let ledger = LedgerNo(number(at));
+pub(crate) fn compare_ledger(rows: &Rows, witness: &Witness, at: usize) -> Result<(), String> {
+    let (ledger, model) = (LedgerNo(number(at)), &witness.model);
     let (book, today) = (&model.books[at], model.today(at));
     for (no, row) in book.customers.iter().enumerate() {
         let subject = Subject::Customer(ledger, CustomerNo(number(no)));
         let Some(Resource::Customer(shown)) = rows.resource(subject) else {
             return Err(format!("there is no customer {}", row.id));
         };
-        // The writer counts as overdue what was told so: behind by the days still to be run.
-        let clock = &model.clocks[book.clock];
-        let day = if clock.finished == today { Some(today) } else { None };
-        compare_customer(&shown, &book.figures(no, View::ALL, today), day)?;
+        let figures = witness.figures(at, no, today);
+        compare_customer(&shown, &figures)?;
         compare_agreements(&shown, book, no)?;
-        if day.is_some() {
-            let status = book.customer_status(no, View::ALL, today);
-            differ(&format!("status of {}", row.id), shown.status, status)?;
-        }
+        differ(&format!("status of {}", row.id), shown.status, status_of(&figures))?;
     }
     for (no, row) in book.invoices.iter().enumerate() {
         let subject = Subject::Invoice(ledger, InvoiceNo(number(no)));
@@ -66,12 +62,8 @@ pub(crate) fn compare_ledger((rows, model): (&Rows, &Model), at: usize) -> Resul
     compare_sources((rows, model), at)
 }
 
-fn compare_customer(
-    shown: &resource::Customer,
-    model: &[Figures],
-    day: Option<Day>,
-) -> Result<(), String> {
-    let mut domain: Vec<Figures> = shown
+fn compare_customer(shown: &resource::Customer, model: &[Figures]) -> Result<(), String> {
+    let domain: Vec<Figures> = shown
         .balances
         .iter()
         .map(|b| Figures {
@@ -88,11 +80,6 @@ fn compare_customer(
         .collect();
     if let Some(wrong) = domain.iter().find(|figures| !figures.holds()) {
         return Err(format!("the identity does not hold for {}: {wrong:?}", shown.id));
-    }
-    if day.is_none() {
-        for (domain, model) in domain.iter_mut().zip(model) {
-            domain.overdue = model.overdue;
-        }
     }
     differ(&format!("balances of {}", shown.id), domain.as_slice(), model)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use encours_domain::commands::Digest;
 use encours_domain::{Command, Day, Event, Position, State, Subject};
 
-use crate::model::{Audit, Model, Verdict};
+use crate::model::{Audit, Figures, Model, Verdict, View};
 
 /// Everything that follows from a log, up to a position.
 pub(crate) struct Witness {
@@ -41,6 +41,23 @@ impl Witness {
     /// Overdue spells told so far.
     pub(crate) fn spells(&self) -> u32 {
         self.audit.spells()
+    }
+
+    /// A customer's figures, all facts counted, as the writer counts them: overdue is what was told
+    /// so. Days that wait to be run have told nothing yet. What was told and is open again only on a
+    /// day to come counts all the while; the read model, which is asked as of a day, leaves it out.
+    pub(crate) fn figures(&self, at: usize, customer: usize, today: Day) -> Vec<Figures> {
+        let book = &self.model.books[at];
+        let mut figures = book.figures(customer, View::ALL, today);
+        for row in &mut figures {
+            row.overdue = (0..)
+                .zip(&book.invoices)
+                .filter(|(_, item)| (item.customer, item.currency) == (customer, row.currency))
+                .filter(|(no, _)| self.audit.is_overdue(at, *no))
+                .map(|(no, _)| book.open(no, View::ALL))
+                .sum();
+        }
+        figures
     }
 
     /// Takes in the events of an accepted command, as the log has them.

@@ -32,6 +32,12 @@ impl Audit {
         self.told.iter().flatten().map(|told| told.spells).sum()
     }
 
+    /// Whether an invoice was told to be overdue since it was issued or reopened last.
+    #[must_use]
+    pub fn is_overdue(&self, book: usize, invoice: usize) -> bool {
+        self.told.get(book).and_then(|told| told.get(invoice)).is_some_and(|told| told.overdue)
+    }
+
     /// Checks the events of one command, which `model` has recorded.
     ///
     /// # Errors

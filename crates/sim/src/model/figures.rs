@@ -255,10 +255,7 @@ impl Book {
                 _ => figures.invoiced += i128::from(invoice.total),
             }
             figures.outstanding += open;
-            // What is settled today, and reopens on a day to come, is not overdue yet.
-            let today_open = self.open(no, View { as_of: Some(today), ..view }) > 0;
-            let overdue = today >= self.due_in(no, view).1 && today_open;
-            figures.overdue += if overdue { open } else { 0 };
+            figures.overdue += if today >= self.due_in(no, view).1 { open } else { 0 };
         }
         let own = |source: &Source| self.owner(*source) == (customer, currency);
         for source in self.sources().into_iter().filter(own) {

@@ -35,6 +35,7 @@ pub use facts::{
 pub use figures::{Figures, View};
 pub(crate) use numbers::reference;
 use plan::{Fact, Plan};
+pub use status::status_of;
 
 /// The time zones that exist, as far as tests go.
 pub const ZONES: [&str; 2] = ["UTC", "Europe/Paris"];

@@ -4,7 +4,7 @@ use encours_domain::status::{CustomerStatus, Dunning, Headline, Settlement, Timi
 use encours_domain::{Day, InvoiceNo, Source};
 
 use super::facts::{Book, Dated, Stage};
-use super::figures::View;
+use super::figures::{Figures, View};
 
 /// An opening item as what money comes from.
 pub(super) fn opening(invoice: usize) -> Source {
@@ -125,15 +125,20 @@ impl Book {
     /// The status of a customer on a day.
     #[must_use]
     pub fn customer_status(&self, customer: usize, view: View, today: Day) -> CustomerStatus {
-        let figures = self.figures(customer, view, today);
-        if figures.iter().any(|f| f.overdue > 0) {
-            CustomerStatus::Overdue
-        } else if figures.iter().any(|f| f.outstanding > 0) {
-            CustomerStatus::AwaitingPayment
-        } else if figures.iter().any(|f| f.unapplied > 0) {
-            CustomerStatus::InCredit
-        } else {
-            CustomerStatus::UpToDate
-        }
+        status_of(&self.figures(customer, view, today))
+    }
+}
+
+/// The status of a customer by its figures.
+#[must_use]
+pub fn status_of(figures: &[Figures]) -> CustomerStatus {
+    if figures.iter().any(|f| f.overdue > 0) {
+        CustomerStatus::Overdue
+    } else if figures.iter().any(|f| f.outstanding > 0) {
+        CustomerStatus::AwaitingPayment
+    } else if figures.iter().any(|f| f.unapplied > 0) {
+        CustomerStatus::InCredit
+    } else {
+        CustomerStatus::UpToDate
     }
 }

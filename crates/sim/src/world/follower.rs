@@ -342,8 +342,8 @@ impl Follower {
     /// # Errors
     /// What differs.
     pub(crate) fn compare(&self, rows: &Rows) -> Result<(), String> {
-        let model = &self.witness.model;
-        (0..model.books.len()).try_for_each(|at| compare::compare_ledger((rows, model), at))
+        let books = 0..self.witness.model.books.len();
+        books.into_iter().try_for_each(|at| compare::compare_ledger(rows, &self.witness, at))
     }
 
     /// The writer's state is that of the log, bit for bit.

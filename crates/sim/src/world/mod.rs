@@ -124,7 +124,7 @@ impl World {
             Site::Pair(Box::new(Pair::new(&mut rng, || Follower::new(start))))
         };
         let (clients, tally) = (Clients::default(), Tally::default());
-        let around = Around { clock: SimClock::new(now), disk, clients, tally };
+        let around = Around { clock: SimClock::new(now), disk, clients, tally, is_tight: false };
         Ok(Self { seed, site, around, start })
     }
 
@@ -133,6 +133,9 @@ impl World {
         if let Step::Time(jump) = step {
             self.move_time(*jump);
             return Ok(());
+        }
+        if let Step::DiskRoom(room) | Step::Weather { room, .. } = step {
+            self.around.is_tight = room.is_some();
         }
         match &mut self.site {
             Site::Single(single) => single.apply(step, &mut self.around),

@@ -145,14 +145,17 @@ impl Node {
 impl Pair {
     pub(crate) fn new(rng: &mut Rng, mut follower: impl FnMut() -> Follower) -> Self {
         let stream = SimStream::new(LOG, rng.next_u64());
-        let secrets = rng.next_u64();
-        let mut node = || Node {
-            disk: SimDisk::new(rng.next_u64()),
-            copy: stream.copy(),
-            // Both draw the same: a key that both make would show.
-            entropy: Arc::new(SeededEntropy::new(secrets)),
-            follower: follower(),
-            role: None,
+        let mut secrets = rng.next_u64();
+        let mut node = || {
+            // Each draws its own: a key that both make is two keys, and ids never meet.
+            secrets = !secrets;
+            Node {
+                disk: SimDisk::new(rng.next_u64()),
+                copy: stream.copy(),
+                entropy: Arc::new(SeededEntropy::new(secrets)),
+                follower: follower(),
+                role: None,
+            }
         };
         let nodes = vec![node(), node()];
         Self { stream, nodes, window: [1, 4, 8][rng.index(3)] }

@@ -25,6 +25,8 @@ pub(crate) struct Around {
     pub(crate) disk: Option<SimDisk>,
     pub(crate) clients: Clients,
     pub(crate) tally: Tally,
+    /// Whether room for the log may run out.
+    pub(crate) is_tight: bool,
 }
 
 impl Around {
@@ -82,8 +84,8 @@ fn open_days(
     let reader = engine.reader();
     let before = follower.frames.len();
     around.observe(|around| follower.take_all(&*reader, &around.clients))?;
-    // Without room for a frame the days stay closed.
-    if opened.is_ok() && follower.frames.len() > before {
+    // Without room for their frames the days stay closed, all or the later ones.
+    if opened.is_ok() && follower.frames.len() > before && !around.is_tight {
         follower.days_are_open(around.clock.now())?;
     }
     Ok(())
