@@ -289,7 +289,7 @@ impl Connection {
     }
 
     /// Ready once it has to be closed for doing nothing, or for another one.
-    fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    fn poll_look(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<io::Error> {
         if self.seat.must_leave(cx) && !self.traffic.is_busy() {
             return Poll::Ready(self.close(Limit::Room));
         }
@@ -302,7 +302,8 @@ impl Connection {
             if self.idle_looks == IDLE_LOOKS {
                 return Poll::Ready(self.close(Limit::Idle));
             }
-            if self.speaks == Speaks::Http2 && self.traffic.is_stuck() {
+            // What is not read cannot go on.
+            if is_read && self.speaks == Speaks::Http2 && self.traffic.is_stuck() {
                 return Poll::Ready(self.close(Limit::Unfinished));
             }
             self.look.as_mut().reset(Instant::now() + HELLO_LIMIT);
@@ -357,7 +358,7 @@ impl AsyncRead for Connection {
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => Poll::Ready(this.hear(&buf.filled()[before..])),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => this.poll_look(cx).map(Err),
+            Poll::Pending => this.poll_look(cx, true).map(Err),
         }
     }
 }
@@ -369,7 +370,11 @@ impl AsyncWrite for Connection {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
+        let Poll::Ready(written) = Pin::new(&mut this.stream).poll_write(cx, buf) else {
+            // WHY here too: who cannot write does not read, and the library waits without end.
+            return this.poll_look(cx, false).map(Err);
+        };
+        let written = written?;
         this.said(&buf[..written]);
         Poll::Ready(Ok(written))
     }
@@ -380,7 +385,10 @@ impl AsyncWrite for Connection {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, bufs))?;
+        let Poll::Ready(written) = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs) else {
+            return this.poll_look(cx, false).map(Err);
+        };
+        let written = written?;
         let mut left = written;
         for buf in bufs {
             let part = &buf[..buf.len().min(left)];

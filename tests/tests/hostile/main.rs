@@ -32,7 +32,7 @@ use tonic_types::StatusExt as _;
 
 const LEDGER: &str = "acme";
 /// How long anything may take that is waited for.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 /// Whether to do more of everything.
 fn is_long() -> bool {
@@ -58,14 +58,14 @@ async fn acme(server: &Server) -> Company {
     company
 }
 
-/// An invoice with a text of so many bytes.
-fn issue(id: &str, text: usize) -> v1::IssueInvoiceRequest {
+/// An invoice whose event has so many bytes more.
+fn issue(id: &str, more: usize) -> v1::IssueInvoiceRequest {
     v1::IssueInvoiceRequest {
         ledger_id: LEDGER.to_owned(),
         invoice_id: id.to_owned(),
         customer_id: "ada".to_owned(),
         total: encours_tests::eur("10.00"),
-        text: "x".repeat(text),
+        reason: "x".repeat(more),
         ..Default::default()
     }
 }

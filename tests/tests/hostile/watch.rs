@@ -20,9 +20,9 @@ use crate::{SOON, acme, figure_soon, is_long, issue, memory, reason, start};
 
 /// Watches that nobody reads.
 const WATCHES: usize = 40;
-/// Invoices that are written meanwhile, with texts of so many bytes: 12 MB of events.
+/// Invoices that are written meanwhile, each event with so many bytes more: 12 MB.
 const INVOICES: usize = 3_000;
-const TEXT: usize = 4_000;
+const MORE: usize = 4_000;
 /// What the server may grow by, in KiB. All that nobody reads would be 480 MB.
 const GROWTH: u64 = 200 * 1024;
 
@@ -135,7 +135,7 @@ async fn read(response: ResponseFuture) -> (Vec<u64>, Status) {
 async fn write(company: &Company) -> Vec<Duration> {
     let mut took = Vec::new();
     for no in (0..INVOICES).step_by(100) {
-        let issue = |no| v1::command::Command::IssueInvoice(issue(&format!("F{no}"), TEXT));
+        let issue = |no| v1::command::Command::IssueInvoice(issue(&format!("F{no}"), MORE));
         let commands = (no..no + 100).map(|no| v1::Command { command: Some(issue(no)) }).collect();
         let begun = std::time::Instant::now();
         let mut client = company.client.batch.clone();
