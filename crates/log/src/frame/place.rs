@@ -27,24 +27,24 @@ pub(crate) fn bad_part(frame: &[u8], error: &FrameError) -> BadPart {
     match error {
         FrameError::Command { at } => {
             let mut reader = BodyReader::new(body, 0);
-            let mut event = header.first_position;
+            let mut before = 0;
             while reader.at < *at
                 && let Ok(command) = reader.command()
             {
-                event = event.plus(u64::from(command.event_count));
+                before += u64::from(command.event_count);
             }
-            BadPart { from, until: end, event: Some(event), kind: None }
+            BadPart { from, until: end, event: Some(event_after(&header, before)), kind: None }
         }
         FrameError::Event { at } => {
             let mut reader = events(body, &header);
-            let mut event = header.first_position;
+            let mut before = 0;
             while reader.at < *at && reader.event().is_some() {
-                event = event.next();
+                before += 1;
             }
             reader.at = *at;
             let kind = reader.event().map(|event| (event.kind, event.version));
             let until = if kind.is_some() { HEADER_LEN + reader.at } else { end };
-            BadPart { from, until, event: Some(event), kind }
+            BadPart { from, until, event: Some(event_after(&header, before)), kind }
         }
         // No event fails its own checksum, so the damage is before them, among the command records.
         FrameError::BodyHash => {
@@ -53,6 +53,12 @@ pub(crate) fn bad_part(frame: &[u8], error: &FrameError) -> BadPart {
         }
         _ => BadPart { from, until: end, event: None, kind: None },
     }
+}
+
+/// The event that so many of a frame come before. What counts them may be damaged, so it is never
+/// beyond the frame's own count, which the header was checked for.
+fn event_after(header: &FrameHeader, before: u64) -> Position {
+    header.first_position.plus(before.min(header.event_count.into()))
 }
 
 /// A reader that stands at the first event.
