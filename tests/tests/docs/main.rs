@@ -13,3 +13,4 @@ mod commands;
 mod links;
 mod pages;
 mod quick_start;
+mod results;
