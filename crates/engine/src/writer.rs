@@ -165,7 +165,7 @@ impl Writer {
         let mut core = fold.into_core(settings, Arc::clone(&keys), digest_key.clone());
         let newest = (!is_empty).then_some(tail.recorded_at);
         let mut clock = Watch::new(Arc::clone(clock), options.limits.clock, newest, is_foreign);
-        announce(&mut core, settings, &tail, clock.time_now())?;
+        announce(&mut core, settings, &tail, (clock.time_now(), &*options.entropy))?;
         info!(
             snapshot = report.snapshot.0,
             frames = report.frames,
@@ -244,7 +244,8 @@ impl Writer {
         self.core = fold.into_core(self.settings, Arc::clone(&self.keys), self.digest_key.clone());
         self.days = Days::default();
         let now = self.clock.time_now();
-        announce(&mut self.core, self.settings, &self.past.0.tail(), now)?;
+        let tail = self.past.0.tail();
+        announce(&mut self.core, self.settings, &tail, (now, &*self.entropy))?;
         Ok((self, abandoned))
     }
 
@@ -271,7 +272,16 @@ impl Writer {
 }
 
 /// Drafts the events by which this writer takes the log over, unless they are durable already.
-fn announce(core: &mut Core, settings: Settings, tail: &Tail, now: Micros) -> Result<(), Fault> {
+///
+/// INVARIANT: no two writers draft the same frame. Of two that take over after the same frame in the
+/// same microsecond, the later one would find its own bytes in the log, believe that it leads, and
+/// share keys for customers that the other one has made.
+fn announce(
+    core: &mut Core,
+    settings: Settings,
+    tail: &Tail,
+    (now, entropy): (Micros, &dyn Entropy),
+) -> Result<(), Fault> {
     if tail.epoch == settings.epoch {
         return Ok(());
     }
@@ -280,5 +290,5 @@ fn announce(core: &mut Core, settings: Settings, tail: &Tail, now: Micros) -> Re
         events.push(LogCreated { log_id: settings.log_id.0 }.into());
     }
     events.push(WriterOpened { epoch: settings.epoch.0 }.into());
-    core.record(now, &events)
+    core.record(now, entropy, &events)
 }

