@@ -102,7 +102,7 @@ impl Model {
             return if plan.refusals.is_empty() { Verdict::Repeat } else { Verdict::Silent };
         }
         if !plan.refusals.is_empty() {
-            return Verdict::Refuse(plan.refusals);
+            return Verdict::Refuse(&plan.refusals | &plan.doubts);
         }
         if plan.silent { Verdict::Silent } else { Verdict::Accept }
     }

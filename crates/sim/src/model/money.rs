@@ -259,7 +259,7 @@ impl Book {
         match date {
             Some(date) => {
                 plan.refuse_if(date < first, Reason::DatedBeforeFact);
-                plan.silent |= date < last;
+                plan.doubt_if(date < last, Reason::DatedBeforeFact);
                 When::On(date)
             }
             None if today >= last => When::On(today),
@@ -325,7 +325,8 @@ impl Book {
         let later = self.allocations.iter().filter(|a| a.source == source && a.amount < 0);
         let refunded = self.refunds.iter().filter(|r| r.payment == payment).map(|r| r.date);
         let later = later.map(|a| a.date).chain(refunded).max();
-        plan.silent |= c.date.is_some_and(|date| later.is_some_and(|later| date < later));
+        let early = c.date.is_some_and(|date| later.is_some_and(|later| date < later));
+        plan.doubt_if(early, Reason::DatedBeforeFact);
         last = last.max(later.unwrap_or(last));
         let date = c.date.map_or(When::Between(first, last), When::On);
         for (invoice, amount) in undone {

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub refusals: BTreeSet<Reason>,
     /// The page is silent: refusing it is fine, accepting it makes these facts.
     pub silent: bool,
+    /// Reasons that may be named in place of a rule that is broken: with them alone the page is silent.
+    pub doubts: BTreeSet<Reason>,
     /// It is done already: nothing changes, where no rule is broken.
     pub repeat: bool,
     /// The ledger, by place in the model.
@@ -111,6 +113,14 @@ impl Plan {
     pub(super) fn refuse_if(&mut self, broken: bool, reason: Reason) {
         if broken {
             self.refuse(reason);
+        }
+    }
+
+    /// The page leaves it open whether this reason counts.
+    pub(super) fn doubt_if(&mut self, doubtful: bool, reason: Reason) {
+        if doubtful {
+            self.silent = true;
+            self.doubts.insert(reason);
         }
     }
 

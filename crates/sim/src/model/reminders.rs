@@ -106,7 +106,14 @@ impl Model {
         // Sent again: what is to go out then goes out with its day.
         let again = matches!(command, Command::MarkSent(_))
             && book.sent.iter().filter(|sent| sent.invoice == invoice).count() > 1;
-        let step = book.step_on(invoice, today).filter(|_| !again);
+        // Corrected in its amount only: its plan runs on, and what days that wait to be run have not
+        // told, they tell.
+        let due = book.invoices[invoice].due;
+        let mut dues = book.corrections.iter().rev().filter(|c| c.invoice == invoice).skip(1);
+        let before = dues.next().map_or(book.invoices[invoice].first_due, |c| c.due);
+        let waits = self.clocks[book.clock].finished < today;
+        let runs_on = matches!(event, Event::OpeningItemCorrected(_)) && waits && before.0 == due;
+        let step = book.step_on(invoice, today).filter(|_| !again && !runs_on);
         match step.filter(|_| self.is_on_time(book.clock, today)) {
             None => Ok(()),
             Some(step) => Err(format!("{} not reminded at once: {step:?}", event.name())),

@@ -16,6 +16,10 @@ use crate::rng::Rng;
 
 const LOG: LogId = LogId([0x33; 16]);
 
+/// What a device writes at once, at least, and the smallest piece that it may write of that.
+const SECTOR: usize = 512;
+const WORD: usize = 8;
+
 /// Segments that a run fills several of. Hundreds of days opened at once do not fit one.
 const SHORT: u64 = 32_768;
 
@@ -255,9 +259,20 @@ impl Single {
                 Ok(())
             }
             Ok((engine, _)) => {
-                self.still_whole(&engine, true).map_err(|e| format!("{what}, not noticed: {e}"))
+                let may_lose = usize::from(!self.is_anchored && self.may_end_torn());
+                self.still_whole(&engine, may_lose).map_err(|e| format!("{what}, not noticed: {e}"))
             }
         }
+    }
+
+    /// Whether the last frame, with one of its bits flipped, may look like one that a crash has cut
+    /// short: one of its sectors ends in zeros then. Above the anchor nothing tells the two apart.
+    fn may_end_torn(&self) -> bool {
+        let Some(last) = self.follower.frames.last() else { return false };
+        last.bytes().chunks(SECTOR).any(|sector| {
+            let words = sector.len().saturating_sub(1) / WORD;
+            sector[words * WORD..].iter().map(|byte| byte.count_ones()).sum::<u32>() <= 1
+        })
     }
 
     /// The log loses its end: what is left is a part of what was there, or it is noticed.
@@ -282,26 +297,28 @@ impl Single {
                 Err(format!("cut by {bytes} after a clean stop, and not noticed"))
             }
             Ok((engine, _)) => {
-                self.still_whole(&engine, false).map_err(|e| format!("cut by {bytes}: {e}"))
+                self.still_whole(&engine, usize::MAX).map_err(|e| format!("cut by {bytes}: {e}"))
             }
         }
     }
 
-    /// The log of a copy is the one that was read, all of it or a part; its state is the log's, and
-    /// every detail opens.
-    fn still_whole(&self, engine: &SyncEngine, all: bool) -> Result<(), String> {
+    /// The log of a copy is the one that was read, but for so many frames at its end at most; its
+    /// state is the log's, and every detail opens.
+    fn still_whole(&self, engine: &SyncEngine, may_lose: usize) -> Result<(), String> {
         let reader = engine.reader();
-        if all {
+        if may_lose == 0 {
             self.follower.still_there(&*reader)?;
         }
-        for known in &self.follower.frames {
+        let sure = self.follower.frames.len().saturating_sub(may_lose);
+        for (at, known) in self.follower.frames.iter().enumerate() {
             let number = known.header().number;
             match reader.read(number).map_err(|e| e.to_string())? {
                 Some(frame) if frame == *known => {}
                 // The next writer's first frame stands where the lost ones were.
-                Some(frame) if all || !is_opening(&frame) => {
+                Some(frame) if at < sure || !is_opening(&frame) => {
                     return Err(format!("frame {number} is another one"));
                 }
+                None if at < sure => return Err(format!("frame {number} is gone")),
                 _ => break,
             }
         }
