@@ -63,7 +63,8 @@ Examples:
   encours log verify
   encours log verify --data ./encours-data
   encours log verify --data ./copy-of-the-log --log-only
-  encours log verify --data ./encours-data --checkpoint 2026-01-31.checkpoint --key KEY
+  encours log verify --data ./encours-data --checkpoint 2026-01-31.checkpoint \\
+    --key encours/3a49041db70c208e7f511aeb926cbfaf+a9a3bc70+Ab583z8uu1t+cfUUDx0OXPVQMg24UjD8inrhZ4PT7S5Q
 
 With --data every event is read too, and every personal detail is opened with the keys in keys/; nothing
 is written, and a server may go on writing. What is wrong is told by file, byte, frame and event;
