@@ -26,6 +26,9 @@ fn run(seeds: Range<u64>) -> Tally {
     sum
 }
 
+/// Seeds beyond those of the test that once met a bug of the product.
+const FOUND: [u64; 3] = [2_829, 39_680, 46_918];
+
 /// Two threads, because that is what a small machine has.
 #[test]
 fn every_seed_holds_and_everything_comes_across() {
@@ -35,6 +38,13 @@ fn every_seed_holds_and_everything_comes_across() {
     assert_eq!(sum.seeds, 500);
     let missing = coverage::missing(&sum);
     assert!(missing.is_empty(), "never came across in 500 seeds: {missing:#?}");
+}
+
+#[test]
+fn seeds_that_found_something_hold() {
+    for seed in FOUND {
+        let _tally = run(seed..seed + 1);
+    }
 }
 
 #[test]

@@ -154,6 +154,13 @@ impl KeyFile {
         // that were not synced: see `KeyStore::keep_only`.
         disk.sync_dir(dir).map_err(io_error("sync the folder of", &path))?;
         let (digest_key, reading) = Reading::of(&*file, &path, log_id)?;
+        // WHY: after a sync that failed, the system may show the file without records that have reached
+        // the disk. Once the next ones are synced before them, these would come to light and win.
+        let end = reading.end * RECORD_LEN as u64;
+        if file.len().map_err(io_error("measure", &path))? == end {
+            file.set_len(end).map_err(io_error("set the length of", &path))?;
+            file.sync_data().map_err(io_error("sync", &path))?;
+        }
         Ok(Some(Opened {
             file: Self { file, path, records: reading.end },
             digest_key,
