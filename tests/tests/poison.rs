@@ -109,6 +109,14 @@ async fn health(server: &Server) -> ServingStatus {
 
 /// What is visible of a read model that stopped before the event at `at`, and what queries answer.
 async fn expect_stopped(server: &Server, client: &Client, at: Position, before: u64) {
+    // The server takes calls before its read model has come to the event.
+    let begun = std::time::Instant::now();
+    while health(server).await != ServingStatus::NotServing
+        || !server.said().contains("projection_stopped")
+    {
+        assert!(begun.elapsed().as_secs() < 20, "health and the log tell: {}", server.said());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let said = server.said();
     let line = said.lines().find(|line| line.contains("projection_stopped"));
     let line = line.unwrap_or_else(|| panic!("{said}"));
@@ -117,11 +125,6 @@ async fn expect_stopped(server: &Server, client: &Client, at: Position, before: 
     let position = server.metric("encours_read_model_position").unwrap();
     assert_eq!(position, before, "it stands before the frame of the event");
     assert!(server.metric("encours_read_model_lag_events").unwrap() >= 2);
-    let begun = std::time::Instant::now();
-    while health(server).await != ServingStatus::NotServing {
-        assert!(begun.elapsed().as_secs() < 20, "health tells");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
     // What is asked for as of before is answered, with the position that it is of; nothing later is.
     let get = |min_position| v1::GetInvoiceRequest {
         ledger_id: "acme".to_owned(),
