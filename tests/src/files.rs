@@ -81,3 +81,14 @@ pub fn flip_bit(path: &Path, bit: u64) {
     file.seek(SeekFrom::Start(bit / 8)).expect("a file can be sought in");
     file.write_all(&byte).expect("the file can be written");
 }
+
+/// Lets two files or folders of one file system change places.
+///
+/// # Panics
+/// Where they cannot be renamed.
+pub fn swap(one: &Path, other: &Path) {
+    let aside = one.with_extension("aside");
+    fs::rename(one, &aside).expect("the one can be put aside");
+    fs::rename(other, one).expect("the other can take its place");
+    fs::rename(aside, other).expect("the one can take the other's place");
+}

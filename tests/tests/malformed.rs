@@ -13,77 +13,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use encours_proto::v1;
+use encours_proto::{method_paths, v1};
 use encours_sim::Rng;
-use encours_tests::{Client, Company, Server, data_folder, date, eur, root, run};
+use encours_tests::{Client, Company, Raw, Server, data_folder, date, eur, run};
 use prost::Message as _;
-use prost::bytes::{Buf, BufMut};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request};
 
 const LEDGER: &str = "acme";
 /// Payloads for each method.
 const PAYLOADS: u64 = 60;
 const SEED: u64 = 30;
-
-/// Sends and receives bytes as they are.
-#[derive(Clone, Copy, Debug, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
-    }
-}
-
-/// The paths of all methods, from the contract; a new method is tried without a word here.
-fn methods() -> Vec<String> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(root().join("proto/encours/v1")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let mut service = "";
-        for line in text.lines() {
-            if let Some(rest) = line.strip_prefix("service ") {
-                service = rest.split(' ').next().unwrap();
-            } else if let Some(rest) = line.trim_start().strip_prefix("rpc ") {
-                let method = rest.split('(').next().unwrap();
-                paths.push(format!("/encours.v1.{service}/{method}"));
-            }
-        }
-    }
-    paths.sort();
-    paths
-}
 
 /// Messages that are fine, to be damaged.
 fn seeds() -> Vec<Vec<u8>> {
@@ -184,7 +125,7 @@ async fn no_bytes_bring_the_server_down() {
     let server = Server::start(folder.path());
     let company = Company::create(Client::connect(&server.url()).await, LEDGER, "2024-01-01").await;
     company.customer("ada", "Ada").await;
-    let (seeds, methods) = (seeds(), methods());
+    let (seeds, methods) = (seeds(), method_paths());
     assert!(methods.len() > 30, "{methods:?}");
     let mut all: BTreeMap<String, u32> = BTreeMap::new();
     let mut internal = Vec::new();

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use encours_sim::Rng;
-use encours_tests::{Client, Company, Server, copy, data_folder, encours, every_file, run};
+use encours_tests::{Client, Company, Server, copy, data_folder, encours, every_file, run, swap};
 use tempfile::TempDir;
 
 const ROUNDS: u64 = 30;
@@ -152,13 +152,6 @@ fn refused(data: &Path, why: &str) -> String {
     assert!(ran.code.is_some_and(|code| code != 0), "{ran}");
     assert!(!ran.stderr.contains("panicked"), "{ran}");
     ran.stderr.lines().find(|line| line.starts_with("error")).unwrap_or_default().to_owned()
-}
-
-fn swap(one: &Path, other: &Path) {
-    let aside = one.with_extension("aside");
-    fs::rename(one, &aside).unwrap();
-    fs::rename(other, one).unwrap();
-    fs::rename(aside, other).unwrap();
 }
 
 /// An older copy of the log, put back without the rest, has lost what the rest has seen: positions

@@ -63,21 +63,7 @@ pub(crate) fn compare_ledger(rows: &Rows, witness: &Witness, at: usize) -> Resul
 }
 
 fn compare_customer(shown: &resource::Customer, model: &[Figures]) -> Result<(), String> {
-    let domain: Vec<Figures> = shown
-        .balances
-        .iter()
-        .map(|b| Figures {
-            currency: b.currency,
-            opening: b.opening.into(),
-            invoiced: b.invoiced.into(),
-            credited: b.credited.into(),
-            collected: b.collected.into(),
-            refunded: b.refunded.into(),
-            outstanding: b.outstanding.into(),
-            overdue: b.overdue.into(),
-            unapplied: b.unapplied.into(),
-        })
-        .collect();
+    let domain: Vec<Figures> = shown.balances.iter().map(Figures::from).collect();
     if let Some(wrong) = domain.iter().find(|figures| !figures.holds()) {
         return Err(format!("the identity does not hold for {}: {wrong:?}", shown.id));
     }

@@ -73,21 +73,7 @@ fn differ<T: PartialEq + std::fmt::Debug>(what: &str, shown: &T, model: &T) -> R
 
 /// The figures in use, by currency.
 fn of_balances(balances: &[Balance]) -> Vec<Figures> {
-    balances
-        .iter()
-        .map(|b| Figures {
-            currency: b.currency,
-            opening: b.opening.into(),
-            invoiced: b.invoiced.into(),
-            credited: b.credited.into(),
-            collected: b.collected.into(),
-            refunded: b.refunded.into(),
-            outstanding: b.outstanding.into(),
-            overdue: b.overdue.into(),
-            unapplied: b.unapplied.into(),
-        })
-        .filter(in_use)
-        .collect()
+    balances.iter().map(Figures::from).filter(in_use).collect()
 }
 
 /// Whether there is anything to show: a currency whose facts all lie ahead has no figures yet.

@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::Path;
 
-use encours_tests::{NatsServer, Ran, Server, ServerNats, data_folder, encours, fingerprint, run};
+use encours_tests::{
+    NatsServer, Ran, Server, ServerNats, data_folder, encours, fingerprint, run, swap,
+};
 use tempfile::TempDir;
 
 use crate::support::{DAMAGED, company, is_root, refused, start, works};
@@ -120,13 +121,6 @@ async fn a_folder_of_somebody_else_is_named() {
     // It may be looked into, but not written.
     fs::set_permissions(&log, fs::Permissions::from_mode(0o755)).unwrap();
     told(&start(), &["Permission denied", log.to_str().unwrap()]);
-}
-
-fn swap(one: &Path, other: &Path) {
-    let aside = one.with_extension("aside");
-    fs::rename(one, &aside).unwrap();
-    fs::rename(other, one).unwrap();
-    fs::rename(aside, other).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use encours_proto::{FILE_DESCRIPTOR_SET, method_paths, v1};
-use encours_tests::{Server, data_folder};
+use encours_tests::{Raw, Server, data_folder};
 use prost::Message as _;
-use prost::bytes::{Buf, BufMut};
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind};
 use tokio::time::timeout;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::CompressionEncoding;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
@@ -17,44 +16,6 @@ use crate::{SOON, acme, figure, memory, reason, start, times};
 const MIB: usize = 1 << 20;
 /// What a server may grow by under bodies that it refuses, in KiB.
 const GROWTH: u64 = 150 * 1024;
-
-/// Sends and receives bytes as they are.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
-    }
-}
 
 async fn connect(server: &Server) -> Channel {
     Endpoint::from_shared(server.url()).unwrap().connect().await.unwrap()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use encours_domain::balance::Balance;
 use encours_domain::{Currency, Day, Position, Source};
 
 use super::facts::{Book, Correction, Stage};
@@ -44,6 +45,22 @@ pub struct Figures {
     pub outstanding: i128,
     pub overdue: i128,
     pub unapplied: i128,
+}
+
+impl From<&Balance> for Figures {
+    fn from(b: &Balance) -> Self {
+        Self {
+            currency: b.currency,
+            opening: b.opening.into(),
+            invoiced: b.invoiced.into(),
+            credited: b.credited.into(),
+            collected: b.collected.into(),
+            refunded: b.refunded.into(),
+            outstanding: b.outstanding.into(),
+            overdue: b.overdue.into(),
+            unapplied: b.unapplied.into(),
+        }
+    }
 }
 
 impl Figures {
