@@ -248,8 +248,13 @@ fn the_first_bad_byte_frame_and_event_are_named() {
             assert_eq!((&row["offset"], &row["until"]), (&(*from).into(), &(*until).into()));
             tried += 1;
         }
-        // The first byte after the frame, where there is room before the next one.
-        let end = frame.offset + frame.bytes.len() as u64;
+        // The mark that ends the frame, and the first byte after it, where there is room before the
+        // next one.
+        let mark = frame.offset + frame.bytes.len() as u64;
+        let end = mark + 8;
+        let row = flipped(end - 1);
+        is_told(&row, frame, end - 1, "mark");
+        assert_eq!((&row["offset"], &row["until"]), (&mark.into(), &end.into()), "{row}");
         if !end.is_multiple_of(512) && frame.number < frames.len() as u64 {
             let row = flipped(end);
             assert_eq!(

@@ -25,6 +25,8 @@ const SECTOR: usize = 508;
 const FRAME: usize = 140;
 /// The first frame of a segment, and what an anchor's second slot begins with.
 const FIRST: usize = 512;
+/// Bytes of the mark that follows each frame.
+const END_MARK: usize = 8;
 
 /// CRC32C, bit by bit.
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -95,7 +97,7 @@ async fn an_older_binary_refuses_a_newer_log_and_leaves_it_alone() {
     let second_frame = {
         let bytes = fs::read(segment(original.path())).unwrap();
         let length = u32::from_le_bytes(bytes[FIRST + 64..FIRST + 68].try_into().unwrap());
-        (FIRST + 144 + usize::try_from(length).unwrap()).next_multiple_of(512)
+        (FIRST + 144 + usize::try_from(length).unwrap() + END_MARK).next_multiple_of(512)
     };
     type Alter = Box<dyn Fn(&Path)>;
     let alter: [(&str, Alter); 4] = [

@@ -296,6 +296,9 @@ pub enum Damage {
     /// A segment's header is damaged or says something else than the chain.
     #[error("the segment header is damaged or belongs elsewhere")]
     SegmentHeader,
+    /// The frame is intact, but what follows it is not the mark that ends its write.
+    #[error("the frame's end mark is damaged")]
+    EndMark,
     /// Space that must be zero is not.
     #[error("unused space is not zero")]
     NotZero,

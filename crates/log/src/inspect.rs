@@ -15,8 +15,8 @@ use crate::event_log::Known;
 use crate::frame::{BadPart, EventRef, FRAME_MAX, FrameHeader, bad_part, events_from};
 use crate::id::{FrameNumber, LogId};
 use crate::journal::{
-    Anchor, End, FIRST_FRAME, Found, OpenSegment, Window, Witnesses, corrupt, later_frame,
-    segment_name, segments_of, walk,
+    Anchor, END_MARK, End, FIRST_FRAME, Found, OpenSegment, Window, Witnesses, corrupt,
+    later_frame, segment_name, segments_of, walk,
 };
 use crate::verify::{VerifyProgress, VerifyReport};
 
@@ -44,14 +44,14 @@ impl Passed<'_> {
 
     /// Its bytes.
     #[must_use]
-    pub const fn bytes(&self) -> &[u8] {
-        self.found.bytes
+    pub fn bytes(&self) -> &[u8] {
+        self.found.bytes()
     }
 
     /// The events in order, each with its position.
     pub fn events(&self) -> impl Iterator<Item = (Position, EventRef<'_>)> {
         let first = self.header().first_position;
-        let events = events_from(self.found.bytes, self.found.events_at);
+        let events = events_from(self.found.bytes(), self.found.events_at);
         (0..).zip(events).map(move |(nth, (_, event))| (first.plus(nth), event))
     }
 
@@ -311,6 +311,9 @@ impl Inspector<'_> {
                     }
                     Damage::Chain(error) => flaw.bytes = Some(field(self.at, error)),
                     Damage::SegmentHeader => flaw.bytes = Some((0, FIRST_FRAME)),
+                    Damage::EndMark => {
+                        flaw.bytes = Some((*offset, *offset + END_MARK.len() as u64));
+                    }
                     _ => flaw.bytes = Some((*offset, *offset + 1)),
                 }
             }
@@ -396,7 +399,7 @@ pub fn segment_files(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, LogErro
 pub struct LastSegment {
     /// The last frame, durable.
     pub tail: Tail,
-    /// The byte after it, where the next one will begin; zeros follow.
+    /// Where the next one will begin; zeros follow.
     pub end: u64,
     /// The bytes of its file.
     pub len: u64,
@@ -404,7 +407,7 @@ pub struct LastSegment {
 
 /// Reads a segment that may be written to just now as far as its frames are whole, and has the system
 /// make durable what was read: so that no later start can come to another end. The bytes up to the end
-/// go to `out` in order, padding left out, each piece with its offset.
+/// go to `out` in order, each frame with its end mark, padding left out; each piece with its offset.
 ///
 /// # Errors
 /// [`LogError`] where the segment is damaged, or cannot be read; what `out` says, as [`LogError::Io`].
@@ -430,7 +433,7 @@ pub fn read_last_segment(
     segment.file.read_exact_at(&mut head, 0).map_err(wrong("read"))?;
     out(0, &head).map_err(wrong("copy"))?;
     let mut look = |passed: &Passed<'_>| {
-        out(passed.offset(), passed.bytes()).map_err(LogError::io("copy", &path))
+        out(passed.offset(), passed.found.written).map_err(LogError::io("copy", &path))
     };
     let mut inspector = Inspector {
         disk,

@@ -362,7 +362,8 @@ fn a_frame_that_breaks_a_link_is_neither_written_nor_read() {
         let path = dir.path().join("00000000000000000001.seg");
         let mut bytes = std::fs::read(&path).unwrap();
         let at = bytes.chunks(512).rposition(|chunk| chunk.starts_with(b"ENCF")).unwrap() + 1;
-        bytes[at * 512..][..forged.bytes().len()].copy_from_slice(forged.bytes());
+        let written = [forged.bytes(), &b"ENC-END\n"[..]].concat();
+        bytes[at * 512..][..written.len()].copy_from_slice(&written);
         std::fs::write(&path, bytes).unwrap();
         for error in [open(dir.path(), 8192).err().unwrap(), check(dir.path()).unwrap_err()] {
             assert!(error.to_string().contains(says), "{says}: {error}");

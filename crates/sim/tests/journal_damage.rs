@@ -12,8 +12,9 @@ use encours_sim::{Cut, SimDisk};
 
 /// Three segments of 2,048 bytes: frames 1 and 2, frames 3 and 4, frame 5.
 const LENS: [usize; 5] = [600, 250, 100, 500, 200];
-/// Where frame 5 ends in its segment: 512 bytes of header, 144 + 56 + 12 + 200 and some text.
-const LAST_FRAME_END: usize = 512 + 144 + 56 + 9 + 3 + 12 + 200;
+/// Where frame 5 ends in its segment, its end mark included: 512 bytes of header, 144 + 56 + 12 + 200
+/// and some text.
+const LAST_FRAME_END: usize = 512 + 144 + 56 + 9 + 3 + 12 + 200 + 8;
 
 #[test]
 fn the_log_of_these_tests_is_as_they_think() {

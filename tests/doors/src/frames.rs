@@ -28,6 +28,8 @@ const SEGMENTS: [(&str, &[u8]); 3] = [
 ];
 /// Bytes of the header of a segment, and of a slot of the anchor.
 const BLOCK: usize = 512;
+/// What follows each frame in a segment.
+const END_MARK: &[u8; 8] = b"ENC-END\n";
 /// The longest file that is made of an input.
 const FILE_MAX: usize = 8 * BLOCK;
 
@@ -154,7 +156,11 @@ fn put_files_right(files: &mut [Vec<u8>; 3]) {
             }
             put_right(frame, len);
             previous = Some(Sha256::digest(&frame[..HEADER_LEN]).into());
-            at = end.next_multiple_of(BLOCK);
+            let marked = end + END_MARK.len();
+            if let Some(mark) = segment.get_mut(end..marked) {
+                mark.copy_from_slice(END_MARK);
+            }
+            at = marked.next_multiple_of(BLOCK);
         }
     }
 }

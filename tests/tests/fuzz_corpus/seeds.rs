@@ -87,6 +87,11 @@ fn journals() -> BTreeMap<String, Vec<u8>> {
         ("number", change(2, 512 + 32, &[4])),
         ("segment-length", change(2, 40, &[0, 16])),
         ("behind-the-end", change(2, 2_000, &[1])),
+        // Where frame 2, and the last frame, end: a mark that is damaged, cut short, or missing.
+        ("other-mark", change(1, 1_952, b"E")),
+        ("damaged-mark", change(2, 1_362, b"M")),
+        ("cut-mark", change(2, 1_364, &[0; 6])),
+        ("no-mark", change(2, 1_362, &[0; 8])),
     ];
     let seed = |(name, change): (&str, Vec<u8>)| {
         let each = move |how: u8| (format!("{name}-{how}"), [&[how], &*change].concat());

@@ -25,13 +25,14 @@ use crate::id::{FrameNumber, LogId};
 use anchor::AnchorWriter;
 pub use open::Recovery;
 use reader::JournalReader;
-use segment::{FIRST_FRAME_AT, aligned};
+use scan::is_hollow;
+use segment::{FIRST_FRAME_AT, stored_len};
 use spare::SpareMaker;
 
 pub(crate) use anchor::{Anchor, FoundAnchor};
 pub(crate) use recovery::{OpenSegment, Witnesses};
 pub(crate) use scan::{End, Found, Window, corrupt, later_frame, walk};
-pub(crate) use segment::{FIRST_FRAME_AT as FIRST_FRAME, segment_name, segments_of};
+pub(crate) use segment::{END_MARK, FIRST_FRAME_AT as FIRST_FRAME, segment_name, segments_of};
 
 /// The usual length of a segment file: 64 MiB.
 pub const SEGMENT_LEN: u64 = 64 * 1024 * 1024;
@@ -90,7 +91,7 @@ impl Active {
 /// A submitted frame.
 enum InFlight {
     /// Written, to be synced.
-    Written { header: FrameHeader, tail: Tail },
+    Written { header: FrameHeader, tail: Tail, is_hollow: bool },
     /// Over already.
     Done { number: FrameNumber, outcome: AppendOutcome },
 }
@@ -136,7 +137,7 @@ impl Journal {
 
     /// Whether the segment takes a frame of any allowed size.
     fn has_room(&self) -> bool {
-        self.room() >= (FRAME_MAX as u64).min(self.segment_len - FIRST_FRAME_AT)
+        self.room() >= (stored_len(FRAME_MAX) as u64).min(self.segment_len - FIRST_FRAME_AT)
     }
 
     /// Writes a frame, in a new segment where the old one has no room.
@@ -152,7 +153,7 @@ impl Journal {
             .tail_now()
             .follow(self.reader.log_id, header)
             .map_err(|error| AppendOutcome::not_next(header.number, error))?;
-        let len = aligned(frame.bytes().len() as u64);
+        let len = stored_len(frame.bytes().len()) as u64;
         if len > self.segment_len - FIRST_FRAME_AT && len > self.room() {
             let error = LogError::Options("the frame is longer than a segment");
             return Err(AppendOutcome::Rejected(error));
@@ -163,14 +164,15 @@ impl Journal {
         let Some(active) = &self.active else {
             return Err(AppendOutcome::Rejected(LogError::Full { segment_len: self.segment_len }));
         };
-        let written = active.file.write_all_at(frame.bytes(), active.at);
+        let bytes = [frame.bytes(), &END_MARK[..]].concat();
+        let written = active.file.write_all_at(&bytes, active.at);
         let written = written.map_err(LogError::sync("writing", &active.path));
         written.map_err(|error| AppendOutcome::Unknown(self.stop_if_fatal(error)))?;
-        Ok(InFlight::Written { header: *header, tail })
+        Ok(InFlight::Written { header: *header, tail, is_hollow: is_hollow(&bytes) })
     }
 
     /// Syncs a written frame and shows it to the readers.
-    fn sync(&mut self, header: &FrameHeader, tail: Tail) -> AppendOutcome {
+    fn sync(&mut self, header: &FrameHeader, tail: Tail, is_hollow: bool) -> AppendOutcome {
         if let Err(error) = self.running() {
             return AppendOutcome::Unknown(error);
         }
@@ -182,9 +184,14 @@ impl Journal {
             return AppendOutcome::Unknown(self.stop_if_fatal(error));
         }
         let start = active.at;
-        active.at = aligned(start + header.frame_len() as u64);
-        self.reader.publish(header, start, active.at, tail);
-        self.unanchored += (active.at - start).max(ANCHOR_BYTES_PER_FRAME);
+        active.at = start + stored_len(header.frame_len()) as u64;
+        let end = active.at;
+        // WHY before it is acknowledged: what is anchored is never taken for the rest of a cut write.
+        if is_hollow && let Err(error) = self.anchor.advance(&tail) {
+            return AppendOutcome::Unknown(self.stop_if_fatal(error));
+        }
+        self.reader.publish(header, start, end, tail);
+        self.unanchored += (end - start).max(ANCHOR_BYTES_PER_FRAME);
         AppendOutcome::Committed
     }
 
@@ -229,7 +236,9 @@ impl EventLog for Journal {
 
     fn settle(&mut self) -> Option<(FrameNumber, AppendOutcome)> {
         Some(match self.in_flight.pop_front()? {
-            InFlight::Written { header, tail } => (header.number, self.sync(&header, tail)),
+            InFlight::Written { header, tail, is_hollow } => {
+                (header.number, self.sync(&header, tail, is_hollow))
+            }
             InFlight::Done { number, outcome } => (number, outcome),
         })
     }

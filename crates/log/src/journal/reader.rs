@@ -12,7 +12,7 @@ use std::time::Duration;
 use encours_domain::Position;
 use tracing::error;
 
-use super::segment::{ALIGN, segment_name};
+use super::segment::{ALIGN, END_MARK, segment_name};
 use crate::chain::Tail;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Damage, LogError};
@@ -61,7 +61,7 @@ impl SegmentIndex {
     }
 }
 
-/// A stretch of a segment file that holds one frame and its padding.
+/// A stretch of a segment file that holds one frame, its end mark and its padding.
 struct Place {
     segment: FrameNumber,
     start: u64,
@@ -238,10 +238,15 @@ impl JournalReader {
         };
         let damaged = |error: FrameError| corrupt(error.into(), error.offset());
         let header = FrameHeader::decode(&bytes).map_err(damaged)?;
-        bytes.truncate(header.frame_len());
+        let len = header.frame_len();
+        let is_marked = bytes.get(len..).is_some_and(|rest| rest.starts_with(&END_MARK));
+        bytes.truncate(len);
         let frame = Frame::decode(bytes).map_err(damaged)?;
         if header.number != number || header.log_id != self.log_id {
             return Err(corrupt(Damage::Gone, 0));
+        }
+        if !is_marked {
+            return Err(corrupt(Damage::EndMark, len));
         }
         Ok(frame)
     }

@@ -11,7 +11,7 @@ use encours_domain::Position;
 use super::reader::SegmentIndex;
 use super::scan::{End, Found, Window, corrupt, later_frame, walk};
 use super::segment::{
-    FIRST_FRAME_AT, SEGMENT_HEADER_LEN, SegmentHeader, aligned, padded, segment_name,
+    END_MARK, FIRST_FRAME_AT, SEGMENT_HEADER_LEN, SegmentHeader, aligned, segment_name, stored_len,
 };
 use super::{SEGMENT_LEN_MAX, SEGMENT_LEN_MIN};
 use crate::chain::Tail;
@@ -133,7 +133,7 @@ impl OpenSegment {
 
     /// The file as it should be: up to its full length, zeros where it is cut.
     pub(crate) fn window(&self) -> Window<'_> {
-        Window::new(&*self.file, self.header.segment_len, self.file_len)
+        Window::new(&*self.file, self.header.segment_len)
     }
 }
 
@@ -237,7 +237,7 @@ impl Torn<'_> {
         window.forget();
         let mut again = *tail;
         let end = walk(window, &self.segment.header, self.at, &mut again, &mut |_| {})?;
-        if !matches!(end, End::Damage { at, .. } if at == self.at) {
+        if !matches!(end, End::Damage { at, may_be_torn: true, .. } if at == self.at) {
             return Err(error);
         }
         let later = later_frame(window, &self.segment.header, self.at, tail)
@@ -266,7 +266,7 @@ impl Scanned {
             if !again.is_empty() {
                 file.write_all_at(&again, self.unanchored_from)?;
             }
-            let reach = self.end.saturating_add(FRAME_MAX as u64).max(self.torn_to);
+            let reach = self.end.saturating_add(stored_len(FRAME_MAX) as u64).max(self.torn_to);
             zero(file, self.end, reach.min(self.last.segment_len))?;
             zero(file, self.file_len, self.last.segment_len)?;
             file.sync_all()
@@ -289,8 +289,15 @@ impl Scanned {
             let at = self.end - rest.len() as u64;
             let damaged = |damage| corrupt(self.last.first, at, &self.tail, damage);
             let header = check(rest).map_err(|error| damaged(error.into()))?.header;
-            let (frame, others) = rest.split_at_mut(padded(header.frame_len()).min(rest.len()));
-            frame[header.frame_len()..].fill(0);
+            let len = header.frame_len();
+            let (frame, others) = rest.split_at_mut(stored_len(len).min(rest.len()));
+            let Some((mark, padding)) = frame[len..].split_first_chunk_mut() else {
+                return Err(damaged(Damage::EndMark));
+            };
+            if *mark != END_MARK {
+                return Err(damaged(Damage::EndMark));
+            }
+            padding.fill(0);
             last = header.hash;
             rest = others;
         }

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::segment::{
-    ALIGN, FIRST_FRAME_AT, SegmentHeader, aligned, first_set, is_zero, padded, segment_name,
+    ALIGN, END_MARK, FIRST_FRAME_AT, SECTOR, SegmentHeader, first_set, is_zero, segment_name,
+    stored_len,
 };
 use crate::chain::{ChainError, Tail};
 use crate::disk::DiskFile;
@@ -21,13 +22,11 @@ pub(crate) struct Window<'f> {
     start: u64,
     /// Where the file ends, or should.
     limit: u64,
-    /// Where the file ended when it was opened.
-    file_len: u64,
 }
 
 impl<'f> Window<'f> {
-    pub(crate) fn new(file: &'f dyn DiskFile, limit: u64, file_len: u64) -> Self {
-        Self { file, bytes: Vec::new(), start: 0, limit, file_len }
+    pub(crate) fn new(file: &'f dyn DiskFile, limit: u64) -> Self {
+        Self { file, bytes: Vec::new(), start: 0, limit }
     }
 
     /// The bytes from `offset` on: `len` of them, or as many as the limit leaves.
@@ -101,9 +100,17 @@ pub(crate) struct Found<'a> {
     pub(crate) start: u64,
     /// Where the next frame begins.
     pub(crate) end: u64,
-    pub(crate) bytes: &'a [u8],
+    /// The frame, and its end mark.
+    pub(crate) written: &'a [u8],
     /// The byte of the frame at which its events begin.
     pub(crate) events_at: usize,
+}
+
+impl<'a> Found<'a> {
+    /// The frame.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        &self.written[..self.header.frame_len()]
+    }
 }
 
 /// Walks the frames from `at` on, moving `tail` along.
@@ -133,10 +140,11 @@ pub(crate) fn walk(
             },
             error => corrupt(segment.first, at, tail, error.into()),
         })?;
-        let end = aligned(at + header.frame_len() as u64);
-        let bytes =
-            window.at(at, header.frame_len()).map_err(LogError::io("read", name.as_ref()))?;
-        found(&Found { header, start: at, end, bytes, events_at: checked.events_at });
+        let end = at + stored_len(header.frame_len()) as u64;
+        let written = window
+            .at(at, header.frame_len() + END_MARK.len())
+            .map_err(LogError::io("read", name.as_ref()))?;
+        found(&Found { header, start: at, end, written, events_at: checked.events_at });
         at = end;
     }
 }
@@ -180,51 +188,60 @@ fn step(window: &mut Window<'_>, at: u64) -> io::Result<Step> {
         Err(error) => return damage(error, header_is_cut(window, at, &error)?),
     };
     let len = header.frame_len();
-    let is_past_end = at + len as u64 > window.file_len;
-    let bytes = window.at(at, padded(len))?;
-    let checked = match check(bytes) {
-        Ok(checked) => checked,
+    let marked = len + END_MARK.len();
+    let bytes = window.at(at, stored_len(len))?;
+    let Some(written) = bytes.get(..marked) else {
         // A whole header says that the frame has this length, but the segment has not.
-        Err(error @ FrameError::Short { .. }) => return damage(error, false),
-        Err(error) => return damage(error, is_past_end || has_missing_sector(&bytes[..len])),
+        return damage(FrameError::Short { wanted: marked, found: bytes.len() }, false);
     };
-    if let Some(index) = first_set(&bytes[len..]) {
-        let offset = at + (len + index) as u64;
-        let damage = Damage::NotZero;
-        return Ok(Step::End(End::Damage { at, offset, damage, may_be_torn: false }));
-    }
-    Ok(Step::Frame(checked))
+    let checked = match check(written) {
+        Ok(checked) => checked,
+        Err(error) => return damage(error, is_unfinished(written)),
+    };
+    let (offset, damage, may_be_torn) = if written[len..] != END_MARK {
+        (len, Damage::EndMark, is_unfinished(written))
+    } else if let Some(index) = first_set(&bytes[marked..]) {
+        (marked + index, Damage::NotZero, false)
+    } else {
+        return Ok(Step::Frame(checked));
+    };
+    Ok(Step::End(End::Damage { at, offset: at + offset as u64, damage, may_be_torn }))
 }
 
-/// The smallest piece that any device writes: a word. Frames begin at a multiple of it.
+/// The first bytes of a header: magic, format, and the oldest reader that it is for.
 const WORD: usize = 8;
 
-/// Whether a damaged header can be the work of a crash: then its end was not written, and shows the
-/// zeros that were there before; the last word of a whole header holds its checksum. Or nothing of it
-/// was written, and the bytes are no header at all; the first word of a header holds the magic.
+/// Whether a damaged header can be the work of a crash. Either the write was cut short within it: then
+/// its last byte, and what follows in its sector, are the zeros that were there before. Or nothing of it
+/// was written, or a torn one was zeroed in part: then its first word, which holds the magic, is zero.
 ///
 /// WHY these two functions: a write that a crash cut short leaves zeros where it did not get to. A
 /// damaged frame without such zeros was whole once, so it may have been acknowledged, and dropping it
-/// would lose it.
+/// would lose it. One flipped bit makes no such zeros: see [`is_hollow`].
 fn header_is_cut(window: &mut Window<'_>, at: u64, error: &FrameError) -> io::Result<bool> {
     if !matches!(error, FrameError::NoMagic | FrameError::HeaderCrc) {
         return Ok(false);
     }
-    let is_past_end = at + HEADER_LEN as u64 > window.file_len;
-    let header = window.at(at, HEADER_LEN)?;
-    Ok(is_past_end || ends_in_zeros(header) || is_zero(&header[..WORD]))
+    let sector = window.at(at, SECTOR)?;
+    Ok(is_zero(&sector[HEADER_LEN - 1..]) || is_zero(&sector[..WORD]))
 }
 
-/// Whether a damaged frame with a whole header can be the work of a crash: then one of its sectors
-/// was not written, at least at its end.
-fn has_missing_sector(frame: &[u8]) -> bool {
-    frame.chunks(padded(1)).any(ends_in_zeros)
+/// Whether a damaged frame with a whole header, and with its end mark, can be the work of a crash: then
+/// its write did not get to the end, or one of its sectors was not written.
+fn is_unfinished(written: &[u8]) -> bool {
+    written.last() == Some(&0) || written.chunks(SECTOR).any(is_zero)
 }
 
-/// Whether the last word, which may be begun only, is zero.
-fn ends_in_zeros(bytes: &[u8]) -> bool {
-    let words = bytes.len().saturating_sub(1) / WORD;
-    is_zero(&bytes[words * WORD..])
+/// Whether a frame could, with one bit flipped, look as if its write had been cut short: it has a
+/// sector, or the part of one that follows the header, with no bit set or a single one. Only a payload
+/// with hundreds of zeros can do that.
+pub(crate) fn is_hollow(written: &[u8]) -> bool {
+    let is_bare = |piece: &[u8]| {
+        let mut bits = piece.iter().filter(|byte| **byte != 0).map(|byte| byte.count_ones());
+        bits.next().is_none_or(|ones| ones == 1 && bits.next().is_none())
+    };
+    let first = written.get(HEADER_LEN..SECTOR.min(written.len()));
+    first.is_some_and(is_bare) || written.chunks(SECTOR).skip(1).any(is_bare)
 }
 
 /// Whether the header of a later frame of this log stands anywhere after `at`.

@@ -7,7 +7,12 @@ use crate::id::{FrameNumber, Hash, LogId};
 
 /// Frames begin at multiples of this many bytes, so that writing one never touches a sector that
 /// holds another.
-pub(crate) const ALIGN: u64 = 512;
+pub(crate) const ALIGN: u64 = SECTOR as u64;
+/// What a device writes whole or not at all, however a crash falls.
+pub(crate) const SECTOR: usize = 512;
+/// Follows each frame at once, in the same write: where its last byte is there, the write got to its
+/// end. No byte of it is zero or one flipped bit away from it.
+pub(crate) const END_MARK: [u8; 8] = *b"ENC-END\n";
 /// Bytes of a segment's header; the first frame follows.
 pub(crate) const SEGMENT_HEADER_LEN: usize = 512;
 /// Where the first frame of a segment begins.
@@ -115,10 +120,9 @@ pub(crate) const fn aligned(offset: u64) -> u64 {
     offset.next_multiple_of(ALIGN)
 }
 
-/// Bytes that a frame of this length takes.
-#[expect(clippy::cast_possible_truncation, reason = "512 fits everywhere")]
-pub(crate) const fn padded(len: usize) -> usize {
-    len.next_multiple_of(ALIGN as usize)
+/// Bytes that a frame of this length takes: the frame, its end mark, and zeros.
+pub(crate) const fn stored_len(frame_len: usize) -> usize {
+    (frame_len + END_MARK.len()).next_multiple_of(SECTOR)
 }
 
 /// The first byte that is not zero. Whole segments are looked through, so this goes in steps.
