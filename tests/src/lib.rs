@@ -12,7 +12,8 @@
 //! | `ENCOURS_TEST_SEED` | seed of the `kill -9` tests | always the same one |
 //! | `ENCOURS_TEST_KILLS` | how often `kill9` kills | 20 |
 //! | `ENCOURS_TEST_FS`, `ENCOURS_TEST_CUTS` and others | how long `disk` tries, told where they are read | a little |
-//! | `ENCOURS_ROUNDS` | how often a test of several nodes does what is random | two or three times |
+//! | `ENCOURS_HOSTILE` | `long`: `hostile` does more, and waits for limits of a minute | a little |
+//! | `ENCOURS_ROUNDS` | how often a test of several nodes does what is random; `swap` kills at each step | two or three times; ever fewer steps |
 //! | `ENCOURS_TEST_PYTHON` | interpreter with `tests/python/requirements.txt` | a virtual environment under `target` |
 //! | `ENCOURS_TEST_NODE_MODULES` | `node_modules` of `docs/examples/node` | installed under `target` |
 //! | `ENCOURS_TEST_NODE_CHECKERS` | `node_modules` of `tests/node` | installed under `target` |

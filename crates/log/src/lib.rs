@@ -3,8 +3,9 @@
 //! A log is a chain of [`Frame`]s, each one group commit. One writer appends through [`EventLog`],
 //! any number of readers follow through [`LogReader`] and see durable frames only. [`Journal`] stores
 //! a log in segment files on a [`Disk`], [`JetStreamLog`] in a stream of a NATS cluster, with a copy
-//! on each node ([`Replica`]), [`MemoryLog`] keeps one in memory. [`verify`] and [`inspect`] check a
-//! journal's files from outside, [`verify_reader`] a running log.
+//! on each node ([`Replica`]) and a [`Mark`] of its last frame beside it, [`MemoryLog`] keeps one in
+//! memory. [`verify`] and [`inspect`] check a journal's files from outside, [`verify_reader`] a running
+//! log.
 //!
 //! All disk access goes through [`Disk`], all time through [`Clock`], so that tests can fake both.
 
