@@ -20,6 +20,8 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 24 * 3_600 * SECOND;
 /// A running clock that goes forward by more is told of. A daemon that keeps it right moves it by less.
 const TOLD_AFTER: i64 = 60 * SECOND;
+/// How often a clock that is not believed is told of.
+const TOLD_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How far the clock may run ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub(crate) struct Watch {
     /// Microseconds that the clock may be ahead before it is told of.
     told_after: i64,
     jump: Option<ClockJump>,
+    /// The monotonic time when the jump was last told of.
+    told_at: Duration,
     /// Seconds that a clock which is not believed is ahead; 0 while it is.
     ahead_s: Arc<AtomicU64>,
 }
@@ -88,7 +92,7 @@ impl Watch {
         let (at, ahead_s) = (clock.monotonic(), Arc::default());
         // WHY: a frame of its own may be as old as the server has been off.
         let told_after = if is_foreign { DAY } else { i64::MAX };
-        Self { clock, limit, believed, at, told_after, jump: None, ahead_s }
+        Self { clock, limit, believed, at, told_after, jump: None, told_at: at, ahead_s }
     }
 
     /// The time to go by now.
@@ -112,7 +116,7 @@ impl Watch {
             && now > limit.confirmed
             && u128::try_from(ahead).is_ok_and(|ahead| ahead > limit.ahead.as_micros())
         {
-            self.disbelieve(ClockJump { clock: now, known }, ahead);
+            self.disbelieve(ClockJump { clock: now, known }, ahead, at);
             return known;
         }
         if self.jump.take().is_some() {
@@ -128,10 +132,13 @@ impl Watch {
         now
     }
 
-    fn disbelieve(&mut self, jump: ClockJump, ahead: i64) {
+    /// Goes by what is known, and tells of it: as it begins, and every hour that it lasts.
+    fn disbelieve(&mut self, jump: ClockJump, ahead: i64, at: Duration) {
         let seconds = u64::try_from(ahead / SECOND).unwrap_or(0);
         self.ahead_s.store(seconds, Ordering::Relaxed);
-        if self.jump.replace(jump).is_none() {
+        let begins = self.jump.replace(jump).is_none();
+        if begins || at.saturating_sub(self.told_at) >= TOLD_EVERY {
+            self.told_at = at;
             warn!(seconds, "clock_jump: {jump}");
             error!("ledgers that go by the system's time take no commands, and no days begin");
         }
@@ -216,6 +223,22 @@ mod tests {
         assert_eq!(trial.time(126, 6), (126, 0), "near enough again");
         assert_eq!(trial.time(90, 7), (90, 0), "back it may go");
         assert_eq!(trial.time(102, 8), (91, 11), "and is held against that");
+    }
+
+    #[test]
+    fn a_jump_is_told_of_as_it_begins_and_every_hour() {
+        let mut trial = Trial::new(100, None, 0);
+        let mut told = Vec::new();
+        for second in 1..8_000 {
+            let ahead = trial.time(100_000, second).1;
+            assert!(ahead > 0, "{second}");
+            told.push(trial.watch.told_at.as_secs());
+        }
+        told.dedup();
+        assert_eq!(told, [1, 3_601, 7_201]);
+        assert_eq!(trial.time(8_100, 8_000), (8_100, 0));
+        assert!(trial.time(100_000, 8_001).1 > 0);
+        assert_eq!(trial.watch.told_at.as_secs(), 8_001, "another one is told of at once");
     }
 
     #[test]

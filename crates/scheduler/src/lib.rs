@@ -6,6 +6,8 @@
 //! bounded steps, as long as the engine takes commands; what can be tried again is, with a growing
 //! pause.
 
+mod hindrance;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use encours_engine::{ClockInfo, Denied, EngineHandle, Reply, Submission};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
+
+use hindrance::Hindrances;
 
 /// The first pause after a denial; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -78,11 +82,12 @@ async fn follow<F>(
     F: Future<Output = Result<Reply, Denied>>,
 {
     let mut pause = PAUSE_MIN;
+    let mut hindrances = Hindrances::default();
     while !*stopped.borrow() {
         let behind = next_days(&clocks.borrow_and_update());
         let mut held_up = false;
         for command in behind.iter().cloned() {
-            match step(command, &run_day).await {
+            match step(command, &run_day, &mut hindrances).await {
                 Step::Done => {}
                 Step::Later => held_up = true,
                 Step::Over => return,
@@ -99,6 +104,7 @@ async fn follow<F>(
             pause = (pause * 2).min(PAUSE_MAX);
         } else {
             pause = PAUSE_MIN;
+            hindrances.over();
         }
         // A `RunDay` answers when it is durable, and the clocks are told before it: where a day was
         // left unfinished, its clock says so here.
@@ -123,7 +129,11 @@ fn next_days(clocks: &[ClockInfo]) -> Vec<RunDay> {
         .collect()
 }
 
-async fn step<F>(command: RunDay, run_day: &impl Fn(RunDay) -> F) -> Step
+async fn step<F>(
+    command: RunDay,
+    run_day: &impl Fn(RunDay) -> F,
+    hindrances: &mut Hindrances,
+) -> Step
 where
     F: Future<Output = Result<Reply, Denied>>,
 {
@@ -139,7 +149,11 @@ where
         }
         Err(denied) => {
             // A refusal comes where the clock has moved on since; the next look shows where to.
-            warn!(clock, %day, %denied, "day not run");
+            if hindrances.is_news(&denied) {
+                warn!(clock, %day, %denied, "day not run; it is tried again and again");
+            } else {
+                debug!(clock, %day, %denied, "day not run");
+            }
             Step::Later
         }
     }

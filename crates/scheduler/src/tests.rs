@@ -10,8 +10,8 @@ use encours_domain::commands::{
 };
 use encours_domain::dunning::Policy;
 use encours_domain::terms::Due;
-use encours_domain::{Currency, Day, Event, Id, Micros};
-use encours_engine::{Engine, EngineOptions};
+use encours_domain::{ClockNo, Currency, Day, Event, Id, Micros, Position, Subject};
+use encours_engine::{ClockJump, Engine, EngineOptions};
 use encours_log::{Clock, FrameNumber, LogId, LogReader, MemoryLog, OsDisk};
 
 use super::*;
@@ -279,18 +279,22 @@ async fn a_test_clock_plays_an_outage() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn denials_are_tried_again_with_a_growing_pause() {
-    let clock = ClockInfo {
-        no: encours_domain::ClockNo(0),
+/// A clock with a day to run.
+fn clock_behind() -> ClockInfo {
+    ClockInfo {
+        no: ClockNo(0),
         id: id("c"),
         test: false,
         zone: "UTC".into(),
         today: day("2026-01-02"),
         finished: day("2026-01-01"),
         target: day("2026-01-02"),
-    };
-    let (sender, clocks) = watch::channel(Arc::from([clock.clone()]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn denials_are_tried_again_with_a_growing_pause() {
+    let (sender, clocks) = watch::channel(Arc::from([clock_behind()]));
     let (_stop, stopped) = watch::channel(false);
     let tries = AtomicU32::new(0);
     let start = tokio::time::Instant::now();
@@ -307,6 +311,76 @@ async fn denials_are_tried_again_with_a_growing_pause() {
     assert_eq!(tries.load(Ordering::SeqCst), 13);
     assert!(start.elapsed() >= Duration::from_secs(20), "{:?}", start.elapsed());
     drop(sender);
+}
+
+/// Counts lines by level.
+#[derive(Default)]
+struct Lines {
+    warn: AtomicU32,
+    info: AtomicU32,
+}
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let count = match *event.metadata().level() {
+            tracing::Level::WARN => &self.warn,
+            tracing::Level::INFO => &self.info,
+            _ => return,
+        };
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hindrance_is_told_as_it_begins_every_hour_and_when_it_is_over() {
+    let lines = Arc::new(Lines::default());
+    let _told = tracing::subscriber::set_default(Arc::clone(&lines));
+    let clock = clock_behind();
+    let mut done = clock.clone();
+    done.finished = done.today;
+    let (sender, clocks) = watch::channel(Arc::from([clock]));
+    let (_stop, stopped) = watch::channel(false);
+    let start = tokio::time::Instant::now();
+    let tries = AtomicU32::new(0);
+    let run = follow(clocks, stopped, |_| {
+        let tried = tries.fetch_add(1, Ordering::SeqCst);
+        let hour = start.elapsed().as_secs() / 3_600;
+        let (warn, info) = (lines.warn.load(Ordering::SeqCst), lines.info.load(Ordering::SeqCst));
+        assert_eq!(info, 0);
+        let answer = match hour {
+            0..3 if tried % 7 == 6 => Err(Denied::LogFull),
+            0..3 => Err(Denied::ClockJump(ClockJump { clock: Micros(2), known: Micros(1) })),
+            _ => {
+                assert_eq!(warn, 6, "two kinds, in each of three hours");
+                sender.send_replace(Arc::from([done.clone()]));
+                let (subject, position) = (Subject::Clock(ClockNo(0)), Position(1));
+                let previewed_details = Vec::new();
+                Ok(Reply { subject, resource: None, position, repeated: false, previewed_details })
+            }
+        };
+        async { answer }
+    });
+    // It goes on to wait for the next day.
+    tokio::time::timeout(Duration::from_secs(4 * 3_600), run).await.unwrap_err();
+    assert!(tries.load(Ordering::SeqCst) > 2_000);
+    assert_eq!(lines.warn.load(Ordering::SeqCst), 6);
+    assert_eq!(lines.info.load(Ordering::SeqCst), 1, "that it is over");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
