@@ -149,7 +149,7 @@ pub(crate) fn standing(row: &InvoiceRow, today: Day, exhausted: bool) -> Standin
     Standing {
         document: if has(InvoiceFlags::DRAFT) {
             Document::Draft
-        } else if has(InvoiceFlags::CANCELLED) {
+        } else if row.is_cancelled() {
             Document::Cancelled
         } else {
             Document::Issued

@@ -11,12 +11,14 @@ use std::fmt::Write as _;
 use encours_domain::Day;
 use sha2::{Digest as _, Sha256};
 
+use crate::counts::Totals;
 use crate::fold::read_details;
 use crate::heap::{Block, Heap};
-use crate::model::{Ledger, Model};
+use crate::model::{Ledger, Model, Root};
 use crate::query::View;
 use crate::read_model::ReadModel;
-use crate::rows::{ClockRow, LedgerRow, NONE};
+use crate::rows::{ClockRow, InvoiceFlags, LedgerRow, NONE};
+use crate::tables::Tables;
 
 /// The digest of the business facts. Shown as its version and 64 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +32,29 @@ impl std::fmt::Display for Digest {
 }
 
 impl ReadModel {
-    /// The digest of the business facts. It walks over everything, holding off the fold meanwhile:
-    /// for checks, not for every request. Blocks, so call it off the async workers.
+    /// The digest of the business facts. It walks over everything, beside the fold: for checks, not
+    /// for every request. Blocks, so call it off the async workers.
     #[must_use]
     pub fn digest(&self) -> View<Digest> {
-        self.view(Model::digest)
+        let View { position, value: facts } = self.view(Model::facts);
+        View { position, value: facts.digest() }
     }
+}
+
+/// The business facts of a model, apart from it. It shares the pages, so that taking it is quick
+/// and reading it needs no lock.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    root: Root,
+    /// By number.
+    ledgers: Vec<LedgerFacts>,
+}
+
+/// Those of a ledger.
+#[derive(Debug)]
+struct LedgerFacts {
+    tables: Tables,
+    totals: Totals,
 }
 
 /// Feeds lines to the hash.
@@ -58,6 +77,16 @@ fn text(heap: &Heap, block: Block, index: usize) -> std::borrow::Cow<'_, str> {
 }
 
 impl Model {
+    pub(crate) fn facts(&self) -> Facts {
+        let ledger = |ledger: &Ledger| LedgerFacts {
+            tables: ledger.tables.clone(),
+            totals: ledger.index.counts.totals(),
+        };
+        Facts { root: self.root.clone(), ledgers: self.ledgers.iter().map(ledger).collect() }
+    }
+}
+
+impl Facts {
     pub(crate) fn digest(&self) -> Digest {
         let mut lines = Lines { hash: Sha256::new(), line: String::new() };
         lines.line(format_args!("encours-digest-v2"));
@@ -94,7 +123,7 @@ impl Model {
     }
 }
 
-impl Ledger {
+impl LedgerFacts {
     fn customers(&self, lines: &mut Lines) {
         for row in self.tables.customers.iter() {
             let id = text(&self.tables.heap, row.texts, 0);
@@ -135,9 +164,11 @@ impl Ledger {
             let amounts = (amounts, row.paid_before, row.over_limit);
             let due = row.due.map(|due| (due.date.number(), due.grace_days));
             let dates = (row.issue_date.map(Day::number), due, row.sent_on.map(Day::number));
+            let mut flags = row.flags;
+            flags.set(InvoiceFlags::CANCELLED, row.is_cancelled());
             lines.line(format_args!(
                 "invoice\t{id}\t{number:?}\t{reference:?}\t{words:?}\t{}\t{}\t{amounts:?}\t{dates:?}\t{:?}",
-                row.customer, row.currency, row.flags
+                row.customer, row.currency, flags
             ));
             let planned = row.planned.map(|plan| (plan.amount, plan.remaining, plan.date.number()));
             let step = row.last_step.map(|e| (e.step, e.planned.number(), e.date.number()));
@@ -206,8 +237,7 @@ impl Ledger {
                 row.level, row.channel
             ));
         }
-        let totals = self.index.counts.totals();
-        lines.line(format_args!("totals\t{totals:?}"));
+        lines.line(format_args!("totals\t{:?}", self.totals));
     }
 }
 

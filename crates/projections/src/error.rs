@@ -80,6 +80,24 @@ pub enum StopError {
     Closed,
 }
 
+/// Why the read model was not rebuilt. The present one goes on as it was.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RebuildError {
+    /// It is being rebuilt already.
+    #[error("the read model is being rebuilt already")]
+    Running,
+    /// It was told to stop.
+    #[error("the read model was stopped")]
+    Stopping,
+    /// Who asked for it has given it up.
+    #[error("the rebuild of the read model was given up")]
+    GivenUp,
+    /// The log could not be read or folded again as far as the present one stands.
+    #[error("the read model cannot be rebuilt, the present one goes on: {0}")]
+    Log(#[source] StopError),
+}
+
 /// Why the read model could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ use crate::rows::{Change, ChangeKind, InvoiceFlags, InvoiceRow, Item, NONE};
 use crate::tables::{Links, Tables};
 
 /// What is made of the tables at load and kept in step with them; never stored.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     pub(crate) customers: IdIndex,
     pub(crate) invoices: IdIndex,

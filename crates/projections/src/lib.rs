@@ -27,12 +27,14 @@ mod worker;
 pub use checkpoint::{Checkpoint, PROJECTION_VERSION};
 pub use counts::{CustomerCounts, InvoiceCounts, Totals};
 pub use digest::Digest;
-pub use error::{FoldError, OpenError, StopError};
+pub use error::{FoldError, OpenError, RebuildError, StopError};
 pub use query::{
     Ageing, AgeingFigures, AgeingRow, AmountRange, AsOf, CreditCheck, CreditNoteFilter,
     CreditVerdict, CustomerFilter, DateRange, DunningState, InvoiceFilter, Items, Key, MAX_PAGE,
     MAX_SCAN, NameOf, Order, Page, PaymentFilter, PlanState, ReminderPlan, SentReminder,
     UpcomingReminder, View,
 };
-pub use read_model::{Health, ReadModel, ReadModelOptions};
+pub use read_model::{
+    Health, ReadModel, ReadModelOptions, RebuildProgress, Rebuilds, Rebuilt,
+};
 pub use replay::position_at;

@@ -11,9 +11,11 @@ use crate::rows::{Clocks, Days, Ledgers, Plans};
 use crate::tables::{Tables, partition};
 
 /// Everything, at one position.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) seen: Seen,
+    /// Which building of it this is: the same position of another one may be of other pages.
+    pub(crate) generation: u64,
     pub(crate) root: Root,
     /// By number.
     pub(crate) ledgers: Vec<Ledger>,
@@ -43,7 +45,7 @@ pub(crate) struct Root {
 }
 
 /// A ledger.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     pub(crate) clock: u32,
     /// The last day that its clock opened.
@@ -69,6 +71,7 @@ impl Model {
     pub(crate) fn new(log_id: LogId) -> Self {
         Self {
             seen: Seen::nothing(log_id),
+            generation: 0,
             root: Root::default(),
             ledgers: Vec::new(),
             ledger_ids: BTreeMap::new(),
@@ -79,6 +82,7 @@ impl Model {
     pub(crate) fn of(seen: Seen, root: Root, tables: Vec<Tables>) -> Option<Self> {
         let mut model = Self {
             seen,
+            generation: 0,
             root,
             ledgers: Vec::with_capacity(tables.len()),
             ledger_ids: BTreeMap::new(),

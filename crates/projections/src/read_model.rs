@@ -1,16 +1,22 @@
 //! The read model as its users hold it: a handle that queries, waits and tells how it is.
 
+mod rebuild;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use encours_domain::{Micros, Position};
-use encours_log::{Clock, LogError, LogReader};
+use encours_log::{Clock, FrameNumber, LogError, LogReader};
 use tokio::sync::watch;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, mark};
 use crate::error::{OpenError, StopError};
 use crate::model::Model;
 use crate::replay::position_at;
 use crate::worker::Worker;
+
+pub use rebuild::{RebuildProgress, Rebuilds, Rebuilt};
 
 /// How the read model is.
 #[derive(Clone, Debug)]
@@ -40,6 +46,18 @@ pub(crate) struct Shared {
     pub(crate) position: watch::Sender<Position>,
     pub(crate) health: Mutex<Health>,
     pub(crate) reader: Arc<dyn LogReader>,
+    /// The last frame before the one at which the fold has stopped; `None` while it goes on.
+    pub(crate) parked: Mutex<Option<FrameNumber>>,
+    /// How rebuilds have ended.
+    pub(crate) rebuilds: Mutex<Rebuilds>,
+    /// Whether a checkpoint is to be written at once.
+    pub(crate) checkpoint_asked: AtomicBool,
+    /// Where checkpoints are, if anywhere.
+    folder: Option<PathBuf>,
+    /// The last generation of the model that was given out.
+    generation: AtomicU64,
+    /// Models of earlier generations than this one may differ from the log.
+    trusted: AtomicU64,
 }
 
 impl std::fmt::Debug for ReadModel {
@@ -49,6 +67,55 @@ impl std::fmt::Debug for ReadModel {
 }
 
 impl Shared {
+    /// An empty model at the start of the log, with checkpoints in this folder.
+    pub(crate) fn new(reader: Arc<dyn LogReader>, folder: Option<PathBuf>) -> Self {
+        let model = Model::new(reader.log_id());
+        let health =
+            Health { stopped: None, serving: true, rebuilt: None, checkpoint_failed: None };
+        Self {
+            position: watch::Sender::new(model.seen.position),
+            model: RwLock::new(model),
+            health: Mutex::new(health),
+            reader,
+            parked: Mutex::new(None),
+            rebuilds: Mutex::default(),
+            checkpoint_asked: AtomicBool::new(false),
+            folder,
+            generation: AtomicU64::new(0),
+            trusted: AtomicU64::new(0),
+        }
+    }
+
+    /// An empty model of a generation of its own.
+    pub(crate) fn fresh(&self) -> Model {
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        Model { generation, ..Model::new(self.reader.log_id()) }
+    }
+
+    /// Has no checkpoint loaded any more that was made from a model of a generation before this one.
+    pub(crate) fn trust_from(&self, generation: u64) {
+        // INVARIANT: before the mark, so that no checkpoint of an earlier one takes it off.
+        self.trusted.store(generation, Ordering::SeqCst);
+        if let Some(folder) = &self.folder
+            && let Err(error) = mark(folder)
+        {
+            tracing::warn!(folder = %folder.display(), %error, "checkpoint_not_marked");
+        }
+    }
+
+    /// Whether checkpoints of this generation may be loaded.
+    pub(crate) fn is_trusted(&self, generation: u64) -> bool {
+        generation >= self.trusted.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn parked(&self) -> MutexGuard<'_, Option<FrameNumber>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rebuilds(&self) -> MutexGuard<'_, Rebuilds> {
+        self.rebuilds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,19 +175,21 @@ impl ReadModel {
         if let Some(reason) = &rebuilt {
             tracing::warn!(reason, "projection_rebuilt");
         }
-        let health = Health { stopped: None, serving: true, rebuilt, checkpoint_failed: None };
-        let shared = Arc::new(Shared {
-            position: watch::Sender::new(model.seen.position),
-            model: RwLock::new(model),
-            health: Mutex::new(health),
-            reader,
-        });
+        let folder = checkpoint.as_ref().map(|checkpoint| checkpoint.folder.clone());
+        let shared = Arc::new(Shared::new(reader, folder));
+        shared.health().rebuilt = rebuilt;
+        shared.position.send_replace(model.seen.position);
+        *shared.model_mut() = model;
         let worker = Worker::start(&shared, checkpoint, clock)?;
         Ok(Self { shared, worker: Arc::new(Mutex::new(Some(worker))) })
     }
 
     pub(crate) fn model(&self) -> RwLockReadGuard<'_, Model> {
         self.shared.model()
+    }
+
+    fn worker(&self) -> MutexGuard<'_, Option<Worker>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last event that answers know of.
@@ -179,7 +248,7 @@ impl ReadModel {
     /// Stops following the log, writes a last checkpoint and waits for it. Queries go on answering
     /// at the position reached. Blocks, so call it off the async workers; a second call does nothing.
     pub fn stop(&self) {
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let worker = self.worker().take();
         if let Some(worker) = worker {
             worker.stop(&self.shared);
         }

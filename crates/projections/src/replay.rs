@@ -1,14 +1,13 @@
 //! Folding a log by hand, up to any event: for tools that look at the past.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 use encours_domain::{Event, Micros, Position};
 use encours_log::{FrameNumber, LogError, LogReader};
-use tokio::sync::watch;
 
 use crate::error::StopError;
-use crate::model::{Model, Seen};
-use crate::read_model::{Health, ReadModel, Shared};
+use crate::model::Seen;
+use crate::read_model::{ReadModel, Shared};
 use crate::worker::read_frame;
 
 /// The last event recorded at or before `time` in the frames up to `last`: [`Position::START`] where
@@ -40,15 +39,7 @@ impl ReadModel {
     /// A read model that follows nothing: it is empty until [`fold_to`](Self::fold_to) moves it on.
     #[must_use]
     pub fn by_hand(reader: Arc<dyn LogReader>) -> Self {
-        let model = Model::new(reader.log_id());
-        let health =
-            Health { stopped: None, serving: true, rebuilt: None, checkpoint_failed: None };
-        let shared = Shared {
-            position: watch::Sender::new(model.seen.position),
-            model: RwLock::new(model),
-            health: Mutex::new(health),
-            reader,
-        };
+        let shared = Shared::new(reader, None);
         Self { shared: Arc::new(shared), worker: Arc::new(Mutex::new(None)) }
     }
 

@@ -24,6 +24,7 @@ use encours_log::{
 };
 
 use crate::checkpoint::Checkpoint;
+use crate::digest::Digest;
 use crate::model::Model;
 use crate::read_model::{ReadModel, ReadModelOptions};
 pub(crate) use random::{Random, random_book, seeds};
@@ -41,6 +42,12 @@ pub(crate) fn currency(code: &str) -> Currency {
 
 pub(crate) fn id(text: &str) -> Id {
     Id::parse("id", text).unwrap()
+}
+
+impl Model {
+    pub(crate) fn digest(&self) -> Digest {
+        self.facts().digest()
+    }
 }
 
 /// A log of one ledger on a test clock, whose day 0 is open.

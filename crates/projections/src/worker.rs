@@ -1,4 +1,5 @@
-//! The fold thread: follows the log frame by frame and publishes after each.
+//! The fold thread: follows the log frame by frame and publishes after each. At an event that it
+//! cannot fold it stands until a rebuild has found a way past it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use crate::read_model::Shared;
 const POLL: Duration = Duration::from_millis(100);
 
 /// The running thread.
-#[derive(Debug)]
 pub(crate) struct Worker {
     stop: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
     fold: Option<JoinHandle<()>>,
     checkpointer: Option<Checkpointer>,
 }
@@ -40,12 +41,21 @@ impl Worker {
             }
         };
         let shared = Arc::clone(shared);
-        let follower = Follower { shared, stop: Arc::clone(&stop), clock };
+        let follower = Follower { shared, stop: Arc::clone(&stop), clock: Arc::clone(&clock) };
         let fold = std::thread::Builder::new()
             .name("encours-fold".to_owned())
             .spawn(move || follower.run(trigger))
             .map_err(OpenError::Thread)?;
-        Ok(Self { stop, fold: Some(fold), checkpointer })
+        Ok(Self { stop, clock, fold: Some(fold), checkpointer })
+    }
+
+    /// What is true once it is to stop.
+    pub(crate) fn stopping(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// Stops the fold, then writes a last checkpoint, and waits for both.
@@ -81,6 +91,10 @@ struct Follower {
 impl Follower {
     fn run(&self, mut trigger: Option<Trigger>) {
         while !self.stop.load(Ordering::Relaxed) {
+            if self.shared.parked().is_some() {
+                std::thread::sleep(POLL);
+                continue;
+            }
             let frame = self.shared.model().seen.frame;
             let tail = self.shared.reader.wait_beyond(frame, POLL);
             let mut next = frame.next();
@@ -89,7 +103,8 @@ impl Follower {
                     tracing::error!(error = %stopped, "projection_stopped");
                     self.shared.health().stopped = Some(stopped);
                     self.shared.position.send_modify(|_| {});
-                    return;
+                    *self.shared.parked() = Some(FrameNumber(next.0.saturating_sub(1)));
+                    break;
                 }
                 self.checkpoint(&mut trigger);
                 next = next.next();
@@ -100,6 +115,9 @@ impl Follower {
 
     fn checkpoint(&self, trigger: &mut Option<Trigger>) {
         if let Some(trigger) = trigger {
+            if self.shared.checkpoint_asked.swap(false, Ordering::Relaxed) {
+                trigger.ask();
+            }
             trigger.folded(self.position(), self.clock.monotonic());
         }
     }
@@ -113,7 +131,7 @@ impl Follower {
         let mut model = self.shared.model_mut();
         if let Err((position, source)) = fold(&mut model, &frame, &events) {
             // What the frame did so far must not be seen, so the model is folded anew up to here.
-            *model = Model::new(self.shared.reader.log_id());
+            *model = self.shared.fresh();
             drop(model);
             let stopped = StopError::Fold { position, source };
             self.fold_anew(number, &stopped)?;
@@ -138,7 +156,7 @@ impl Follower {
         }
         self.shared.position.send_modify(|_| {});
         let reader = &*self.shared.reader;
-        let mut model = Model::new(reader.log_id());
+        let mut model = self.shared.fresh();
         while model.seen.frame.next() < end && !self.stop.load(Ordering::Relaxed) {
             let number = model.seen.frame.next();
             let Some((frame, events)) = read_frame(reader, number, model.seen.position)? else {
@@ -171,7 +189,11 @@ pub(crate) fn read_frame(
 }
 
 /// Folds the events of a frame. After an error the model must be thrown away.
-fn fold(model: &mut Model, frame: &Frame, events: &[Event]) -> Result<(), (Position, FoldError)> {
+pub(crate) fn fold(
+    model: &mut Model,
+    frame: &Frame,
+    events: &[Event],
+) -> Result<(), (Position, FoldError)> {
     let header = frame.header();
     let mut position = header.first_position;
     let folded = catch_unwind(AssertUnwindSafe(|| {

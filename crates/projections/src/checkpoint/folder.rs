@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often, and how long apart, a database that was just closed is looked at again.
@@ -98,6 +98,38 @@ pub(super) fn set_aside(folder: &Path) {
     });
     if let Err(error) = result {
         tracing::warn!(folder = %folder.display(), %error, "checkpoint_not_set_aside");
+    }
+}
+
+/// The file that says that what a folder holds must not be loaded.
+fn mark_of(folder: &Path) -> PathBuf {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    folder.with_file_name(format!(".suspect-{name}"))
+}
+
+pub(super) fn is_marked(folder: &Path) -> bool {
+    mark_of(folder).exists()
+}
+
+/// Says, durably, that what a folder holds must not be loaded.
+///
+/// # Errors
+/// As the system reports them.
+pub(crate) fn mark(folder: &Path) -> io::Result<()> {
+    let views = folder.parent().unwrap_or(folder);
+    fs::create_dir_all(views)?;
+    File::create(mark_of(folder))?;
+    File::open(views)?.sync_all()
+}
+
+/// Takes the mark off: what the folder holds now was made from the log. Where that fails it is tried
+/// again after the next checkpoint, and until then a start reads the log.
+pub(super) fn unmark(folder: &Path) {
+    match remove_file(&mark_of(folder)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(folder = %folder.display(), %error, "checkpoint_not_unmarked");
+        }
+        _ => {}
     }
 }
 

@@ -13,6 +13,8 @@
 //! - sled's `flush` does not sync on Linux. After it `db` is synced with `fdatasync`, after creation
 //!   the folder and its parent too. sled opens files itself; that is why this module, alone in
 //!   Encours, does not go through the trait `Disk`.
+//! - A checkpoint made from a read model that turns out to differ from the log is marked by a file
+//!   beside its folder, before anything else is done about it; what is marked is never loaded.
 //! - The database is open only while it is loaded or written. Whatever sled reports or does on
 //!   damage, panics included, ends in setting the folder aside and folding the log from its start.
 
@@ -27,26 +29,42 @@ use std::path::{Path, PathBuf};
 
 use encours_log::{Known, LogId};
 
-use crate::model::{Root, Seen};
+use crate::model::{Model, Root, Seen};
 use crate::tables::Tables;
 
+pub(crate) use folder::mark;
 pub(crate) use thread::{Checkpointer, Trigger};
 
 /// The most bytes of a stored value.
 pub(crate) const PAGE_MAX: usize = 4_096;
 /// The version of the read model's rows and tables. A change of them needs a new one: it is stored in
-/// a folder of its own, `v2` for version 2, and that of an older version goes once there is a whole
+/// a folder of its own, `v3` for version 3, and that of an older version goes once there is a whole
 /// checkpoint of this one.
-pub const PROJECTION_VERSION: u32 = 2;
+pub const PROJECTION_VERSION: u32 = 3;
 
 /// All tables at the end of a frame. A clone shares the pages.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) log_id: LogId,
     pub(crate) seen: Seen,
+    /// That of the model.
+    pub(crate) generation: u64,
     pub(crate) root: Root,
     /// By number of the ledger.
     pub(crate) ledgers: Vec<Tables>,
+}
+
+impl Snapshot {
+    /// What a model knows now.
+    pub(crate) fn of(log_id: LogId, model: &Model) -> Self {
+        Self {
+            log_id,
+            seen: model.seen,
+            generation: model.generation,
+            root: model.root.clone(),
+            ledgers: model.ledgers.iter().map(|ledger| ledger.tables.clone()).collect(),
+        }
+    }
 }
 
 /// What a folder of checkpoints held at start.
@@ -60,11 +78,17 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Loads the newest checkpoint from the views' folder of a data folder. Never fails: what cannot
-    /// be used is set aside as `.damaged-v2`, of which one is kept, and the log is folded anew.
+    /// be used is set aside as `.damaged-v3`, of which one is kept, and the log is folded anew.
     /// Blocks for as long as reading takes.
     #[must_use]
     pub fn load(views: &Path) -> Self {
         let folder = views.join(format!("v{PROJECTION_VERSION}"));
+        if folder::is_marked(&folder) {
+            // The mark stays until there is a new checkpoint.
+            folder::set_aside(&folder);
+            let refused = Some("it was made from a read model that the log contradicts".to_owned());
+            return Self { folder, loaded: None, refused };
+        }
         let (loaded, refused) = match store::load(&folder) {
             Ok(loaded) => (loaded, None),
             Err(error) => {

@@ -183,6 +183,7 @@ pub(super) fn load(folder: &Path) -> Result<Option<Loaded>, StoreError> {
                 hash: Hash(header.hash),
                 recorded_at: Micros(header.recorded_at),
             },
+            generation: 0,
             root,
             ledgers,
         };

@@ -27,16 +27,11 @@ use crate::rows::{
 use crate::testing::{Book, LOG, Random, currency, random_book, seeds};
 
 fn folder(dir: &TempDir) -> PathBuf {
-    dir.path().join("views").join("v2")
+    dir.path().join("views").join("v3")
 }
 
 fn snapshot(model: &Model) -> Snapshot {
-    Snapshot {
-        log_id: LOG,
-        seen: model.seen,
-        root: model.root.clone(),
-        ledgers: model.ledgers.iter().map(|ledger| ledger.tables.clone()).collect(),
-    }
+    Snapshot::of(LOG, model)
 }
 
 /// A model that stands at the end of all frames of the book.
@@ -131,6 +126,7 @@ fn the_fullest_page_of_every_table_fits() {
         left: most,
         credited: most,
         credit_noted: most,
+        by_others: most,
         paid_before: most,
         over_limit: most,
         issue_date: Some(far),
@@ -286,7 +282,7 @@ fn the_checkpoint_of_another_log_is_refused() {
     assert!(read.health().rebuilt.unwrap().contains("another log"));
     assert_eq!(read.digest(), other.read().digest());
     read.stop();
-    assert!(views.join(".damaged-v2").exists());
+    assert!(views.join(".damaged-v3").exists());
     // The next start finds the checkpoint of this log.
     let read = other.read_from(Some(Checkpoint::load(&views)));
     assert_eq!(read.health().rebuilt, None);
@@ -329,7 +325,7 @@ fn a_flipped_bit_never_gives_other_figures() {
     let (mut found, mut harmless, mut older) = (0, 0, 0);
     for seed in seeds(150) {
         let mut random = Random::new(seed);
-        let damaged = dir.path().join(format!("{seed}")).join("v2");
+        let damaged = dir.path().join(format!("{seed}")).join("v3");
         copy(&folder, &damaged);
         let files = files(&damaged);
         let file = &files[usize::try_from(random.below(files.len() as u64)).unwrap()];
@@ -484,7 +480,7 @@ fn a_database_in_use_is_left_alone() {
     let holder = open(&folder);
     let checkpoint = Checkpoint::load(folder.parent().unwrap());
     assert!(checkpoint.loaded.is_none() && checkpoint.refused.is_some());
-    assert!(folder.exists() && !folder.with_file_name(".damaged-v2").exists());
+    assert!(folder.exists() && !folder.with_file_name(".damaged-v3").exists());
     drop(holder);
     assert!(Checkpoint::load(folder.parent().unwrap()).known().is_some());
 }
@@ -494,7 +490,7 @@ fn older_versions_alone_are_retired() {
     let dir = tempfile::tempdir().unwrap();
     let own = folder(&dir);
     let views = own.parent().unwrap();
-    for name in ["v1", ".damaged-v1", "v2", ".damaged-v2", "v3", "v", "vx", "other"] {
+    for name in ["v2", ".damaged-v2", "v3", ".damaged-v3", "v4", "v", "vx", "other"] {
         fs::create_dir_all(views.join(name).join("blobs")).unwrap();
         fs::create_dir(views.join(name).join("db")).unwrap();
     }
@@ -504,5 +500,5 @@ fn older_versions_alone_are_retired() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     left.sort();
-    assert_eq!(left, [".damaged-v2", "other", "v", "v2", "v3", "vx"]);
+    assert_eq!(left, [".damaged-v3", "other", "v", "v3", "v4", "vx"]);
 }

@@ -27,14 +27,22 @@ pub(crate) struct Trigger {
     sender: SyncSender<()>,
     position: Position,
     at: Duration,
+    /// Whether one is due whatever has happened.
+    asked: bool,
 }
 
 impl Trigger {
+    /// Makes a checkpoint due at the next turn.
+    pub(crate) fn ask(&mut self) {
+        self.asked = true;
+    }
+
     /// Called after each frame and while there is none, with the time since some start.
     pub(crate) fn folded(&mut self, position: Position, now: Duration) {
         let events = position.0.saturating_sub(self.position.0);
         let waited = now.saturating_sub(self.at) >= EVERY;
-        if events >= EVERY_EVENTS || (events > 0 && waited) {
+        if self.asked || events >= EVERY_EVENTS || (events > 0 && waited) {
+            self.asked = false;
             // A checkpoint that is still being written makes this one wait for the next turn.
             if self.sender.try_send(()).is_ok() {
                 self.position = position;
@@ -73,7 +81,7 @@ impl Checkpointer {
             .name("encours-checkpoint".to_owned())
             .spawn(move || writer.run(&receiver))
             .map_err(OpenError::Thread)?;
-        Ok((Self { stopping, thread }, Trigger { sender, position, at: now }))
+        Ok((Self { stopping, thread }, Trigger { sender, position, at: now, asked: false }))
     }
 
     /// From now on pages are written without pause, and when the trigger is gone, a last checkpoint.
@@ -113,15 +121,11 @@ impl Writer {
             if self.shared.health().stopped.is_some() {
                 return;
             }
-            Snapshot {
-                log_id: self.shared.reader.log_id(),
-                seen: model.seen,
-                root: model.root.clone(),
-                ledgers: model.ledgers.iter().map(|ledger| ledger.tables.clone()).collect(),
-            }
+            Snapshot::of(self.shared.reader.log_id(), &model)
         };
-        let seen = self.last.as_ref().map(|last| last.snapshot.seen);
-        if seen == Some(snapshot.seen) || snapshot.seen.position == Position::START {
+        let of = |snapshot: &Snapshot| (snapshot.seen, snapshot.generation);
+        let is_last = self.last.as_ref().is_some_and(|last| of(&last.snapshot) == of(&snapshot));
+        if is_last || snapshot.seen.position == Position::START {
             return;
         }
         let mut pace = |bytes: usize| {
@@ -132,6 +136,9 @@ impl Writer {
         match write(&self.folder, &snapshot, self.last.as_ref(), &mut pace) {
             Ok((number, stamps)) => {
                 tracing::info!(number, position = snapshot.seen.position.0, "checkpoint_written");
+                if self.shared.is_trusted(snapshot.generation) {
+                    folder::unmark(&self.folder);
+                }
                 self.last = Some(Loaded { snapshot, stamps, number });
                 self.shared.health().checkpoint_failed = None;
                 folder::retire_older(&self.folder);
@@ -159,7 +166,8 @@ mod tests {
     #[test]
     fn a_checkpoint_is_due_by_events_or_by_time() {
         let (sender, due) = sync_channel(1);
-        let mut trigger = Trigger { sender, position: Position(50), at: Duration::ZERO };
+        let mut trigger =
+            Trigger { sender, position: Position(50), at: Duration::ZERO, asked: false };
         let seconds = Duration::from_secs;
         let mut is_due = |position, now| {
             trigger.folded(Position(position), now);
@@ -175,9 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_asked_for_is_due_once_whatever_has_happened() {
+        let (sender, due) = sync_channel(1);
+        let mut trigger =
+            Trigger { sender, position: Position(50), at: Duration::ZERO, asked: false };
+        trigger.ask();
+        for turn in [1, 0] {
+            trigger.folded(Position(50), Duration::ZERO);
+            assert_eq!(due.try_iter().count(), turn);
+        }
+    }
+
+    #[test]
     fn a_checkpoint_that_waits_is_not_asked_for_twice() {
         let (sender, due) = sync_channel(1);
-        let mut trigger = Trigger { sender, position: Position(0), at: Duration::ZERO };
+        let mut trigger =
+            Trigger { sender, position: Position(0), at: Duration::ZERO, asked: false };
         for round in 1..5 {
             trigger.folded(Position(round * EVERY_EVENTS), Duration::ZERO);
         }
