@@ -16,10 +16,6 @@ use crate::rng::Rng;
 
 const LOG: LogId = LogId([0x33; 16]);
 
-/// What a device writes at once, at least, and the smallest piece that it may write of that.
-const SECTOR: usize = 512;
-const WORD: usize = 8;
-
 /// Segments that a run fills several of. Hundreds of days opened at once do not fit one.
 const SHORT: u64 = 32_768;
 
@@ -259,20 +255,9 @@ impl Single {
                 Ok(())
             }
             Ok((engine, _)) => {
-                let may_lose = usize::from(!self.is_anchored && self.may_end_torn());
-                self.still_whole(&engine, may_lose).map_err(|e| format!("{what}, not noticed: {e}"))
+                self.still_whole(&engine, 0).map_err(|e| format!("{what}, not noticed: {e}"))
             }
         }
-    }
-
-    /// Whether the last frame, with one of its bits flipped, may look like one that a crash has cut
-    /// short: one of its sectors ends in zeros then. Above the anchor nothing tells the two apart.
-    fn may_end_torn(&self) -> bool {
-        let Some(last) = self.follower.frames.last() else { return false };
-        last.bytes().chunks(SECTOR).any(|sector| {
-            let words = sector.len().saturating_sub(1) / WORD;
-            sector[words * WORD..].iter().map(|byte| byte.count_ones()).sum::<u32>() <= 1
-        })
     }
 
     /// The log loses its end: what is left is a part of what was there, or it is noticed.
