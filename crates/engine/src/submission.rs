@@ -106,7 +106,8 @@ pub enum Denied {
         /// The most commands that may wait.
         limit: usize,
     },
-    /// The log finds no room. Nothing was changed; reads go on.
+    /// The log finds no room. Nothing was changed; reads go on, and repeats are told the first
+    /// outcome.
     #[error("the log is full")]
     LogFull,
     /// The engine is stopping or has stopped. Nothing was changed.
@@ -119,7 +120,8 @@ pub enum Denied {
         /// What went wrong.
         reason: String,
     },
-    /// The clock has jumped, and the command goes by the system's time. Nothing was changed.
+    /// The clock has jumped, and the command goes by the system's time. Nothing was changed; repeats
+    /// are told the first outcome.
     #[error("{0}")]
     ClockJump(ClockJump),
     /// The engine stopped while the command was under way: it may have happened or not. Sending it

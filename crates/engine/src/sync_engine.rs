@@ -205,16 +205,10 @@ impl SyncEngine {
 
     fn offer(&mut self, ticket: Ticket, submission: Submission) -> Result<(), EngineError> {
         self.open_due_days()?;
-        if let Err(error) = self.log.admits() {
-            if !error.is_full() {
-                return Err(error.into());
-            }
-            self.answers.insert(ticket, Err(Denied::LogFull));
-            return Ok(());
-        }
+        let is_full = self.is_full()?;
         let now = self.clock.now();
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        if let Some(answer) = writer.offer(ticket, submission, now)? {
+        if let Some(answer) = writer.offer(ticket, submission, now, is_full)? {
             if matches!(answer, Err(Denied::Unavailable { .. })) {
                 self.repair_request_ids();
             }
@@ -223,12 +217,20 @@ impl SyncEngine {
         Ok(())
     }
 
-    /// Opens due days and leaves room for a command.
+    fn is_full(&self) -> Result<bool, EngineError> {
+        match self.log.admits() {
+            Ok(()) => Ok(false),
+            Err(error) if error.is_full() => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens due days, where the log has room for them, and leaves room for a command.
     fn open_due_days(&mut self) -> Result<(), EngineError> {
         loop {
-            let now = self.clock.now();
+            let (now, is_full) = (self.clock.now(), self.is_full()?);
             let Some(writer) = &mut self.writer else { return Ok(()) };
-            if !writer.open_days(now)? && writer.core.has_room() {
+            if (is_full || !writer.open_days(now)?) && writer.core.has_room() {
                 return Ok(());
             }
             if !self.commit_one()? {

@@ -199,8 +199,13 @@ impl Writer {
         let now = self.core.stamp(now);
         while self.core.has_room() {
             let Some(open) = self.days.next(self.core.rows(), now) else { return Ok(false) };
-            let around =
-                Surroundings { now, zone_day: None, past: &self.past, entropy: &*self.entropy };
+            let around = Surroundings {
+                now,
+                zone_day: None,
+                past: &self.past,
+                entropy: &*self.entropy,
+                closed: None,
+            };
             let (clock, day) = (open.clock.0, open.day);
             let submission = Submission::new(open, "system");
             if let Some(Err(denied)) = self.core.offer(OWN, submission, around)? {
@@ -212,25 +217,35 @@ impl Writer {
         Ok(true)
     }
 
-    /// Decides a command. Days that are due must be open, and the core must have room.
+    /// Decides a command. The core must have room, and days that are due must be open, except where
+    /// the log `is_full`: then, as where the clock is not believed, only what was done before is told.
     pub(crate) fn offer(
         &mut self,
         ticket: Ticket,
         submission: Submission,
         now: Micros,
+        is_full: bool,
     ) -> Result<Option<Answer>, Fault> {
         let now = self.clock.time(now);
-        if let Some(jump) = self.clock.jump()
-            && self.goes_by_system_time(&submission.command)
-        {
-            return Ok(Some(Err(Denied::ClockJump(jump))));
-        }
+        let closed = match self.clock.jump() {
+            _ if is_full => Some(Denied::LogFull),
+            Some(jump) if self.goes_by_system_time(&submission.command) => {
+                Some(Denied::ClockJump(jump))
+            }
+            _ => None,
+        };
         let now = self.core.stamp(now);
         let zone_day = match &submission.command {
             Command::CreateLedger(command) => local_day(&command.time_zone, now),
             _ => None,
         };
-        let around = Surroundings { now, zone_day, past: &self.past, entropy: &*self.entropy };
+        let around = Surroundings {
+            now,
+            zone_day,
+            past: &self.past,
+            entropy: &*self.entropy,
+            closed: closed.as_ref(),
+        };
         self.core.offer(ticket, submission, around)
     }
 

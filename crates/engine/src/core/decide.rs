@@ -23,6 +23,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) zone_day: Option<Day>,
     pub(crate) past: &'a dyn Past,
     pub(crate) entropy: &'a dyn Entropy,
+    /// Why nothing may be done now, where that is so. What was done before is told all the same.
+    pub(crate) closed: Option<&'a Denied>,
 }
 
 /// A decision that can go into a frame.
@@ -37,6 +39,8 @@ struct Ready {
 enum Stop {
     /// The answer is another one. Boxed, because it is large and rare.
     Answer(Box<Answer>),
+    /// It would be done only now, and nothing may be.
+    Closed(Denied),
     Fault(Fault),
 }
 
@@ -66,11 +70,15 @@ impl Core {
     ) -> Result<Option<Answer>, Fault> {
         assert!(self.has_room(), "a command was offered to a full frame");
         self.stamp = self.stamp.max(around.now);
-        match self.decide(submission, around) {
-            Ok(reply) => Ok(self.after_what_was_read(ticket, Ok(reply))),
-            Err(Stop::Answer(answer)) => Ok(self.after_what_was_read(ticket, *answer)),
-            Err(Stop::Fault(fault)) => Err(fault),
-        }
+        let answer = match self.decide(submission, around) {
+            Ok(reply) => Ok(reply),
+            Err(Stop::Answer(answer)) => *answer,
+            Err(Stop::Closed(denied)) => return Ok(Some(Err(denied))),
+            Err(Stop::Fault(fault)) => return Err(fault),
+        };
+        // WHY: on a full log what announces this writer waits for room, and nothing reads it.
+        let reads_draft = around.closed.is_none() || !self.is_bare();
+        Ok(self.after_what_was_read(ticket, answer, reads_draft))
     }
 
     /// Puts the engine's own events into the frame being filled. No other engine's may be the same to
@@ -117,11 +125,15 @@ impl Core {
             expected_version: submission.expected_version,
             zone_day: around.zone_day,
         };
-        let events = match command.decide(&self.state, &context)? {
-            Decision::Accept(events) => events,
-            Decision::Repeat { subject, position } => {
+        let events = match (command.decide(&self.state, &context), around.closed) {
+            (Ok(Decision::Repeat { subject, position }), _) => {
                 return Ok(self.resource_reply(subject, position, true));
             }
+            // WHY refusals, too: days that could not be opened are missing from what they read, and
+            // who is refused does not come again.
+            (_, Some(denied)) => return Err(Stop::Closed(denied.clone())),
+            (Ok(Decision::Accept(events)), None) => events,
+            (Err(refusal), None) => return Err(refusal.into()),
         };
         let ready = self.seal(events, around.entropy)?;
         if submission.validate_only {

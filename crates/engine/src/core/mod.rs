@@ -229,6 +229,11 @@ impl Core {
         self.draft.frame.body_len() < FRAME_TARGET && self.waiting < WAITING_MAX
     }
 
+    /// Whether the frame being filled has nothing but what announces this writer.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.draft.waiting.is_empty()
+    }
+
     /// Whether nothing waits to become durable.
     pub(crate) fn is_idle(&self) -> bool {
         self.draft.frame.is_empty() && self.in_flight.is_empty()

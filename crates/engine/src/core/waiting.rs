@@ -31,10 +31,15 @@ pub(crate) struct Abandoned {
 }
 
 impl Core {
-    /// Holds an answer back until every frame that its decision could have read is durable; gives it
-    /// back where that is so already.
-    pub(super) fn after_what_was_read(&mut self, ticket: Ticket, answer: Answer) -> Option<Answer> {
-        if !self.draft.frame.is_empty() {
+    /// Holds an answer back until every frame that its decision could have read is durable, the one
+    /// being filled among them where it `reads_draft`; gives it back where that is so already.
+    pub(super) fn after_what_was_read(
+        &mut self,
+        ticket: Ticket,
+        answer: Answer,
+        reads_draft: bool,
+    ) -> Option<Answer> {
+        if reads_draft && !self.draft.frame.is_empty() {
             self.draft.waiting.push((ticket, answer));
         } else if let Some(newest) = self.in_flight.back_mut() {
             newest.waiting.push((ticket, answer));

@@ -133,17 +133,15 @@ impl Desk {
 
     /// Decides what was taken from the queue while the frame has room.
     fn decide(&mut self) -> Result<(), EngineError> {
+        let is_full = self.is_full();
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let mut now = self.clock.now();
-        while !writer.open_days(now)? && writer.core.has_room() {
+        // WHY no days without room: callers would wait for them.
+        while (is_full || !writer.open_days(now)?) && writer.core.has_room() {
             let Some(Waiting { submission, caller }) = self.taken.pop_front() else { break };
-            if self.shared.is_full.load(Ordering::Relaxed) {
-                reply(&self.shared, caller, Err(Denied::LogFull), self.clock.monotonic());
-                continue;
-            }
             self.tickets += 1;
             let ticket = Ticket(self.tickets);
-            match writer.offer(ticket, submission, now)? {
+            match writer.offer(ticket, submission, now, is_full)? {
                 None => {
                     self.waiting.add(ticket, caller);
                 }
@@ -169,8 +167,8 @@ impl Desk {
         let is_full = self.is_full();
         let Some(writer) = &mut self.writer else { return Ok(()) };
         while writer.core.in_flight() < self.window {
-            // WHY: without room a frame that nobody waits for would be sent and lost over and over.
-            if is_full && self.waiting.is_empty() {
+            // WHY: without room what announces this writer would be sent and lost over and over.
+            if is_full && writer.core.is_bare() {
                 return Ok(());
             }
             let Some(work) = writer.core.take_frame()? else { return Ok(()) };

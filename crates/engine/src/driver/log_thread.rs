@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ pub(super) fn run(side: LogSide, from: &Receiver<ToLog>, shared: &Shared, clock:
         from,
         shared,
         clock,
-        had_room: true,
+        // WHY: it may have been full when it was opened, and have room by now.
+        had_room: !shared.is_full.load(Ordering::Relaxed),
         keys_refused: None,
         lost: false,
         open: true,

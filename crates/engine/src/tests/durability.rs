@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use encours_domain::Reason;
+
 use super::support::*;
 use crate::Denied;
 
@@ -46,6 +48,49 @@ fn an_engine_opens_over_a_full_log() {
     engine.execute(by_ann(ledger("acme"))).unwrap();
     let frame = engine.reader().read(encours_log::FrameNumber(1)).unwrap().unwrap();
     assert_eq!(frame.header().event_count, 4, "log, writer, clock and ledger in one frame");
+}
+
+#[test]
+fn a_full_log_tells_what_was_done_before_and_nothing_else() {
+    let world = World::new();
+    let mut engine = world.open();
+    engine.execute(by_ann(ledger("acme"))).unwrap();
+    engine.execute(by_ann(customer(Some("c1")))).unwrap();
+    let issued = by_ann(invoice(None, 10)).with_request_id("r");
+    let first = engine.execute(issued.clone()).unwrap();
+    let tail = engine.reader().tail();
+    world.gates.full.store(true, Ordering::SeqCst);
+    let mut dry = by_ann(invoice(None, 5));
+    dry.validate_only = true;
+    let mut nobody = invoice(None, 5);
+    nobody.customer_id = id("nobody");
+    let not_now = [by_ann(invoice(None, 5)).with_request_id("r2"), dry, by_ann(nobody)];
+    // Over a log that becomes full; one that is full at the start, where what announces the writer
+    // waits; and on a day that has begun since.
+    for time in ["2026-03-10T13:00:00Z", "2026-03-10T14:00:00Z", "2026-03-11T12:00:00Z"] {
+        world.clock.set(time);
+        for _ in 0..2 {
+            let again = engine.execute(issued.clone()).unwrap();
+            assert_eq!((again.position, again.subject), (first.position, first.subject), "{time}");
+            assert!(again.repeated);
+            assert!(engine.execute(by_ann(customer(Some("c1")))).unwrap().repeated, "by its id");
+            let Err(Denied::Refused(reused)) =
+                engine.execute(by_ann(invoice(None, 11)).with_request_id("r"))
+            else {
+                panic!("{time}: a request id stands for one command")
+            };
+            assert_eq!(reused.reason, Reason::RequestIdReused);
+            for denied in engine.execute_all(not_now.to_vec()) {
+                assert_eq!(denied, Err(Denied::LogFull), "{time}");
+            }
+        }
+        assert_eq!(engine.reader().tail(), tail);
+        drop(engine);
+        engine = world.open();
+    }
+    world.gates.full.store(false, Ordering::SeqCst);
+    assert!(!engine.execute(not_now[0].clone()).unwrap().repeated);
+    assert!(engine.execute(issued).unwrap().repeated);
 }
 
 #[test]

@@ -160,6 +160,51 @@ async fn a_full_log_refuses_until_there_is_room() {
     soon(engine.stop()).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_log_answers_repeats() {
+    let world = World::new();
+    let engine = open(&world);
+    engine.execute(by_ann(ledger("acme"))).await.unwrap();
+    let created = by_ann(customer(Some("c1"))).with_request_id("r");
+    let first = engine.execute(created.clone()).await.unwrap();
+    let tail = engine.reader().tail();
+    world.gates.full.store(true, Ordering::SeqCst);
+    let denied = soon(engine.execute(by_ann(customer(Some("c2"))))).await;
+    assert_eq!(denied, Err(Denied::LogFull));
+    let told = async |engine: &EngineHandle| {
+        for _ in 0..3 {
+            let again = soon(engine.execute(created.clone())).await.unwrap();
+            assert_eq!((again.position, again.repeated), (first.position, true));
+            let denied = soon(engine.execute(by_ann(customer(Some("c2"))))).await;
+            assert_eq!(denied, Err(Denied::LogFull));
+        }
+        assert_eq!(engine.reader().tail(), tail);
+    };
+    told(&engine).await;
+    soon(engine.stop()).await.unwrap();
+    // Full from the start; then a day begins, which finds no room either.
+    let engine = open(&world);
+    told(&engine).await;
+    world.clock.set("2026-03-11T12:00:00Z");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    told(&engine).await;
+    world.gates.full.store(false, Ordering::SeqCst);
+    until_accepted(&engine, by_ann(customer(Some("c2")))).await;
+    assert_eq!(engine.clocks().borrow()[0].today, day("2026-03-11"));
+    soon(engine.stop()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_full_only_while_it_was_opened_takes_commands() {
+    let world = World::new();
+    world.gates.hides_full.store(true, Ordering::SeqCst);
+    world.gates.full.store(true, Ordering::SeqCst);
+    let opened = Engine::open(world.options(), world.dir()).unwrap();
+    world.gates.full.store(false, Ordering::SeqCst);
+    until_accepted(&opened.handle(), by_ann(ledger("acme"))).await;
+    soon(opened.handle().stop()).await.unwrap();
+}
+
 async fn until_accepted(engine: &EngineHandle, submission: crate::Submission) {
     let mut tries = 0;
     while let Err(denied) = soon(engine.execute(submission.clone())).await {

@@ -87,11 +87,15 @@ fn a_clock_far_ahead_of_the_log_opens_no_day_before_it_is_confirmed() {
     let mut engine = world.open();
     engine.execute(by_ann(ledger("acme"))).unwrap();
     engine.execute(by_ann(test_ledger("trial", "2013-01-01"))).unwrap();
+    let done = by_ann(customer(Some("c0"))).with_request_id("r");
+    let first = engine.execute(done.clone()).unwrap();
     let before = world.clock.now();
     engine.stop().unwrap();
     world.clock.set("2036-03-10T12:00:00Z");
     let mut engine = world.open();
     engine.open_days().unwrap();
+    let again = engine.execute(done).unwrap();
+    assert_eq!((again.position, again.repeated), (first.position, true), "what was done is told");
     let denied = engine.execute(by_ann(customer(Some("c1")))).unwrap_err();
     assert!(matches!(denied, Denied::ClockJump(_)), "{denied}");
     let run = RunDay { clock: encours_domain::ClockNo(0), day: day("2026-03-11"), limit: 10 };
