@@ -9,7 +9,7 @@ use encours_tests::{Client, Company, Server, Told, data_folder, eur};
 use tonic::Code;
 
 use crate::image::Image;
-use crate::support::{audit, company, start, told, works};
+use crate::support::{audit, company, start, works};
 
 /// How long it may take until a disk with room is written to again.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -60,6 +60,15 @@ async fn goes_on(company: &Company, positions: &[u64]) -> Duration {
     took
 }
 
+/// What was done is told again by its request id, without room, too.
+async fn repeats(company: &Company, positions: &[u64]) {
+    let mut invoices = company.client.invoices.clone();
+    for n in [0, positions.len() / 2, positions.len() - 1] {
+        let again = invoices.issue_invoice(invoice(n)).await.unwrap().into_inner();
+        assert_eq!((again.position, again.repeat), (positions[n], true), "{n}");
+    }
+}
+
 async fn reads(company: &Company, positions: &[u64]) {
     company.saw(*positions.last().unwrap());
     let total = format!("outstanding {}.00", positions.len());
@@ -96,17 +105,18 @@ async fn a_disk_that_fills_is_told_of_before_it_is_full() {
     for level in [70, 85, 95] {
         assert!(!server.said().contains(&format!("level={level}")), "{}", server.said());
         fill(&server, &mut filler, level);
-        let line = told(&server, &format!("level={level}")).await;
+        let line = server.told(&format!("level={level}")).await;
         assert!(line.contains("WARN") && line.contains("disk_filling"), "{line}");
     }
     fill(&server, &mut filler, 101);
     let positions = until_full(&company, 0).await;
     reads(&company, &positions).await;
+    repeats(&company, &positions).await;
     let metric = |name| server.metric(name).unwrap();
     assert_eq!(metric("encours_log_full"), 1, "metrics are told by a full disk, too");
     assert_eq!(metric("encours_disk_used_percent"), 100);
     assert!(metric("encours_disk_free_bytes") < 1 << 20, "no room for a segment");
-    assert!(told(&server, "log_full").await.contains("WARN"));
+    assert!(server.told("log_full").await.contains("WARN"));
 
     // A start on a full disk: what is there can be read.
     let data = image.path().join("data");
@@ -114,6 +124,7 @@ async fn a_disk_that_fills_is_told_of_before_it_is_full() {
     let server = start(&data);
     let company = Company::existing(Client::connect(&server.url()).await, "acme");
     reads(&company, &positions).await;
+    repeats(&company, &positions).await;
     // What the last segment still takes may be written until it is known that there is no other.
     let mut positions = positions;
     positions.extend(until_full(&company, positions.len()).await);
@@ -122,7 +133,7 @@ async fn a_disk_that_fills_is_told_of_before_it_is_full() {
     drop(filler);
     fs::remove_file(image.path().join("filler")).unwrap();
     let took = goes_on(&company, &positions).await;
-    let _ = told(&server, "has room again").await;
+    let _ = server.told("has room again").await;
     assert_eq!(metric("encours_log_full"), 0);
     assert_eq!(server.stop().ran.code, Some(0));
     audit(&data);
@@ -153,7 +164,8 @@ async fn a_limit_of_file_length_is_want_of_room() {
     assert!(limit(&pid, "1048575"), "the limit can be set");
     let positions = until_full(&company, 0).await;
     reads(&company, &positions).await;
-    assert!(told(&server, "log_full").await.contains("WARN"));
+    repeats(&company, &positions).await;
+    assert!(server.told("log_full").await.contains("WARN"));
     assert!(limit(&pid, "unlimited"), "the limit can be lifted");
     let took = goes_on(&company, &positions).await;
     assert_eq!(server.stop().ran.code, Some(0));
