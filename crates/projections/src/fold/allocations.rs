@@ -101,8 +101,15 @@ impl Ledger {
     /// `amount` of an invoice is settled by a source (or is open again, where negative).
     fn settle(&mut self, invoice: u32, source: Item, amount: i64) -> Result<(), FoldError> {
         let today = self.today;
+        let is_own = match source {
+            Item::CreditNote(no) => {
+                known(self.tables.credit_notes.get(no), "credit note", no)?.invoice == invoice
+            }
+            _ => false,
+        };
         let row = self.change_invoice(invoice, |row| {
             row.left -= amount;
+            row.by_others += if is_own { 0 } else { amount };
             if matches!(source, Item::CreditNote(_) | Item::Invoice(_)) {
                 row.credited += amount;
             }

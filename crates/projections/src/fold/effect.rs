@@ -113,7 +113,9 @@ impl Ledger {
             | ChangeKind::DraftDeleted
             | ChangeKind::PlanCleared
             | ChangeKind::InvoiceDue
-            | ChangeKind::InvoicePaid => Ok(()),
+            | ChangeKind::InvoicePaid
+            | ChangeKind::InvoiceReopened
+            | ChangeKind::InvoiceCancelled => Ok(()),
             ChangeKind::InvoiceIssued | ChangeKind::OpeningAdded => self.count_item(change.item),
             ChangeKind::OpeningCorrected => self.correct(change.item, amount),
             ChangeKind::PaymentRecorded
@@ -139,8 +141,6 @@ impl Ledger {
             | ChangeKind::InvoiceDisputed
             | ChangeKind::DisputeResolved
             | ChangeKind::InvoiceOverdue
-            | ChangeKind::InvoiceReopened
-            | ChangeKind::InvoiceCancelled
             | ChangeKind::PaymentPlanned
             | ChangeKind::PlanCancelled
             | ChangeKind::PlanLapsed
@@ -169,16 +169,6 @@ impl Ledger {
                 row.flags.set(InvoiceFlags::DISPUTED | InvoiceFlags::HELD, false);
             }
             ChangeKind::InvoiceOverdue => row.flags.set(InvoiceFlags::EVER_OVERDUE, true),
-            // WHY: a de-allocation recorded later may take effect before the cancellation does.
-            ChangeKind::InvoiceCancelled => {
-                row.flags.set(InvoiceFlags::CANCELLED, row.left == 0);
-            }
-            // WHY: a reopening dated later than a cancellation recorded after it takes effect when
-            // nothing is open any more.
-            ChangeKind::InvoiceReopened => {
-                let cancelled = row.left == 0 && row.flags.has(InvoiceFlags::CANCELLED);
-                row.flags.set(InvoiceFlags::CANCELLED, cancelled);
-            }
             ChangeKind::PaymentPlanned => {
                 let (amount, remaining) = (change.amount, change.amount);
                 row.planned = Day::from_number(change.other.cast_signed())

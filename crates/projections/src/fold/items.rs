@@ -34,6 +34,7 @@ impl Ledger {
             left: 0,
             credited: 0,
             credit_noted: 0,
+            by_others: 0,
             paid_before: 0,
             over_limit: 0,
             issue_date: None,

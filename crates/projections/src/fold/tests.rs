@@ -1,5 +1,7 @@
 //! Given some events, then these figures.
 
+mod cancelled;
+
 use encours_domain::Position;
 use encours_domain::balance::Balance;
 use encours_domain::details::{Detail, DetailKind, Secret};

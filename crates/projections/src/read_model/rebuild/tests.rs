@@ -164,7 +164,7 @@ fn a_model_that_was_tampered_with_is_found_out_and_replaced() {
     assert_eq!(read.digest(), right);
     assert_eq!(read.rebuilds(), Rebuilds { different: 1, ..Rebuilds::default() });
     // The checkpoint after it is written at once, though nothing has happened, and may be loaded.
-    until("a checkpoint", || dir.path().join("v2").exists() && !marked(dir.path()));
+    until("a checkpoint", || dir.path().join("v3").exists() && !marked(dir.path()));
     assert_eq!(digest_in(dir.path()), Some(right.value));
     read.stop();
     let again = book.read_from(Some(Checkpoint::load(dir.path())));
@@ -173,7 +173,7 @@ fn a_model_that_was_tampered_with_is_found_out_and_replaced() {
 }
 
 fn marked(views: &Path) -> bool {
-    views.join(".suspect-v2").exists()
+    views.join(".suspect-v3").exists()
 }
 
 /// The digest of what a checkpoint holds, which is loaded from a copy.
