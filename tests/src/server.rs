@@ -21,6 +21,10 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// How long what a server said last may take to be read.
 const READ_LIMIT: Duration = Duration::from_secs(5);
+/// How long a server may take to say something.
+const SAY_LIMIT: Duration = Duration::from_secs(60);
+/// What is in the line that it says when its start is over.
+const READY: &str = " ready address=";
 
 /// A running `encours serve`; killed when dropped.
 #[derive(Debug)]
@@ -149,6 +153,7 @@ impl Server {
                     if let Some(address) = address_in(&line) {
                         server.address = address;
                         server.start_took = begun.elapsed();
+                        server.read_of_start();
                         return Ok(server);
                     }
                 }
@@ -162,6 +167,18 @@ impl Server {
             if left.is_zero() {
                 panic!("no ready line within {START_LIMIT:?}: {}", server.left(None));
             }
+        }
+    }
+
+    /// Waits until all that it said of its start is read.
+    ///
+    /// WHY: the line with its address comes through another pipe, so that what a test looks for in
+    /// [`said`](Self::said) may not be there yet when that line is.
+    fn read_of_start(&self) {
+        let begun = Instant::now();
+        while !self.said().contains(READY) {
+            assert!(begun.elapsed() < SAY_LIMIT, "it never said{READY}: {}", self.said());
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -220,10 +237,27 @@ impl Server {
         &self.data
     }
 
-    /// What it said on standard error so far.
+    /// What it said on standard error so far; all of its start is there.
     #[must_use]
     pub fn said(&self) -> String {
         text(&self.stderr)
+    }
+
+    /// The first line on standard error that says this, once it does: what it says may be read later
+    /// than what it does is seen.
+    ///
+    /// # Panics
+    /// Where it does not within a minute.
+    pub async fn told(&self, what: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let said = self.said();
+            if let Some(line) = said.lines().find(|line| line.contains(what)) {
+                return line.to_owned();
+            }
+            assert!(begun.elapsed() < SAY_LIMIT, "it never said {what:?}: {said}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// `kill -9`, at once.

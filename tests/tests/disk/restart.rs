@@ -8,7 +8,7 @@ use std::time::Duration;
 use encours_sim::Rng;
 use encours_tests::{Client, Load, LoadOptions, Server, data_folder, encours, every_file};
 
-use crate::support::{audit, company, start, times, told};
+use crate::support::{audit, company, start, times};
 
 /// The longest start on a million events, with a snapshot.
 const START_LIMIT: Duration = Duration::from_secs(5);
@@ -73,7 +73,7 @@ async fn what_an_interrupted_process_has_left_is_removed_and_named() {
     let server = start(folder.path());
     for name in left.iter().map(String::as_str).chain(["log/spare.seg"]) {
         let file = name.rsplit('/').next().unwrap();
-        let line = told(&server, file).await;
+        let line = server.told(file).await;
         assert!(line.contains("WARN"), "{line}");
         if name != "log/spare.seg" && name != "log/spare.tmp" {
             assert!(!folder.path().join(name).exists(), "{name} is still there");
@@ -97,7 +97,7 @@ async fn a_start_tells_what_it_recovered() {
     let frames = Client::connect(&server.url()).await.head().await.frame_number;
     server.kill9();
     let server = start(folder.path());
-    let line = told(&server, "engine open").await;
+    let line = server.told("engine open").await;
     for word in ["INFO", "ms=", "snapshot=", "frames=", "events="] {
         assert!(line.contains(word), "no {word} in {line}");
     }
@@ -146,6 +146,6 @@ async fn a_start_on_a_million_events_is_quick() {
         took.as_millis(),
         heard.acknowledged.len()
     );
-    println!("{}", told(&server, "engine open").await);
+    println!("{}", server.told("engine open").await);
     assert!(took < START_LIMIT, "{took:?}");
 }

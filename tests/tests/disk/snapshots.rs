@@ -6,7 +6,7 @@ use encours_sim::Rng;
 use encours_tests::{Server, copy, data_folder, every_file, flip_bit};
 use tempfile::TempDir;
 
-use crate::support::{audit, company, start, times, told};
+use crate::support::{audit, company, start, times};
 
 const USED: &str = "encours_recovery_snapshot_frame";
 
@@ -33,7 +33,7 @@ async fn used(data: &Path, rejected: usize, what: &str) -> u64 {
     again.saw(again.client.head().await.position);
     again.expect_balance("c1", "invoiced 300.00, outstanding 300.00").await;
     if rejected > 0 {
-        let line = told(&server, "snapshot_rejected").await;
+        let line = server.told("snapshot_rejected").await;
         assert!(line.contains("WARN"), "{what}: {line}");
     }
     let said = server.said().matches("snapshot_rejected").count();

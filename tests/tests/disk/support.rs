@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use encours_tests::{Client, Company, Ran, Server, every_file, run};
 
@@ -10,8 +9,6 @@ use encours_tests::{Client, Company, Ran, Server, every_file, run};
 pub(crate) const DAMAGED: i32 = 5;
 /// Has a server tell its metrics on a free port.
 pub(crate) const METRICS: [&str; 2] = ["env", "ENCOURS_METRICS=127.0.0.1:0"];
-/// How long anything may take to be told.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// How often something is tried: what the variable says, else a number that suits every run.
 pub(crate) fn times(variable: &str, usual: usize) -> usize {
@@ -46,22 +43,6 @@ pub(crate) fn refused(data: &Path) -> Ran {
     assert!(ran.code.is_some_and(|code| code != 0), "{ran}");
     assert!(!ran.stderr.contains("panicked"), "{ran}");
     ran
-}
-
-/// The line of a server's log that says this.
-///
-/// # Panics
-/// Where it does not say so within half a minute.
-pub(crate) async fn told(server: &Server, what: &str) -> String {
-    let begun = Instant::now();
-    loop {
-        let said = server.said();
-        if let Some(line) = said.lines().find(|line| line.contains(what)) {
-            return line.to_owned();
-        }
-        assert!(begun.elapsed() < LIMIT, "no {what:?} in {said}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// The log is in order.

@@ -7,7 +7,7 @@ use encours_log::{LogError, OsDisk, verify};
 use encours_tests::{Server, copy, data_folder, run};
 use tempfile::TempDir;
 
-use crate::support::{DAMAGED, company, end_of, newest_segment, refused, start, times, told};
+use crate::support::{DAMAGED, company, end_of, newest_segment, refused, start, times};
 
 /// The most bytes that are cut off.
 const CUT_MAX: u64 = 4_096;
@@ -101,7 +101,7 @@ async fn a_server_starts_on_a_torn_end_alone() {
             continue;
         }
         let server = start(trial.path());
-        let line = told(&server, "unfinished write").await;
+        let line = server.told("unfinished write").await;
         assert!(line.contains("WARN") && line.contains("torn_bytes="), "{what}: {line}");
         assert!(line.contains("restored_bytes="), "{what}: {line}");
         let again = company(&server, 40).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use encours_tests::{Client, Company, NatsServer, data_folder};
 
-use crate::support::{customers, expect_events, forgets_after, published, publishing, said, stop};
+use crate::support::{customers, expect_events, forgets_after, published, publishing, stop};
 
 /// So short that message ids keep nothing from being stored twice.
 const SHORT: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ async fn without_a_server_everything_else_works() {
     let client = Client::connect(&server.url()).await;
     let company = Company::create(client, "acme", "2024-01-01").await;
     customers(&company, 0..10).await;
-    said(&server, "publisher_unavailable: connecting to 127.0.0.1:").await;
+    server.told("publisher_unavailable: connecting to 127.0.0.1:").await;
     nats.restart();
     let head = company.client.head().await.position;
     expect_events(&published(&nats, head).await, 1, head).await;
@@ -81,7 +81,7 @@ async fn without_a_server_everything_else_works() {
     nats.stop();
     // Nor does one hold up the end.
     let server = publishing(folder.path(), &nats.url(), &[]);
-    said(&server, "publisher_unavailable").await;
+    server.told("publisher_unavailable").await;
     stop(server).await;
 }
 
@@ -93,12 +93,12 @@ async fn credentials_that_are_wrong_are_told_without_a_secret() {
     let folder = data_folder();
     let wrong = nats.url().replace("nats://", "nats://encours:wrong-one@");
     let server = publishing(folder.path(), &wrong, &[]);
-    said(&server, "authorization violation").await;
+    server.told("authorization violation").await;
     assert!(!server.said().contains("wrong-one"), "{}", server.said());
     stop(server).await;
     let right = nats.url().replace("nats://", "nats://encours:right-one@");
     let server = publishing(folder.path(), &right, &[]);
-    said(&server, "publishing").await;
+    server.told("publishing").await;
     stop(server).await;
 }
 

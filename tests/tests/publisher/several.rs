@@ -10,7 +10,7 @@ use tokio_stream::StreamExt as _;
 
 use crate::support::{
     STREAM, customers, expect_events, jetstream, messages, published, published_in, publishing,
-    said, stop, stream_named,
+    stop, stream_named,
 };
 
 /// A server whose log has a name.
@@ -137,13 +137,13 @@ async fn a_stream_of_a_named_log_that_does_not_turn_its_subjects_is_refused() {
     jetstream(&nats).await.create_stream(config).await.unwrap();
     let folder = data_folder();
     let server = named(&folder.path().join("eu"), &nats, "eu");
-    said(&server, "differ: subject_transform must be encours.events.eu.> to encours.v1.>").await;
+    server.told("differ: subject_transform must be encours.events.eu.> to encours.v1.>").await;
     // Two logs of one name: the second one is told.
     let one = named(&folder.path().join("one"), &nats, "us");
     let head = Client::connect(&one.url()).await.head().await.position;
     let _ = published_in(&nats, "ENCOURS_EVENTS_us", head).await;
     let two = named(&folder.path().join("two"), &nats, "us");
-    said(&two, "publisher_refused: stream ENCOURS_EVENTS_us holds the events of log").await;
+    two.told("publisher_refused: stream ENCOURS_EVENTS_us holds the events of log").await;
     for server in [server, one, two] {
         stop(server).await;
     }
@@ -180,7 +180,7 @@ async fn a_log_is_published_again_into_a_new_stream_from_any_position() {
     // On the same subjects only once the old one is gone.
     let other = ["ENCOURS_PUBLISH_STREAM=OTHER", &config];
     let server = publishing(&data, &nats.url(), &other);
-    said(&server, "publisher_refused: making stream OTHER: subjects overlap").await;
+    server.told("publisher_refused: making stream OTHER: subjects overlap").await;
     jetstream(&nats).await.delete_stream(STREAM).await.unwrap();
     let head = Client::connect(&server.url()).await.head().await.position;
     expect_events(&published_in(&nats, "OTHER", head).await, 7, head).await;

@@ -8,7 +8,7 @@ use encours_tests::{Client, Company, NatsServer, copy, data_folder};
 
 use crate::support::{
     STREAM, customers, expect_events, forgets_after, jetstream, messages, published, publishing,
-    said, stop, stream,
+    stop, stream,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +24,7 @@ async fn a_stream_with_other_settings_is_refused_until_they_are_right() {
     context.create_stream(&config).await.unwrap();
     let folder = data_folder();
     let server = publishing(folder.path(), &nats.url(), &[]);
-    said(&server, "publisher_refused: the settings of stream ENCOURS_EVENTS differ: subjects")
+    server.told("publisher_refused: the settings of stream ENCOURS_EVENTS differ: subjects")
         .await;
     for setting in ["encours.v1.>", "max_msgs_per_subject must be -1", "deny_delete must be true"] {
         assert!(server.said().contains(setting), "{setting}: {}", server.said());
@@ -73,7 +73,7 @@ async fn after_a_purge_the_cursor_tells_where_to_go_on() {
     stream.purge().await.unwrap();
     fs::remove_file(folder.path().join("publisher/ENCOURS_EVENTS.cursor")).unwrap();
     let server = publishing(folder.path(), &nats.url(), &[]);
-    said(&server, "holds no message but had").await;
+    server.told("holds no message but had").await;
     stop(server).await;
 }
 
@@ -94,7 +94,7 @@ async fn a_purged_stream_is_filled_again_once_the_server_has_forgotten() {
     fs::write(&config, "[serve]\npublish_from = 1\n").unwrap();
     let config = format!("ENCOURS_CONFIG={}", config.display());
     let server = publishing(folder.path(), &nats.url(), &[&config]);
-    said(&server, "until its duplicate window has passed").await;
+    server.told("until its duplicate window has passed").await;
     let head = Client::connect(&server.url()).await.head().await.position;
     expect_events(&published(&nats, head).await, 1, head).await;
     stop(server).await;
@@ -113,7 +113,7 @@ async fn a_stream_that_was_deleted_is_filled_again_when_a_person_says_so() {
     stop(server).await;
     jetstream(&nats).await.delete_stream(STREAM).await.unwrap();
     let server = publishing(folder.path(), &nats.url(), &[]);
-    said(&server, "say --publish-from 1 to publish all again").await;
+    server.told("say --publish-from 1 to publish all again").await;
     assert!(messages(&stream(&nats).await).await.is_empty());
     stop(server).await;
     let config = folder.path().join("encours.toml");
@@ -134,14 +134,14 @@ async fn a_stream_of_another_log_or_with_a_stranger_is_refused() {
     published(&nats, head).await;
     stop(server).await;
     let other = publishing(&folder.path().join("two"), &nats.url(), &[]);
-    said(&other, "publisher_refused: stream ENCOURS_EVENTS holds the events of log").await;
+    other.told("publisher_refused: stream ENCOURS_EVENTS holds the events of log").await;
     stop(other).await;
     let server = publishing(&folder.path().join("one"), &nats.url(), &[]);
     let context = jetstream(&nats).await;
     context.publish("encours.v1.acme.hello", "hello".into()).await.unwrap().await.unwrap();
     let client = Client::connect(&server.url()).await;
     let company = Company::create(client, "acme", "2024-01-01").await;
-    said(&server, "is none of ours").await;
+    server.told("is none of ours").await;
     customers(&company, 0..3).await;
     stop(server).await;
 }
@@ -165,7 +165,7 @@ async fn an_event_whose_place_a_stranger_took_is_missed() {
     let next = context.publish_with_headers("encours.v1.~.day.opened", headers, "{}".into());
     next.await.unwrap().await.unwrap();
     let server = publishing(&data, &nats.url(), &[]);
-    said(&server, &format!("message {} of stream ENCOURS_EVENTS is none of ours", head + 1)).await;
+    server.told(&format!("message {} of stream ENCOURS_EVENTS is none of ours", head + 1)).await;
     stop(server).await;
 }
 
@@ -187,7 +187,7 @@ async fn a_log_that_was_put_back_to_an_older_state_is_found_out() {
     stop(server).await;
     let server = publishing(&backup, &nats.url(), &[]);
     let lost = format!("holds the event {head}, but the log ends at");
-    said(&server, &lost).await;
+    server.told(&lost).await;
     // It is told, and holds nothing up.
     assert!(Client::connect(&server.url()).await.head().await.position < head);
     stop(server).await;

@@ -116,15 +116,6 @@ pub(crate) async fn expect_events(stream: &Stream, first: u64, last: u64) {
     assert_eq!(positions, expected);
 }
 
-/// Waits until the server has said something.
-pub(crate) async fn said(server: &Server, what: &str) {
-    let begun = Instant::now();
-    while !server.said().contains(what) {
-        assert!(begun.elapsed() < LIMIT, "it never said {what:?}: {}", server.said());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// Customers of these numbers, one event each.
 pub(crate) async fn customers(company: &Company, numbers: std::ops::Range<u32>) {
     for number in numbers {
