@@ -29,6 +29,12 @@ pub(crate) fn most_files() -> Option<u64> {
     figure(&fs::read_to_string("/proc/self/limits").ok()?, "Max open files")
 }
 
+/// The most threads that this process's user may have, those of all its processes together; `None`
+/// where nobody says so. It does not bind a privileged user.
+pub(crate) fn most_threads() -> Option<u64> {
+    figure(&fs::read_to_string("/proc/self/limits").ok()?, "Max processes")
+}
+
 /// The first figure of the line that begins so.
 fn figure(text: &str, begin: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(begin))?;
@@ -61,5 +67,6 @@ mod tests {
         assert!(grown.is_none_or(|grown| grown));
         assert!(most_files().is_none_or(|most| most > 40));
         assert!(before.threads.is_none_or(|threads| threads >= 1));
+        assert!(most_threads().is_none_or(|most| most >= 1));
     }
 }

@@ -23,6 +23,7 @@ mod replay;
 mod running;
 mod serve;
 mod status;
+mod threads;
 mod verbs;
 
 use std::io::{IsTerminal, Write as _};
@@ -75,8 +76,12 @@ fn run(command: &Command) -> Outcome {
     } else {
         "error,async_nats=off"
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let runtime = match command {
+        Command::Serve(args) => threads::runtime(args.threads()).inspect_err(serve::not_started),
+        Command::Demo(_) => threads::runtime(threads::of_logs(1)),
+        _ => threads::runtime(0),
+    };
+    runtime?.block_on(async {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args).await,

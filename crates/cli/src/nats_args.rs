@@ -81,6 +81,11 @@ impl NatsArgs {
         }
     }
 
+    /// How many logs are named; one without names.
+    pub(crate) fn logs(&self) -> usize {
+        self.stream.log_id.len()
+    }
+
     /// What to connect with for each log, in the order of their names; nothing where no servers are
     /// named.
     ///

@@ -25,6 +25,7 @@ use crate::nats_args::{DEFAULT_LOG, NatsArgs, check_reachable};
 use crate::node::{Node, NodeOptions};
 use crate::publish::{self, PublishArgs};
 use crate::running::{Running, Services};
+use crate::threads;
 
 /// The folder in the data folder with those of several logs.
 const LOGS_FOLDER: &str = "logs";
@@ -152,6 +153,11 @@ pub(crate) async fn run(args: &ServeArgs) -> Outcome {
 }
 
 impl ServeArgs {
+    /// Threads that serving takes beside those of the runtime.
+    pub(crate) fn threads(&self) -> usize {
+        threads::of_logs(self.nats.logs())
+    }
+
     /// Opens the data folder: a node on a log of its own, or one of several on the servers' logs.
     fn open(&self, listen: &Port, clock: Arc<dyn Clock>) -> Outcome<Running> {
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
@@ -249,7 +255,7 @@ pub(crate) async fn run_node(node: Node, listener: TcpListener, signals: Signals
 }
 
 /// Tells why there is no start where log lines are collected, too.
-fn not_started(failure: &Failure) {
+pub(crate) fn not_started(failure: &Failure) {
     let hint = failure.advice().unwrap_or_default();
     error!(exit_code = failure.exit() as u8, hint, "not started: {}", failure.message());
 }

@@ -23,7 +23,7 @@ use crate::api::Api;
 use crate::connections::Connections;
 use crate::failure::REQUEST_TOO_LARGE;
 use crate::logs::Logs;
-use crate::process::{Taken, most_files};
+use crate::process::{Taken, most_files, most_threads};
 use crate::server::Front;
 
 /// How the publisher of public events is.
@@ -246,6 +246,7 @@ fn calls_and_connections(page: &mut Page, calls: &Calls, connections: &Connectio
     let name = "encours_grpc_requests_total";
     let help = "Calls that have ended, by method and code; CANCELLED where the caller had left.";
     page.metric(name, Kind::Counter, help);
+        ("encours_threads_limit", "The most that its user may have.", most_threads()),
     for (method, code, count) in calls.ended() {
         page.sample(name, &[("method", method), ("code", code)], count);
     }

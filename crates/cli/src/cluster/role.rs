@@ -116,9 +116,9 @@ fn take<T>(
     Ok(brought)
 }
 
-/// Whether an error is gone once servers answer or there is room on the disk.
+/// Whether an error is gone once servers answer, there is room on the disk, or threads can be started.
 fn passes(error: &EngineError) -> bool {
-    error.is_unavailable() || error.is_full()
+    error.is_unavailable() || error.is_full() || matches!(error, EngineError::Thread { .. })
 }
 
 impl Role {
