@@ -1,5 +1,6 @@
-//! What somebody can check who trusts neither the operator nor this code: `docs/verify.py`, which knows
-//! nothing but `docs/log-format.md`, on what the binary writes, and on the same with something altered.
+//! What somebody can check who trusts neither the operator nor this code: `docs/verify.py` and
+//! `docs/verify_checkpoint.py`, which know nothing but `docs/log-format.md`, on what the binary writes,
+//! and on the same with something altered.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -74,16 +75,28 @@ impl Kept {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
+    /// The short script where it knows the matter, else the one that knows signatures and growth.
     fn script(&self, words: &[&str]) -> Ran {
-        let script = root().join("docs/verify.py");
-        run_program(&self.python, ["-B", script.to_str().unwrap()].iter().chain(words))
+        let is_inclusion = |file: &str| {
+            fs::read_to_string(file).is_ok_and(|proof| proof.contains("encours-inclusion-1"))
+        };
+        let name = match words {
+            ["log", _] => "docs/verify.py",
+            ["proof", file] if is_inclusion(file) => "docs/verify.py",
+            _ => "docs/verify_checkpoint.py",
+        };
+        let script = root().join(name);
+        // No packages but Python's own.
+        let python = ["-B", "-S", "-E", script.to_str().unwrap()];
+        run_program(&self.python, python.iter().chain(words))
     }
 
     /// The script says that this is wrong, in a line that tells what.
     fn refused(&self, words: &[&str], says: &str) {
         let ran = self.script(words).fails(1);
-        let line = ran.stdout.trim_end();
+        let line = ran.stderr.trim_end();
         assert!(line.starts_with("WRONG: ") && line.lines().count() == 1, "{ran}");
+        assert!(ran.stdout.is_empty(), "{ran}");
         assert!(line.contains(says), "no {says:?} in {ran}");
     }
 
@@ -173,6 +186,16 @@ fn verify(kept: &Kept, data: &str, checkpoints: &[&str]) -> Ran {
     let files: Vec<_> = checkpoints.iter().map(|name| kept.path(name)).collect();
     let files = files.iter().flat_map(|file| ["--checkpoint", file]);
     run(["log", "verify", "--data", &data, "--key", &kept.key].into_iter().chain(files))
+}
+
+/// The format is simple enough for this: whoever checks the log can read all that checks it.
+#[test]
+fn the_script_can_be_read_in_one_go() {
+    let script = fs::read_to_string(root().join("docs/verify.py")).unwrap();
+    let lines = script.lines().filter(|line| !line.is_empty());
+    let (count, widest) = (lines.clone().count(), lines.map(str::len).max().unwrap());
+    assert!(count <= 100 && widest <= 100, "{count} lines of up to {widest} characters");
+    assert!(!script.contains(';'), "one statement a line");
 }
 
 #[test]

@@ -21,7 +21,8 @@ Examples:
   encours log prove --from 250 --to 400
 
 The first two prove that the event is in the log, the third that the log of 400 events goes on from the
-one of 250. What the fields are, and how to check them, is in docs/log-format.md; docs/verify.py does.";
+one of 250. What the fields are, and how to check them, is in docs/log-format.md; docs/verify.py and
+docs/verify_checkpoint.py do.";
 
 /// What `encours log prove` takes.
 #[derive(Args, Debug)]
