@@ -44,9 +44,12 @@ fn times(normal: usize, long: usize) -> usize {
     if is_long() { long } else { normal }
 }
 
+/// Has a server tell its metrics on a free port.
+const METRICS: [&str; 2] = ["--metrics", "127.0.0.1:0"];
+
 /// A server with metrics, and these arguments besides.
 fn start(data: &Path, more: &[&str]) -> Server {
-    let arguments = [&["--metrics", "127.0.0.1:0"], more].concat();
+    let arguments = [&METRICS, more].concat();
     Server::try_start_with(&[], data, &arguments)
         .unwrap_or_else(|ran| panic!("the server did not start: {ran}"))
 }

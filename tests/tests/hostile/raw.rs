@@ -64,6 +64,47 @@ pub(crate) struct End {
     pub(crate) resets: usize,
     /// Streams that were answered.
     pub(crate) answers: usize,
+    /// Those of them that were answered with status 200.
+    pub(crate) well: usize,
+    /// The status of the first answer.
+    pub(crate) status: Option<u16>,
+}
+
+/// What the first byte of an answer with status 200 is: number 8 of the static table.
+const WELL: u8 = 0x88;
+
+/// The status that a block of headers begins with, where it is in the static table or spelled out, as
+/// it is in the first answer of a connection.
+fn status(block: &[u8]) -> Option<u16> {
+    const TABLE: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];
+    let (first, rest) = block.split_first()?;
+    match first {
+        0x88..=0x8e => Some(TABLE[usize::from(first - WELL)]),
+        // A name of the table with a value of its own, to be remembered or not.
+        0x48..=0x4e | 0x08..=0x0e => {
+            let (length, rest) = rest.split_first()?;
+            let value = rest.get(..usize::from(length & 0x7f))?;
+            if length & 0x80 == 0 {
+                return std::str::from_utf8(value).ok()?.parse().ok();
+            }
+            packed(value)
+        }
+        _ => None,
+    }
+}
+
+/// Three digits in Huffman's code: 0 to 2 have five bits, 3 to 9 six.
+fn packed(bytes: &[u8]) -> Option<u16> {
+    let mut left = 8 * bytes.len();
+    let bits = bytes.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+    let mut number = 0;
+    for _ in 0..3 {
+        let short = bits >> left.checked_sub(5)? & 31;
+        let digit = if short <= 2 { short } else { (bits >> left.checked_sub(6)? & 63) - 22 };
+        left -= if short <= 2 { 5 } else { 6 };
+        number = 10 * number + u16::try_from(digit).ok()?;
+    }
+    Some(number)
 }
 
 /// Reads what comes until the end, or until nothing comes for a while.
@@ -88,7 +129,11 @@ pub(crate) async fn read(stream: &mut (impl tokio::io::AsyncRead + Unpin), quiet
         match head[3] {
             GO_AWAY => end.code = content[4..8].try_into().ok().map(u32::from_be_bytes),
             RST_STREAM => end.resets += 1,
-            HEADERS => end.answers += 1,
+            HEADERS => {
+                end.status = end.status.or_else(|| status(&content));
+                end.well += usize::from(content.first() == Some(&WELL));
+                end.answers += 1;
+            }
             _ => {}
         }
     }
