@@ -4,16 +4,46 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// A new folder for a server's data, removed when dropped.
+/// What the names of data folders begin with; the id of the test's process follows.
+const PREFIX: &str = "encours-test-";
+/// How long a folder is left alone whoever made it: another container's processes cannot be seen.
+const LEFT_ALONE: Duration = Duration::from_secs(3_600);
+
+/// A new folder for a server's data, removed when dropped; those of tests that were killed are removed
+/// by a later one.
 ///
 /// # Panics
 /// Where none can be made.
 #[must_use]
 pub fn data_folder() -> TempDir {
-    tempfile::Builder::new().prefix("encours-test-").tempdir().expect("a folder can be made")
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(sweep);
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir().expect("a folder can be made")
+}
+
+/// Removes what tests have left whose process is gone.
+fn sweep() {
+    let processes = Path::new("/proc");
+    if !processes.join("self").exists() {
+        return;
+    }
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let id = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
+        let is_gone = id.is_some_and(|(id, _)| !processes.join(id).exists());
+        let age = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = age.ok().and_then(|modified| modified.elapsed().ok());
+        if is_gone && age.is_some_and(|age| age > LEFT_ALONE) {
+            // Another test may remove it at the same time.
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
 }
 
 /// Every file under a folder, sorted.

@@ -58,7 +58,7 @@ pub use nats::{NatsServer, nats_server};
 pub use nodes::Nodes;
 pub use on_nats::{ServerNats, is_embedded};
 pub use ports::{free_port, http_get};
-pub use process::{Ran, run, run_program};
+pub use process::{Program, Ran, run, run_program};
 pub use proxy::{Mode, Proxy, Way};
 pub use raw::Raw;
 pub use server::{Server, Stopped};

@@ -62,19 +62,88 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
 /// # Panics
 /// Where it cannot be started, or takes longer than two minutes.
 pub fn run_program<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> Ran {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_remove("ENCOURS_SERVER")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let stdout = collect(child.stdout.take());
-    let stderr = collect(child.stderr.take());
-    let status = wait(&mut child, LIMIT);
-    let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("a reader ends"));
-    Ran { code: status.code(), stdout, stderr }
+    Program::start(program, arguments).end()
+}
+
+/// A program that runs; killed when dropped.
+#[derive(Debug)]
+pub struct Program {
+    child: Killed,
+    stdout: JoinHandle<String>,
+    stderr: JoinHandle<String>,
+}
+
+/// A child that does not outlive its test.
+#[derive(Debug)]
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Where it has ended already, there is nothing to kill.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+impl Program {
+    /// Starts a program with these arguments.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env_remove("ENCOURS_SERVER")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+        Self { child: Killed(child), stdout, stderr }
+    }
+
+    /// Starts a server on a folder, with a log of its own, and does not wait until it is ready.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    #[must_use]
+    pub fn serve(data: &Path) -> Self {
+        let words = ["serve", "--listen", "127.0.0.1:0", "--segment-mib", "1", "--data"];
+        Self::start(encours(), words.map(OsStr::new).into_iter().chain([data.as_os_str()]))
+    }
+
+    /// Sends a signal by its name.
+    ///
+    /// # Panics
+    /// Where it cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.0.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(status.expect("kill can be run").success(), "kill -s {name} {id}");
+    }
+
+    /// `kill -9`, at once; what it left.
+    ///
+    /// # Panics
+    /// Where it cannot be killed.
+    #[must_use]
+    pub fn kill9(mut self) -> Ran {
+        self.child.0.kill().expect("a child can be killed");
+        self.end()
+    }
+
+    /// Waits for its end; what it left.
+    ///
+    /// # Panics
+    /// Where it does not end within two minutes.
+    #[must_use]
+    pub fn end(mut self) -> Ran {
+        let status = wait(&mut self.child.0, LIMIT);
+        let Self { stdout, stderr, .. } = self;
+        let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("a reader ends"));
+        Ran { code: status.code(), stdout, stderr }
+    }
 }
 
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {

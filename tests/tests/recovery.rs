@@ -10,11 +10,10 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use encours_sim::Rng;
-use encours_tests::{Client, Company, Server, copy, data_folder, encours, every_file, run, swap};
+use encours_tests::{Client, Company, Program, Server, copy, data_folder, every_file, run, swap};
 use tempfile::TempDir;
 
 const ROUNDS: u64 = 30;
@@ -50,20 +49,10 @@ async fn a_start_can_be_killed_at_any_moment() {
     let position = company(&folder).await;
     let mut was_ready = 0;
     for round in 0..ROUNDS {
-        // Not through `Server`, which waits until it is ready.
-        let mut child = Command::new(encours())
-            .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "1", "--data"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let starting = Program::serve(folder.path());
         let delay = Duration::from_micros(rng.below(120_000));
         tokio::time::sleep(delay).await;
-        child.kill().unwrap();
-        let output = child.wait_with_output().unwrap();
-        was_ready += u64::from(!output.stdout.is_empty());
+        was_ready += u64::from(!starting.kill9().stdout.is_empty());
         let ran = run(["log", "verify", "--data", folder.path().to_str().unwrap()]);
         assert_eq!(ran.code, Some(0), "round {round} (seed {seed}), after {delay:?}: {ran}");
     }

@@ -1,32 +1,15 @@
 //! Starts that were cut short, and what they left; how long a start takes.
 
 use std::fs::{self, File};
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use encours_sim::Rng;
-use encours_tests::{Client, Load, LoadOptions, Server, data_folder, encours, every_file};
+use encours_tests::{Client, Load, LoadOptions, Program, Server, data_folder, every_file};
 
 use crate::support::{audit, company, start, times};
 
 /// The longest start on a million events, with a snapshot.
 const START_LIMIT: Duration = Duration::from_secs(5);
-
-/// Starts a server and kills it after a moment.
-async fn killed_start(data: &Path, after: Duration) {
-    let mut child = Command::new(encours())
-        .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "1", "--data"])
-        .arg(data)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    tokio::time::sleep(after).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
 
 /// How many starts are killed: `ENCOURS_TEST_KILLED_STARTS`.
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +18,9 @@ async fn a_first_start_can_be_killed_at_any_moment() {
     let rounds = times("ENCOURS_TEST_KILLED_STARTS", 20);
     let (mut made, mut begun) = (0, data_folder());
     for _ in 0..rounds {
-        killed_start(begun.path(), Duration::from_micros(rng.below(50_000))).await;
+        let starting = Program::serve(begun.path());
+        tokio::time::sleep(Duration::from_micros(rng.below(50_000))).await;
+        let _ = starting.kill9();
         if rng.below(3) == 0 {
             // What was left of a start, or of several, must do.
             let server = Server::start(begun.path());
