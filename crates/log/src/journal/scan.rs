@@ -1,5 +1,8 @@
 //! Walks the frames of a segment file, checking each. Shared by recovery and offline verification.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use super::segment::{
