@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 
 FRAME, END_MARK = struct.Struct("<4sHH16sQQQqIII4x32s32s4x"), b"ENC-END\n"
-BLOCK = struct.Struct("<4sHH16sQQQ32s428x")  # the header of a segment; a slot of the anchor
+BLOCK = struct.Struct("<4sHH16sQQQ32s428x")  # a header of a segment, or a slot of the anchor
 CRC32C = range(256)
 for _ in range(8):
     CRC32C = [c >> 1 ^ (0x82F63B78 if c & 1 else 0) for c in CRC32C]
@@ -28,7 +28,7 @@ def crc32c(data):
     return struct.pack("<I", crc ^ 0xFFFFFFFF)
 
 
-def read(kind, magic, stored):  # A header's fields; None if its checksum or a reserved byte is off.
+def read(kind, magic, stored):  # A header's fields, or None where it is not intact.
     found = kind.unpack(stored[:-4].ljust(kind.size))[3:]
     packed = kind.pack(magic, 1, 1, *found)
     return found if stored == packed + crc32c(packed) else None
