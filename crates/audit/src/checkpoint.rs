@@ -8,6 +8,7 @@
 //! recorded-at <time>
 //! ```
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -39,6 +40,28 @@ pub enum CheckpointError {
     /// The key signs for another log.
     #[error("it is about another log than its key")]
     OtherLog,
+}
+
+/// Why the checkpoints of a data folder cannot be held against its log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoredError {
+    /// A file cannot be read.
+    #[error("{file}: {source}")]
+    Io {
+        /// Its place in the data folder.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is no checkpoint, or was altered.
+    #[error("checkpoint_rejected: {file}: {source}")]
+    Rejected {
+        /// Its place in the data folder.
+        file: String,
+        /// Why.
+        source: CheckpointError,
+    },
 }
 
 /// How a log stood at some time: its events, as a tree.
@@ -146,6 +169,47 @@ pub(crate) fn day_path(data: &Path, day: &str) -> PathBuf {
     checkpoints_dir(data).join(day)
 }
 
+/// The names of the checkpoints of a data folder, in order.
+fn names(disk: &dyn Disk, data: &Path) -> io::Result<Vec<String>> {
+    let dir = checkpoints_dir(data);
+    let mut names = if disk.exists(&dir)? { disk.list(&dir)? } else { Vec::new() };
+    names.retain(|name| name == LATEST || name.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
+    Ok(names)
+}
+
+/// Every checkpoint of a data folder, with its place there, such as `checkpoints/2026-01-31`.
+///
+/// One without a signature of the key that lies there now, as after the key was replaced, is taken by
+/// what it says: that can be held against the log all the same, whoever has signed it.
+///
+/// # Errors
+/// [`StoredError`] for the first that cannot be read, is none, or was altered.
+pub fn stored(disk: &dyn Disk, data: &Path) -> Result<Vec<(String, Checkpoint)>, StoredError> {
+    let verifier = crate::notary::stored_verifier(disk, data);
+    let io = |file: &str| {
+        let file = file.to_owned();
+        move |source| StoredError::Io { file, source }
+    };
+    let mut stored = Vec::new();
+    for name in names(disk, data).map_err(io("checkpoints"))? {
+        let file = format!("checkpoints/{name}");
+        let note = read_note(disk, &checkpoints_dir(data).join(&name)).map_err(io(&file))?;
+        let opened = match &verifier {
+            Some(verifier) => Checkpoint::open(&note, verifier),
+            None => Checkpoint::unchecked(&note),
+        };
+        let opened = match opened {
+            Err(CheckpointError::Note(NoteError::Unsigned)) => Checkpoint::unchecked(&note),
+            opened => opened,
+        };
+        match opened {
+            Ok(checkpoint) => stored.push((file, checkpoint)),
+            Err(source) => return Err(StoredError::Rejected { file, source }),
+        }
+    }
+    Ok(stored)
+}
+
 /// The newest checkpoint of a data folder, with its note, where there is one that can be read: the
 /// latest, else that of the newest day. Where the key is given, it must have signed it.
 pub(crate) fn newest(
@@ -153,12 +217,10 @@ pub(crate) fn newest(
     data: &Path,
     verifier: Option<&Verifier>,
 ) -> Option<(Checkpoint, String)> {
-    let dir = checkpoints_dir(data);
-    let mut names = disk.list(&dir).unwrap_or_default();
     // The names of days begin with digits, and so are below `latest`.
-    names.retain(|name| name == LATEST || name.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
+    let names = names(disk, data).unwrap_or_default();
     names.iter().rev().find_map(|name| {
-        let path = dir.join(name);
+        let path = checkpoints_dir(data).join(name);
         let read = read_note(disk, &path).map_err(|error| error.to_string());
         let opened = read.and_then(|note| {
             let opened = verifier.map_or_else(
@@ -198,10 +260,9 @@ pub fn newest_of(disk: &dyn Disk, data: &Path) -> (Option<(Checkpoint, String)>,
 ///
 /// # Errors
 /// As the system reports them; `InvalidData` where it is no text.
-pub fn read_note(disk: &dyn Disk, path: &Path) -> std::io::Result<String> {
+pub fn read_note(disk: &dyn Disk, path: &Path) -> io::Result<String> {
     let bytes = disk.read_all(path, NOTE_MAX as u64)?;
-    String::from_utf8(bytes)
-        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 fn time(at: Micros) -> DateTime<Utc> {

@@ -22,8 +22,11 @@ mod saved;
 mod testing;
 mod tree;
 
-pub use checkpoint::{Checkpoint, CheckpointError, newest_known, newest_of, read_note};
+pub use checkpoint::{
+    Checkpoint, CheckpointError, StoredError, newest_known, newest_of, read_note, stored,
+};
 pub use leaf::{Leaf, leaves};
+pub use merkle::Frontier;
 pub use notary::{Notary, NotaryError, Signed};
 pub use note::{KeyError, NoteError, Signer, Verifier};
 pub use proof::{ConsistencyProof, InclusionProof};

@@ -90,6 +90,41 @@ pub fn root(leaves: &[Hash]) -> Hash {
     level.first().copied().unwrap_or_else(empty_root)
 }
 
+/// The root of a tree that grows leaf by leaf, for those who need neither leaves nor proofs later: of
+/// any number of leaves it keeps some sixty hashes at most.
+#[derive(Clone, Debug, Default)]
+pub struct Frontier {
+    size: u64,
+    /// The roots of the full subtrees that the tree is made of, the largest first: one for each power
+    /// of two in its size.
+    peaks: Vec<Hash>,
+}
+
+impl Frontier {
+    /// Leaves so far.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Takes the hash of the next leaf in.
+    pub fn push(&mut self, leaf: Hash) {
+        self.size += 1;
+        let full = self.peaks.len().saturating_sub(self.size.trailing_zeros() as usize);
+        let lefts = self.peaks.drain(full..).rev();
+        let peak = lefts.fold(leaf, |right, left| node_hash(&left, &right));
+        self.peaks.push(peak);
+    }
+
+    /// The root over all of them.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        let mut peaks = self.peaks.iter().rev();
+        let last = peaks.next().copied().unwrap_or_else(empty_root);
+        peaks.fold(last, |right, left| node_hash(left, &right))
+    }
+}
+
 /// Where a subtree of `len` leaves is split: the largest power of two below `len`, which is at least
 /// 2.
 #[must_use]

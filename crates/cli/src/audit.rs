@@ -99,6 +99,20 @@ pub(crate) fn audit(
     known: &[Known],
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<Audited, Broken> {
+    audit_frames(disk, data, depth, known, &mut |passed| {
+        progress(passed.progress());
+        Ok(())
+    })
+}
+
+/// The same, with each frame that is in order shown to `each`, which may refuse it.
+pub(crate) fn audit_frames(
+    disk: &dyn Disk,
+    data: &Path,
+    depth: Depth,
+    known: &[Known],
+    each: &mut dyn FnMut(&Passed<'_>) -> Result<(), LogError>,
+) -> Result<Audited, Broken> {
     let dir = log_dir(data);
     if !disk.exists(&dir).map_err(broken)? {
         return Err(broken(LogError::NoLog { dir }));
@@ -108,8 +122,7 @@ pub(crate) fn audit(
         if depth != Depth::Bytes {
             look(passed, (depth == Depth::Keys).then_some(&mut details))?;
         }
-        progress(passed.progress());
-        Ok(())
+        each(passed)
     })?;
     let keys = match depth {
         Depth::Keys => details.told(report.log_id, report.frames)?,

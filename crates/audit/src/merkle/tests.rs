@@ -248,6 +248,18 @@ fn an_altered_proof_proves_nothing() {
     assert_eq!(check_consistency((2, &two), (2, &one), &[]), Err(ProofError::Root));
 }
 
+#[test]
+fn a_tree_that_grows_leaf_by_leaf_has_the_root_of_each_size() {
+    let leaves: Vec<_> = (0..600_u32).map(|leaf| leaf_hash(&leaf.to_le_bytes())).collect();
+    let mut growing = Frontier::default();
+    assert_eq!((growing.size(), growing.root()), (0, empty_root()));
+    for (nth, leaf) in leaves.iter().enumerate() {
+        growing.push(*leaf);
+        assert_eq!(growing.size(), nth as u64 + 1);
+        assert_eq!(growing.root(), root(&leaves[..=nth]), "{nth}");
+    }
+}
+
 /// Each hash with a bit flipped, each left out, each twice.
 fn alterations(path: &[Hash], check: &dyn Fn(&[Hash]) -> Result<(), ProofError>) {
     assert_eq!(check(path), Ok(()));

@@ -13,18 +13,20 @@
 mod files;
 mod manifest;
 mod restore;
+mod signed;
 mod take;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use encours_log::{Disk as _, Known, OsDisk, VerifyReport};
+use encours_log::{Disk, Known, OsDisk, VerifyProgress, VerifyReport};
 
 use self::files::{Stored, sum};
 pub(crate) use self::manifest::moment;
 use self::manifest::{Entry, Manifest, TailOf};
 pub(crate) use self::restore::{RESTORE_EXAMPLES, RestoreArgs, restore};
-use crate::audit::{Audited, Depth, audit};
+use self::signed::Signed;
+use crate::audit::{Audited, Depth, audit_frames};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{
     Cell, Column, Format, OutputArgs, Printer, Unit, fields, print_text, progress_bar,
@@ -118,14 +120,28 @@ fn check(
     }
     let progress = progress_bar(how.lang, "verifying", Unit::Bytes);
     let disk = Stored::of(dir, &manifest.files);
-    // What a start holds the log against: a checkpoint of another age or node is found here.
-    known.extend(encours_audit::newest_known(&disk, dir));
-    let audited = audit(&disk, dir, Depth::Keys, &known, &mut |at| {
+    let audited = look_through(&disk, dir, manifest, &known, &mut |at| {
         progress.set_length(at.total);
         progress.set_position(at.read);
     });
     progress.finish_and_clear();
-    let audited = audited?;
+    audited
+}
+
+/// Checks log, events, keys and checkpoints of the data folder that a backup holds, or was put into.
+fn look_through(
+    disk: &dyn Disk,
+    data: &Path,
+    manifest: &Manifest,
+    known: &[Known],
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Outcome<Audited> {
+    let mut signed = Signed::of(disk, data)?;
+    let audited = audit_frames(disk, data, Depth::Keys, known, &mut |passed| {
+        progress(passed.progress());
+        signed.look(passed)
+    })?;
+    signed.agrees(&audited.report)?;
     agrees(manifest, &audited.report)?;
     Ok(audited)
 }

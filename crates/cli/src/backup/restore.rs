@@ -12,8 +12,8 @@ use indicatif::ProgressBar;
 
 use super::files::{Draft, copy, unwritten};
 use super::manifest::Manifest;
-use super::{Done, agrees, check, damaged, existing, names, print};
-use crate::audit::{Audited, Depth, audit};
+use super::{Done, check, damaged, existing, look_through, names, print};
+use crate::audit::Audited;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{OutputArgs, Unit, progress_bar};
 
@@ -103,8 +103,7 @@ fn make(from: &Path, manifest: &Manifest, into: &Path, progress: &ProgressBar) -
         draft.keep(&target)?;
         OsDisk.sync_dir(&dir).map_err(|error| unwritten(&dir, &error))?;
     }
-    let audited = audit(&OsDisk, into, Depth::Keys, &manifest.as_known(), &mut |_| {})?;
-    agrees(manifest, &audited.report)?;
+    let audited = look_through(&OsDisk, into, manifest, &manifest.as_known(), &mut |_| {})?;
     OsDisk.sync_dir(into).map_err(|error| unwritten(into, &error))?;
     Ok(audited)
 }
