@@ -139,8 +139,28 @@ fn hash(stamps: &Stamps) -> [u8; 32] {
 
 fn open(folder: &Path) -> Result<(sled::Db, bool), StoreError> {
     let is_new = folder::prepare(folder).map_err(StoreError::Open)?;
-    let config = sled::Config::new().path(folder).cache_capacity(CACHE).flush_every_ms(Some(1_000));
-    Ok((config.open()?, is_new))
+    Ok((config().path(folder).open()?, is_new))
+}
+
+fn config() -> sled::Config {
+    // WHY never: what has to be durable is flushed where it has to be, and where no thread can be had for
+    // it sled panics.
+    sled::Config::new().cache_capacity(CACHE).flush_every_ms(None)
+}
+
+/// Lets sled start the threads that it writes with, which it does once in the life of a process, with
+/// the first thing that it writes: here one that is nowhere on a disk. WHY ahead of that: where the
+/// system allows none by then, it waits for them for ever.
+///
+/// # Errors
+/// [`StoreError`] where it cannot write.
+pub(super) fn start_threads() -> Result<(), StoreError> {
+    guarded(|| {
+        let db = config().temporary(true).open()?;
+        db.insert(b"", b"")?;
+        db.flush()?;
+        Ok(())
+    })
 }
 
 /// Runs what uses sled. Whatever panics in it is an error.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use encours_domain::Position;
 
-use super::store::{Loaded, StoreError, write};
+use super::store::{Loaded, StoreError, start_threads, write};
 use super::{Checkpoint, Snapshot, folder};
 use crate::error::OpenError;
 use crate::read_model::Shared;
@@ -68,6 +68,11 @@ impl Checkpointer {
     ) -> Result<(Self, Trigger), OpenError> {
         let position =
             checkpoint.loaded.as_ref().map_or(Position::START, |l| l.snapshot.seen.position);
+        if checkpoint.loaded.is_none()
+            && let Err(error) = start_threads()
+        {
+            tracing::warn!(%error, "the threads of checkpoints are not started before the first one");
+        }
         // WHY 1: a checkpoint that is due while another is written is due once.
         let (sender, receiver) = sync_channel(1);
         let stopping = Arc::new(AtomicBool::new(false));
