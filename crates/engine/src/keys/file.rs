@@ -121,6 +121,8 @@ pub(crate) struct KeyFile {
     path: PathBuf,
     /// Records that are in use; the next append begins after them.
     records: u64,
+    /// Whether an append has failed since, so that whole records may lie after those in use.
+    is_longer: bool,
 }
 
 /// What opening the file found.
@@ -162,7 +164,7 @@ impl KeyFile {
             file.sync_data().map_err(io_error("sync", &path))?;
         }
         Ok(Some(Opened {
-            file: Self { file, path, records: reading.end },
+            file: Self { file, path, records: reading.end, is_longer: false },
             digest_key,
             customers: reading.customers,
             damaged: reading.damaged,
@@ -195,7 +197,7 @@ impl KeyFile {
         disk.replace(&path, &head(log_id, digest_key)).map_err(io_error("make", &path))?;
         let file = disk.open_rw(&path).map_err(io_error("open", &path))?;
         disk.sync_dir(dir).map_err(io_error("sync the folder of", &path))?;
-        Ok(Self { file, path, records: 2 })
+        Ok(Self { file, path, records: 2, is_longer: false })
     }
 
     /// Writes the file anew with these keys only.
@@ -214,7 +216,7 @@ impl KeyFile {
         }
         disk.replace(&self.path, &bytes).map_err(io_error("write anew", &self.path))?;
         self.file = disk.open_rw(&self.path).map_err(io_error("open", &self.path))?;
-        self.records = records;
+        (self.records, self.is_longer) = (records, false);
         Ok(())
     }
 
@@ -235,9 +237,15 @@ impl KeyFile {
             bytes.extend_from_slice(&*record);
         }
         let at = self.records * RECORD_LEN as u64;
+        if self.is_longer {
+            // WHY: records of the append that failed would come after fewer new ones, and win.
+            self.file.set_len(at).map_err(AppendError::Write)?;
+        }
+        self.is_longer = true;
         self.file.write_all_at(&bytes, at).map_err(AppendError::Write)?;
         self.file.sync_data().map_err(AppendError::Sync)?;
         self.records += keys.len() as u64;
+        self.is_longer = false;
         Ok(())
     }
 }
@@ -394,3 +402,6 @@ pub(super) fn number(bytes: &[u8], at: usize) -> u32 {
     number.copy_from_slice(&bytes[at..at + 4]);
     u32::from_le_bytes(number)
 }
+
+#[cfg(test)]
+mod tests;
