@@ -6,30 +6,17 @@ use encours_domain::dunning::{Policy, Step};
 
 use super::facts::{Book, Stage};
 
-/// Easter Sundays as month and day, from 2020 on.
-const EASTERS: [(u32, u32); 21] = [
-    (4, 12),
-    (4, 4),
-    (4, 17),
-    (4, 9),
-    (3, 31),
-    (4, 20),
-    (4, 5),
-    (3, 28),
-    (4, 16),
-    (4, 1),
-    (4, 21),
-    (4, 13),
-    (3, 28),
-    (4, 17),
-    (4, 9),
-    (3, 25),
-    (4, 13),
-    (4, 5),
-    (4, 25),
-    (4, 10),
-    (4, 1),
-];
+/// Easter Sunday by the rule of Gauss with both of its exceptions; the product follows another one.
+fn easter(year: i32) -> Option<Day> {
+    let century = year / 100;
+    let moon = (15 - (13 + 8 * century) / 25 + century - century / 4) % 30;
+    let sun = (4 + century - century / 4) % 7;
+    let full = (19 * (year % 19) + moon) % 30;
+    let sunday = (2 * (year % 4) + 4 * (year % 7) + 6 * full + sun) % 7;
+    let is_late = sunday == 6 && (full == 29 || full == 28 && (11 * moon + 11) % 30 < 19);
+    let week = if is_late { 7 } else { 0 };
+    Day::from_ymd(year, 3, 22)?.plus(full + sunday - week)
+}
 
 /// The holidays of France that have a date of their own.
 const FIXED: [&str; 8] = ["01-01", "05-01", "05-08", "07-14", "08-15", "11-01", "11-11", "12-25"];
@@ -44,10 +31,8 @@ fn is_business_day(calendar: Calendar, day: Day) -> bool {
     }
     let text = day.to_string();
     let fixed = FIXED.iter().any(|date| text.ends_with(date));
-    let easter = usize::try_from(day.year() - 2020).ok().and_then(|at| EASTERS.get(at));
-    let easter = easter.and_then(|(month, date)| Day::from_ymd(day.year(), *month, *date));
     // Easter Monday, Ascension, Whit Monday.
-    let moving = easter.is_some_and(|easter| [1, 39, 50].contains(&day.since(easter)));
+    let moving = easter(day.year()).is_some_and(|easter| [1, 39, 50].contains(&day.since(easter)));
     !fixed && !moving
 }
 
@@ -153,5 +138,33 @@ impl Book {
             && self.open(invoice, super::View::as_of(day)) > 0;
         let to_come = if reminded { self.plan_of(invoice) } else { vec![] };
         to_come.into_iter().rfind(|(_, planned)| *planned <= day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Easter Sundays as printed: the first and last that there can be, the exceptions, and others.
+    const PRINTED: [(i32, u32, u32); 12] = [
+        (1818, 3, 22),
+        (1954, 4, 18),
+        (1981, 4, 19),
+        (2020, 4, 12),
+        (2024, 3, 31),
+        (2026, 4, 5),
+        (2038, 4, 25),
+        (2040, 4, 1),
+        (2045, 4, 9),
+        (2049, 4, 18),
+        (2076, 4, 19),
+        (2100, 3, 28),
+    ];
+
+    #[test]
+    fn easter_is_when_the_tables_have_it() {
+        for (year, month, date) in PRINTED {
+            assert_eq!(easter(year), Day::from_ymd(year, month, date), "{year}");
+        }
     }
 }

@@ -176,7 +176,7 @@ impl Single {
                 self.restart(cut, around);
                 Ok(())
             }
-            Err(_) if self.disk.is_stopped() || !self.has_room => {
+            Err(_) if self.disk.is_stopped() || !self.has_room || self.sync_fails => {
                 self.restart(cut, around);
                 Ok(())
             }
