@@ -48,8 +48,7 @@ pub enum Mode {
     Drop(Way),
     /// New connections are refused; those that are there pass on.
     Refuse,
-    /// The first text is replaced by the second one, of the same length, wherever the server says it in
-    /// one piece.
+    /// The first text is replaced by the second one, of the same length, wherever the server says it.
     Replace(&'static str, &'static str),
 }
 
@@ -236,9 +235,9 @@ impl Passage<'_> {
         mut pieces: mpsc::Receiver<(Instant, Vec<u8>)>,
         mut to: WriteHalf<'_>,
     ) -> Result<(), BreakOff> {
-        let mut is_lossy = false;
+        let (mut is_lossy, mut held) = (false, Vec::new());
         while let Some((came, piece)) = pieces.recv().await {
-            let piece = self.told(piece);
+            let piece = self.told(&mut held, piece);
             let mut rest = &piece[..];
             while !rest.is_empty() {
                 let mode = self.moving().await?;
@@ -267,11 +266,15 @@ impl Passage<'_> {
             }
         }
         self.moving().await?;
+        to.write_all(&held).await.map_err(|_| BreakOff)?;
         to.shutdown().await.map_err(|_| BreakOff)
     }
 
-    /// What is passed on of a piece.
-    fn told(&self, mut piece: Vec<u8>) -> Vec<u8> {
+    /// What is passed on of a piece, and of what was held back of the last one. Held back is an end
+    /// with which the text may begin, so that it is found wherever a read ends.
+    fn told(&self, held: &mut Vec<u8>, piece: Vec<u8>) -> Vec<u8> {
+        let mut piece =
+            if held.is_empty() { piece } else { [std::mem::take(held), piece].concat() };
         let (Way::Answers, Mode::Replace(text, other)) = (self.way, *self.modes.borrow()) else {
             return piece;
         };
@@ -281,6 +284,9 @@ impl Passage<'_> {
                 piece[at..at + text.len()].copy_from_slice(other.as_bytes());
             }
         }
+        let is_begun = |len: &usize| piece.ends_with(&text.as_bytes()[..*len]);
+        let begun = (1..text.len()).rev().find(is_begun).unwrap_or(0);
+        *held = piece.split_off(piece.len() - begun);
         piece
     }
 

@@ -127,14 +127,40 @@ async fn delays_add_up_to_no_throttle() {
     let delay = Duration::from_millis(200);
     proxy.set(Mode::Delay(delay));
     let begun = Instant::now();
-    for _ in 0..10 {
+    for _ in 0..50 {
         say(&mut stream, "0123456789").await;
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    hear(&mut stream, &"0123456789".repeat(10)).await;
+    hear(&mut stream, &"0123456789".repeat(50)).await;
     let took = begun.elapsed();
-    // There and back, and not once more for each piece.
-    assert!(took >= 2 * delay && took < 8 * delay, "{took:?}");
+    // There and back, and not once more for each of fifty pieces.
+    assert!(took >= 2 * delay && took < 25 * delay, "{took:?}");
+}
+
+#[tokio::test]
+async fn what_is_replaced_is_found_wherever_a_read_ends() {
+    let proxy = proxy().await;
+    let mut stream = connect(&proxy).await;
+    stream.set_nodelay(true).unwrap();
+    proxy.set(Mode::Replace("year 20", "year 19"));
+    let words = "a year 2026, of the years 20 and 21";
+    for pieces in [vec![words], vec!["a ye", "ar 2", "026, of the years 20 and 21"]] {
+        for piece in pieces {
+            say(&mut stream, piece).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        hear(&mut stream, &words.replace("year 20", "year 19")).await;
+    }
+    // What may be the begin of it comes once it turns out not to be, or nothing more comes.
+    for (held, rest) in [("ye", "s"), ("year", "year 20")] {
+        say(&mut stream, held).await;
+        hear_nothing(&mut stream).await;
+        say(&mut stream, rest).await;
+        hear(&mut stream, &format!("{held}{rest}").replace("year 20", "year 19")).await;
+    }
+    say(&mut stream, "the ye").await;
+    stream.shutdown().await.unwrap();
+    hear(&mut stream, "the ye").await;
 }
 
 #[tokio::test]
