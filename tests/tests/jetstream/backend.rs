@@ -101,7 +101,8 @@ fn a_follower_is_woken_at_once() {
     following.join().unwrap();
     waits.sort();
     println!("a frame is in the other copy {:?} (median) after it was durable", waits[10]);
-    assert!(waits[10] < Duration::from_millis(100), "{waits:?}");
+    // One that is not woken looks after seconds.
+    assert!(waits[10] < Duration::from_secs(1), "{waits:?}");
 }
 
 #[test]

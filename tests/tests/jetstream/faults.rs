@@ -139,7 +139,8 @@ fn a_line_that_swallows_all_keeps_nothing_waiting_for_ever() {
     assert!(!link.figures().connected);
     let before = Instant::now();
     assert!(!send(&mut log, &next).is_committed());
-    assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
+    // One that is sent is waited for for two seconds, and then looked for.
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
     drop(log);
     let before = Instant::now();
     let away = replica.pull(Duration::from_millis(100), &mut |_| Ok(())).unwrap_err();
