@@ -123,7 +123,8 @@ async fn after_a_failed_sync_the_server_ends_and_nothing_is_lost() {
                         assert!(is_end || told.code == Code::Cancelled, "{what}: {told:?}");
                         ended += 1;
                         let ran = server.end();
-                        assert!(ran.code.is_some_and(|code| code != 0), "{what}: {ran}");
+                        assert_eq!(ran.code, Some(1), "{what}: {ran}");
+                        assert!(ran.stderr.contains("sync_failed"), "{what}: {ran}");
                         ran
                     }
                     None => {

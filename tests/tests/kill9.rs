@@ -103,4 +103,5 @@ async fn kills_lose_nothing_that_was_acknowledged() {
         life(&mut rng, ROUNDS.min(rounds - sum.kills), &mut sum).await;
         println!("{sum:?}");
     }
+    assert!(sum.acknowledged as u64 >= sum.kills, "the clients were heard: {sum:?}");
 }

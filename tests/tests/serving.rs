@@ -28,6 +28,47 @@ async fn company() -> (TempDir, Server, Company) {
     (folder, server, company)
 }
 
+/// Has a server check its whole log; what came last.
+async fn verify(client: &Client) -> Result<v1::VerifyLogResponse, tonic::Status> {
+    let steps = client.log.clone().verify_log(v1::VerifyLogRequest::default()).await;
+    let mut steps = steps?.into_inner();
+    let mut last = None;
+    while let Some(step) = steps.message().await? {
+        last = Some(step);
+    }
+    Ok(last.expect("a result"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_verification_runs_at_a_time() {
+    let (_folder, _server, company) = company().await;
+    let customer = |n: usize| v1::CreateCustomerRequest {
+        ledger_id: LEDGER.to_owned(),
+        customer_id: format!("c{n}"),
+        name: "A customer".to_owned(),
+        ..Default::default()
+    };
+    let command = |n| v1::Command { command: Some(Command::CreateCustomer(customer(n))) };
+    let request = v1::ExecuteRequest { commands: (0..1_000).map(command).collect() };
+    company.client.batch.clone().execute(request).await.unwrap();
+    for _ in 0..100 {
+        // Both at once; the first one may have ended all the same before the second one began.
+        let (one, other) = tokio::join!(verify(&company.client), verify(&company.client));
+        let told = match (one, other) {
+            (Ok(_), Ok(_)) => continue,
+            (Ok(_), Err(status)) | (Err(status), Ok(_)) => Told::from(&status),
+            (one, other) => panic!("neither: {one:?}, {other:?}"),
+        };
+        let is = (told.code, &*told.reason);
+        assert_eq!(is, (tonic::Code::ResourceExhausted, "VERIFICATION_RUNNING"), "{told:?}");
+        assert!(told.retry_ms > 0, "{told:?}");
+        tokio::time::sleep(Duration::from_millis(told.retry_ms.try_into().unwrap())).await;
+        verify(&company.client).await.expect("then it is its turn");
+        return;
+    }
+    panic!("a hundred times the one had ended before the other one began");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_answers_in_full_and_appends_nothing() {
     let (_folder, _server, company) = company().await;
