@@ -2,7 +2,7 @@
 //! is refused.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::pull;
 use async_nats::{Client as Nats, ConnectOptions, Event, jetstream};
@@ -10,7 +10,10 @@ use encours_tests::{Client, Company, NatsServer, data_folder, root};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 
-use crate::support::{STREAM, customers, publishing, stop};
+use crate::support::{STREAM, customers, publishing};
+
+/// How long anything may take to come about.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines for the server that the page shows, with passwords.
 fn shown() -> String {
@@ -62,7 +65,9 @@ async fn a_subscriber_reads_its_own_ledger_and_nothing_else() {
     }
     let (books, mut refused) = subscriber(&nats).await;
     // The stream is there once the publisher was let in.
-    while jetstream::new(books.clone()).get_stream(STREAM).await.is_err() {
+    let begun = Instant::now();
+    while let Err(error) = jetstream::new(books.clone()).get_stream(STREAM).await {
+        assert!(begun.elapsed() < LIMIT, "no stream: {error}: {}", server.said());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let mut messages = consumer(&books, "acme-books", "encours.v1.acme.>").await.unwrap();
@@ -113,5 +118,7 @@ async fn a_subscriber_reads_its_own_ledger_and_nothing_else() {
         assert!(told.ok().flatten().is_some(), "{subject} is not refused");
     }
     assert!(stream.get_info().await.is_ok(), "and it goes on");
-    stop(server).await;
+    let stopped = tokio::task::spawn_blocking(move || server.stop()).await.unwrap();
+    assert_eq!(stopped.ran.code, Some(0), "{}", stopped.ran);
+    assert!(!stopped.ran.stderr.contains("checkpoints are not published"), "{}", stopped.ran);
 }
