@@ -89,7 +89,7 @@ async fn killed_between_some_and_all() {
     let folder = data_folder();
     let (proxy, server, company) = begin(&nats, folder.path()).await;
     proxy.set(Mode::Throttle(20_000));
-    customers(&company, 1..300).await;
+    customers(&company, 1..120).await;
     let head = company.position();
     let stream = published(&nats, head / 2).await;
     let stored = stream.get_info().await.unwrap().state.messages;
