@@ -114,15 +114,16 @@ fn words(command: &str) -> Vec<String> {
 
 /// What the help of each verb tells, asked for once.
 #[derive(Default)]
-struct Helps(BTreeMap<Vec<String>, Help>);
+pub(crate) struct Helps(BTreeMap<Vec<String>, Help>);
 
-struct Help {
-    verbs: BTreeSet<String>,
+/// What the help of a verb tells.
+pub(crate) struct Help {
+    pub(crate) verbs: BTreeSet<String>,
     flags: BTreeSet<String>,
 }
 
 impl Helps {
-    fn of(&mut self, verbs: &[String]) -> &Help {
+    pub(crate) fn of(&mut self, verbs: &[String]) -> &Help {
         self.0.entry(verbs.to_vec()).or_insert_with(|| {
             let told = run(verbs.iter().map(String::as_str).chain(["--help"])).ok().stdout;
             Help::read(&told)

@@ -14,3 +14,4 @@ mod links;
 mod pages;
 mod quick_start;
 mod results;
+mod tables;
