@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::AckPolicy;
 use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::kv;
 use async_nats::{Client, ConnectOptions, Event};
 use encours_tests::{Server, ServerNats, data_folder, free_port, http_get, nats_server, root, run};
 use serde_json::json;
@@ -30,6 +31,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long a subscriber waits for more.
 const SILENCE: Duration = Duration::from_millis(500);
 const EVENTS: &str = "ENCOURS_EVENTS";
+const CHECKPOINTS: &str = "ENCOURS_CHECKPOINTS";
 
 /// The variables of passwords; each password is the variable's name in small letters.
 const PASSWORDS: [&str; 6] = [
@@ -231,7 +233,9 @@ fn play(cluster: &Cluster, folder: &TempDir) -> Server {
     let mut log = ServerNats::new(cluster.urls("service"), "main");
     log.replicas = 3;
     let publish = cluster.urls("publisher").join(",");
-    let more = ["--publish-nats", &publish, "--publish-replicas", "3"];
+    let mut more = vec!["--publish-nats", &publish, "--publish-replicas", "3"];
+    // What was signed before the node led is published with the next one.
+    more.extend(["--checkpoint-every", "1"]);
     let server = Server::try_start_on_nats(&folder.path().join("data"), &log, &more);
     let server = server.unwrap_or_else(|ran| panic!("{ran}"));
     for ledger in ["acme", "other"] {
@@ -259,7 +263,44 @@ async fn every_user_may_do_its_work_and_nothing_else() {
     service(&cluster).await;
     publisher(&cluster).await;
     strangers(&cluster).await;
-    let _ = server.stop();
+    checkpoints(&cluster).await;
+    let stopped = tokio::task::spawn_blocking(move || server.stop()).await.unwrap();
+    assert_eq!(stopped.ran.code, Some(0), "{}", stopped.ran);
+    assert!(!stopped.ran.stderr.contains("checkpoints are not published"), "{}", stopped.ran);
+}
+
+/// Signed checkpoints are put by the publisher, or by the service where no events are published, and
+/// read by a subscriber. Nobody but the operator takes them away.
+async fn checkpoints(cluster: &Cluster) {
+    let operator = cluster.connect("events_operator").await;
+    let store = async_nats::jetstream::new(operator.client.clone());
+    let store = store.get_key_value(CHECKPOINTS).await.unwrap();
+    let begun = Instant::now();
+    let keys = loop {
+        let keys: Vec<_> = store.keys().await.unwrap().map(Result::unwrap).collect().await;
+        if !keys.is_empty() {
+            break keys;
+        }
+        assert!(begun.elapsed() < LIMIT, "no checkpoint is published");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(keys.len(), 1, "one log: {keys:?}");
+    let subscriber = cluster.connect("subscriber_acme").await;
+    let store = async_nats::jetstream::new(subscriber.client.clone());
+    let store = store.get_key_value(CHECKPOINTS).await.unwrap();
+    assert!(store.get(&keys[0]).await.unwrap().is_some(), "a subscriber reads it");
+    subscriber.may_not_publish(&format!("$KV.{CHECKPOINTS}.{}", keys[0])).await;
+
+    let service = cluster.connect("service").await;
+    let context = async_nats::jetstream::new(service.client.clone());
+    let config = kv::Config { bucket: CHECKPOINTS.to_owned(), ..Default::default() };
+    let store = context.create_key_value(config).await.unwrap();
+    store.put("log", "signed".into()).await.unwrap();
+    for user in [&service, &cluster.connect("publisher").await, &subscriber] {
+        for verb in ["UPDATE", "DELETE", "PURGE", "MSG.DELETE", "SNAPSHOT", "RESTORE"] {
+            user.may_not_publish(&format!("$JS.API.STREAM.{verb}.KV_{CHECKPOINTS}")).await;
+        }
+    }
 }
 
 /// How many public events there are of a ledger, once there are at least three.
