@@ -9,16 +9,18 @@
     reason = "tests fail by panicking, and meet the machine's own clock and files"
 )]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 use encours_sim::Rng;
 use encours_tests::{
-    Client, Load, LoadOptions, NatsServer, Ran, Server, ServerNats, copy, data_folder, encours,
-    every_file, fingerprint, flip_bit, run, send,
+    Client, Load, LoadOptions, NatsServer, Program, Ran, Server, ServerNats, copy, data_folder,
+    encours, every_file, fingerprint, flip_bit, run, send,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -182,21 +184,31 @@ async fn a_backup_taken_under_load_goes_on_as_the_server_did() {
 fn a_backup_that_is_interrupted_leaves_the_one_before() {
     let seed = 20_261_122;
     let mut rng = Rng::new(seed);
-    let (folder, data, to) = folder();
-    let before = row(backup(&data, &to));
+    let (folder, data, first) = folder();
+    let before = row(backup(&data, &first));
     go_on(&data, "F-2");
-    let (mut killed, mut finished) = (0, 0);
+    let to = folder.path().join("killed");
+    copy(&first, &to);
+    let begun = Instant::now();
+    let _ = row(backup(&data, &to));
+    let usual = u64::try_from(begun.elapsed().as_micros()).unwrap();
+    let (mut killed, mut finished, mut amid) = (0, 0, 0);
     for round in 0..KILLS {
-        let mut child = Command::new(encours())
-            .args(["backup", "--data", text(&data), "--to", text(&to)])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_micros(rng.below(60_000)));
-        child.kill().unwrap();
-        let done = child.wait().unwrap().success();
+        // Over and over where the last one was left, and now and then where none was interrupted yet:
+        // so there is something to be copied each time.
+        if round % 3 == 0 {
+            fs::remove_dir_all(&to).unwrap();
+            copy(&first, &to);
+        }
+        let files = every_file(&to);
+        let words = ["backup", "--data", text(&data), "--to", text(&to)];
+        let child = Program::start(encours(), words);
+        std::thread::sleep(Duration::from_micros(rng.below(usual + usual / 5)));
+        let ran = child.kill9();
+        assert!(matches!(ran.code, None | Some(0)), "round {round}: {ran}");
+        let done = ran.code == Some(0);
         (killed, finished) = if done { (killed, finished + 1) } else { (killed + 1, finished) };
+        amid += u64::from(!done && every_file(&to) != files);
         let there = row(verify_only(&to));
         let is_whole = there["position"] == before["position"]
             || there["position"].as_u64() > before["position"].as_u64();
@@ -206,7 +218,8 @@ fn a_backup_that_is_interrupted_leaves_the_one_before() {
         assert_eq!(restored["tail_hash"], there["tail_hash"]);
         fs::remove_dir_all(target).unwrap();
     }
-    println!("seed {seed}: {killed} killed, {finished} were faster");
+    println!("seed {seed}: {killed} killed, {amid} while they copied, {finished} were faster");
+    assert!(killed > 0 && amid > 0, "some were killed amid their work (seed {seed})");
     // Where the very first one is interrupted, there is no backup, and the next one makes it.
     let new = folder.path().join("new");
     fs::create_dir_all(new.join("log")).unwrap();
@@ -470,11 +483,30 @@ fn a_backup_is_read_by_its_owner_alone_and_names_no_key() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let (_folder, data, to) = folder();
-    let _ = row(backup(&data, &to));
+    let ran = backup(&data, &to).ok();
     for path in every_file(&to) {
         let mode = path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", path.display());
     }
+    let manifest = fs::read(to.join("backup.json")).unwrap();
+    let verified = verify_only(&to).ok();
+    let told =
+        [&*manifest, ran.stdout.as_bytes(), ran.stderr.as_bytes(), verified.stdout.as_bytes()];
+    let names = |what: &[u8]| told.iter().any(|told| told.windows(what.len()).any(|at| at == what));
+    assert!(names(b"\"position\""), "what is looked for is found");
+    // Any 32 bytes in a row may be a key, but not those that are mostly zeros.
+    let bytes = fs::read(data.join("keys/customers.keys")).unwrap();
+    let is_key = |bytes: &&[u8]| bytes.iter().collect::<BTreeSet<_>>().len() >= 20;
+    let keys: Vec<_> = bytes.windows(32).filter(is_key).collect();
+    assert!(!keys.is_empty(), "a customer has a key");
+    for key in keys {
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let base64 = BASE64_STANDARD_NO_PAD.encode(key);
+        assert!(!names(key) && !names(hex.as_bytes()) && !names(base64.as_bytes()), "{hex}");
+    }
+    let signing = fs::read_to_string(data.join("keys/signing.key")).unwrap();
+    let secret = signing.trim_end().rsplit_once('+').unwrap().1;
+    assert!(secret.len() > 40 && !names(secret.as_bytes()), "the signing key");
 }
 
 /// A file system of its own, as small as it is asked for; unmounted when dropped.
@@ -495,7 +527,8 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        drop(Command::new("umount").arg(&self.0).status());
+        // WHY lazily: a server may still run.
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
     }
 }
 
