@@ -4,8 +4,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 
+use encours_proto::v1;
+use encours_proto::v1::command::Command;
 use encours_tests::{
-    NatsServer, Ran, Server, ServerNats, data_folder, encours, fingerprint, run, swap,
+    NatsServer, Ran, Server, ServerNats, data_folder, encours, eur, every_file, fingerprint, run,
+    swap,
 };
 use tempfile::TempDir;
 
@@ -55,6 +58,45 @@ async fn a_log_that_is_gone_is_missed_and_none_is_begun_beside_what_is_left() {
     fs::rename(folder.path().join("keys.aside"), folder.path().join("keys")).unwrap();
     fs::remove_dir(&log).unwrap();
     fs::rename(&aside, &log).unwrap();
+    drop(start(folder.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_log_that_is_gone_is_named() {
+    let folder = data_folder();
+    let server = start(folder.path());
+    let company = company(&server, 0).await;
+    for batch in 0..3 {
+        // More than half a segment each.
+        let issue = |n: usize| v1::IssueInvoiceRequest {
+            ledger_id: company.ledger.clone(),
+            invoice_id: format!("b{batch}-{n}"),
+            customer_id: "c1".to_owned(),
+            total: eur("1.00"),
+            text: "t".repeat(4_000),
+            ..Default::default()
+        };
+        let command = |n| v1::Command { command: Some(Command::IssueInvoice(issue(n))) };
+        let request = v1::ExecuteRequest { commands: (0..200).map(command).collect() };
+        company.client.batch.clone().execute(request).await.unwrap();
+    }
+    assert_eq!(server.stop().ran.code, Some(0));
+    let log = folder.path().join("log");
+    let segments = || {
+        let files = every_file(&log).into_iter();
+        files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with('0'))
+    };
+    assert!(segments().count() > 1, "several segments");
+    let first = segments().next().unwrap();
+    for (file, code) in [(log.join("anchor"), "anchor_lost"), (first, "segment_missing")] {
+        let aside = folder.path().join("aside");
+        fs::rename(&file, &aside).unwrap();
+        let ran = refused(folder.path());
+        assert_eq!(ran.code, Some(DAMAGED), "{ran}");
+        told(&ran, &[code]);
+        assert!(!file.exists(), "none is made in its place");
+        fs::rename(&aside, &file).unwrap();
+    }
     drop(start(folder.path()));
 }
 
