@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
+use crate::files::folder;
+
 /// The time of the servers started under it. It can be moved while they run.
 #[derive(Debug)]
 pub struct FakeTime {
@@ -26,7 +28,7 @@ impl FakeTime {
             println!("skipped: libfaketime is missing (apt install faketime)");
             return None;
         };
-        let time = Self { folder: tempfile::tempdir().expect("a folder"), library };
+        let time = Self { folder: folder("time-"), library };
         time.set(seconds);
         Some(time)
     }

@@ -21,9 +21,14 @@ const LEFT_ALONE: Duration = Duration::from_secs(3_600);
 /// Where none can be made.
 #[must_use]
 pub fn data_folder() -> TempDir {
+    folder("")
+}
+
+/// As [`data_folder`], for what this says.
+pub(crate) fn folder(kind: &str) -> TempDir {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(sweep);
-    let prefix = format!("{PREFIX}{}-", std::process::id());
+    let prefix = format!("{PREFIX}{}-{kind}", std::process::id());
     tempfile::Builder::new().prefix(&prefix).tempdir().expect("a folder can be made")
 }
 

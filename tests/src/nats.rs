@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::binary::{root, target};
-use crate::files::every_file;
+use crate::files::{every_file, folder};
 use crate::foreign::{installed, run};
 use crate::ports::{free_port, http_get};
-use crate::process::wait;
+use crate::process::{signal, wait};
 
 /// The oldest server that is used: older ones lose data in known ways.
 const OLDEST: [u32; 3] = [2, 15, 1];
@@ -65,8 +65,7 @@ impl NatsServer {
             println!("skipped: {why}");
             return None;
         }
-        let folder = tempfile::Builder::new().prefix("encours-nats-").tempdir();
-        let folder = folder.expect("a folder can be made");
+        let folder = folder("nats-");
         let [port, monitor] = [free_port(), free_port()];
         let server = Self { child: None, folder, port, monitor };
         let config = format!(
@@ -173,7 +172,7 @@ impl NatsServer {
     /// Where it does not end.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            signal(&child, "TERM");
+            signal(child.id(), "TERM");
             wait(&mut child, STOP_LIMIT);
         }
     }
@@ -183,7 +182,7 @@ impl NatsServer {
     /// # Panics
     /// Where it does not run.
     pub fn signal(&self, name: &str) {
-        signal(self.child.as_ref().expect("it runs"), name);
+        signal(self.child.as_ref().expect("it runs").id(), name);
     }
 
     /// `kill -9`, at once.
@@ -223,12 +222,6 @@ impl Drop for NatsServer {
             eprintln!("-- nats-server said:\n{}", self.said());
         }
     }
-}
-
-fn signal(child: &Child, name: &str) {
-    let id = child.id().to_string();
-    let told = Command::new("kill").args(["-s", name, &id]).status();
-    assert!(told.expect("kill can be run").success(), "kill -s {name} {id}");
 }
 
 /// The program: one on the PATH that is new enough, else the one of `tests/nats/requirements.txt`,

@@ -1,6 +1,7 @@
 //! Runs a program to its end, with a limit on how long that may take.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -118,9 +119,7 @@ impl Program {
     /// # Panics
     /// Where it cannot be sent.
     pub fn signal(&self, name: &str) {
-        let id = self.child.0.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(status.expect("kill can be run").success(), "kill -s {name} {id}");
+        signal(self.child.0.id(), name);
     }
 
     /// `kill -9`, at once; what it left.
@@ -144,6 +143,31 @@ impl Program {
         let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("a reader ends"));
         Ran { code: status.code(), stdout, stderr }
     }
+}
+
+/// Sends a signal to a process by its name; one that is held still stands still from here on.
+///
+/// # Panics
+/// Where it cannot be sent, or a process does not come to stand still.
+pub(crate) fn signal(id: u32, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &id.to_string()]).status();
+    assert!(status.expect("kill can be run").success(), "kill -s {name} {id}");
+    let begun = Instant::now();
+    // WHY wait: its threads stop one after the other, and each may first end what it is at.
+    while name == "STOP" && !stands_still(id) {
+        assert!(begun.elapsed() < LIMIT, "process {id} does not stand still");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether every thread of a process is stopped, as far as the system tells.
+fn stands_still(id: u32) -> bool {
+    let mut threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    threads.all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // Its state follows its name; one that has ended meanwhile has none.
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't', 'Z', 'X']))
+    })
 }
 
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {

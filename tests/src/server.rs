@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::binary::encours;
 use crate::on_nats::ServerNats;
 use crate::ports::http_get;
-use crate::process::{Ran, wait};
+use crate::process::{Ran, signal, wait};
 
 /// How long a server may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -282,8 +282,7 @@ impl Server {
     /// # Panics
     /// Where it cannot be sent.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name]).arg(self.pid().to_string()).status();
-        assert!(status.expect("kill can be run").success(), "kill -s {name} {}", self.pid());
+        signal(self.pid(), name);
     }
 
     /// Waits for an end that the server comes to by itself.

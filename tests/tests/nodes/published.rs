@@ -27,7 +27,7 @@ async fn events_are_published_once_whoever_leads() {
     let mut nodes = Nodes::start(2, &publishing);
     Load::prepare(&nodes.url(nodes.wait_for_leader().await)).await;
     let mut heard = Heard::default();
-    for round in 0..rounds(3) {
+    for round in 0..rounds(2) {
         let leader = nodes.wait_for_leader().await;
         let load = load(&nodes.urls(), &format!("e{round}"));
         tokio::time::sleep(Duration::from_millis(600)).await;

@@ -22,6 +22,17 @@ async fn without_a_server_a_node_says_so_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn servers_that_have_no_room_for_a_log_are_told() {
+    let room = "sync_interval: always, max_file_store: 1MB";
+    let Some(mut nats) = NatsServer::prepare_with(room, "") else { return };
+    nats.restart();
+    let folder = data_folder();
+    let ran = Server::try_start_on_nats(folder.path(), &log_on(&nats), &[]).unwrap_err().fails(4);
+    assert!(ran.stderr.contains("log_no_room: making stream"), "{ran}");
+    assert!(ran.stderr.contains("max_file_store"), "it says what to do: {ran}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_are_wrong_are_told_without_a_secret() {
     let users = "authorization { user: encours, password: right-one }";
     let Some(mut nats) = NatsServer::prepare(users) else { return };
@@ -80,8 +91,8 @@ async fn a_server_that_is_killed_and_comes_back_has_lost_nothing() {
         let after = heard.first_after(back).map(|first| first - back);
         println!("round {round}: written again after {after:?}; {}", summary(&heard));
         all.add(heard);
-        check_all(&nodes, &mut all).await;
     }
+    check_all(&nodes, &mut all).await;
     let connected = nodes.server(leader).metric("encours_nats_connected");
     assert_eq!(connected, Some(1));
 }
@@ -122,7 +133,7 @@ async fn without_the_server_writes_are_refused_and_reads_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_stream_takes_reads_and_goes_on_once_there_is_room() {
     let Some(nats) = NatsServer::start() else { return };
-    let small = ServerNats { max_mib: 4, ..log_on(&nats) };
+    let small = ServerNats { max_mib: 2, ..log_on(&nats) };
     let mut nodes = Nodes::start(2, &small);
     let leader = nodes.wait_for_leader().await;
     Load::prepare(&nodes.url(leader)).await;
