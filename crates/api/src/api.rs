@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 
 use crate::call::patience;
-use crate::connections::Connections;
+use crate::connections::{Connections, Files};
 use crate::event_log::WATCH_STALL;
 use crate::exports::MAX_EXPORTS;
 use crate::failure::{Failure, POSITION_NOT_REACHED};
@@ -87,7 +87,9 @@ impl Api {
         let (_, keys) = watch::channel(engine.keys());
         let reader = engine.reader();
         let (_, writing) = watch::channel(Writing::Here(engine));
-        Self::of_node(model, reader, keys, writing)
+        let files = Files::of_node(1, false);
+        let connections = Arc::new(Connections::within(files));
+        Self { connections, ..Self::of_node(model, reader, keys, writing) }
     }
 
     /// The services of a node among several over one log: `writing` tells at any time who writes it.
@@ -100,10 +102,11 @@ impl Api {
         writing: watch::Receiver<Writing>,
     ) -> Self {
         let first_position = Position(reader.tail().next_position.0.saturating_sub(1));
+        let files = Files::of_node(1, true);
         Self {
             log: None,
             writing,
-            roads: Roads::default(),
+            roads: Roads::new(files.handed_on),
             keys,
             model,
             proofs: Proofs::new(Arc::clone(&reader)),
@@ -118,7 +121,7 @@ impl Api {
             disk: None,
             writes_stop: false,
             calls: Arc::new(Calls::new()),
-            connections: Arc::default(),
+            connections: Arc::new(Connections::within(files)),
             watch_stall: WATCH_STALL,
             tail_dropped: Arc::default(),
             first_position,

@@ -63,33 +63,37 @@ pub(crate) enum Broken {
 }
 
 /// The ways to the leader. Clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Roads {
     shared: Arc<Shared>,
+    /// Places for streams, those of all logs of the process.
+    streams: Arc<Semaphore>,
+    /// How many there are.
+    most: usize,
     /// The name of the log, for a leader that keeps several.
     log: Option<AsciiMetadataValue>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
     /// The last leader's address and the connection to it.
     last: Mutex<Option<(String, Channel)>>,
-    streams: Arc<Semaphore>,
     /// By [`Handed`].
     counts: [AtomicU64; 3],
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        Self {
-            last: Mutex::default(),
-            streams: Arc::new(Semaphore::new(MAX_FORWARDED_STREAMS)),
-            counts: Default::default(),
-        }
-    }
-}
-
 impl Roads {
+    /// At most so many streams at a time are handed on.
+    pub(crate) fn new(most: usize) -> Self {
+        let streams = Arc::new(Semaphore::new(most));
+        Self { shared: Arc::default(), streams, most, log: None }
+    }
+
+    /// Shares the places for streams with these.
+    pub(crate) fn beside(self, others: &Self) -> Self {
+        Self { streams: Arc::clone(&others.streams), most: others.most, ..self }
+    }
+
     /// How often handing on has ended how.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let names = ["answered", "undone", "unknown"].into_iter();
@@ -175,9 +179,9 @@ impl Roads {
     /// Opens a stream of commands at the leader. No command is sent before it was taken, so that any
     /// failure here leaves nothing done.
     pub(crate) async fn open(&self, address: &str, caller: &Caller) -> Result<Road, Failure> {
-        let place = Arc::clone(&self.shared.streams)
+        let place = Arc::clone(&self.streams)
             .try_acquire_owned()
-            .map_err(|_| Failure::overloaded(MAX_FORWARDED_STREAMS))?;
+            .map_err(|_| Failure::overloaded(self.most))?;
         let (commands, given) = oneshot::channel();
         let request = self.handed_on(given_later(given), caller);
         let most = Instant::now() + OPEN_LIMIT;
@@ -325,12 +329,18 @@ fn as_said(status: &Status) -> Status {
     Status::with_details(status.code(), status.message(), status.details().to_vec().into())
 }
 
-/// Whether a call has never left this node.
+/// Whether a call has never left this node, or has come to the other one after it had said goodbye.
 fn is_unsent(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(error) = cause {
         let canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
-        if canceled || error.is::<ConnectError>() {
+        // Calls fail with it that came after the last one which the goodbye names; those before it
+        // end as they would without.
+        let is_goodbye = |error: &h2::Error| {
+            error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
+        };
+        let late = error.downcast_ref::<h2::Error>().is_some_and(is_goodbye);
+        if canceled || late || error.is::<ConnectError>() {
             return true;
         }
         cause = error.source();
@@ -354,41 +364,4 @@ fn doubtful(why: &str) -> Broken {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-
-    use encours_domain::{Reason, Refusal};
-
-    use super::*;
-
-    #[test]
-    fn what_is_handed_on_says_from_whom_and_for_which_log() {
-        let until = Some(Instant::now() + Duration::from_secs(5));
-        let caller = Caller { actor: "ann".into(), until, handed_on: false };
-        let request = Roads::default().of_log("north").handed_on((), &caller);
-        let said = |name| request.metadata().get(name).map(AsciiMetadataValue::as_bytes);
-        assert_eq!(said(ACTOR_METADATA), Some(&b"ann"[..]));
-        assert_eq!(said(FORWARDED_METADATA), Some(&b"1"[..]));
-        assert_eq!(said(LOG_METADATA), Some(&b"north"[..]));
-        assert!(said("grpc-timeout").is_some());
-    }
-
-    #[test]
-    fn only_what_certainly_was_not_done_is_tried_again() {
-        let answer = |failure: Failure| judge("x", &Status::from(failure));
-        for undone in [Failure::no_leader(), Failure::not_leader(), Failure::stopping()] {
-            assert!(matches!(answer(undone), Broken::Undone(_)));
-        }
-        let refused = ConnectError(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)));
-        let refused = Status::from_error(Box::new(refused));
-        assert!(matches!(judge("x", &refused), Broken::Undone(_)), "{refused:?}");
-        let reset = Status::from_error(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)));
-        let open = [reset, Status::unavailable("gone"), Status::cancelled("Timeout expired")];
-        for status in open {
-            assert!(matches!(judge("x", &status), Broken::Doubtful), "{status:?}");
-        }
-        let refusal = Refusal::new(Reason::TooLarge, "text", "too long");
-        let Broken::Ended(said) = answer(refusal.clone().into()) else { panic!() };
-        assert_eq!(said.details(), Status::from(Failure::from(refusal)).details());
-    }
-}
+mod tests;

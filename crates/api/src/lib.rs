@@ -10,6 +10,7 @@
 
 mod api;
 mod batch;
+mod bodies;
 mod call;
 mod connections;
 mod credit_notes;

@@ -26,15 +26,18 @@ use tonic_health::server::HealthReporter;
 use tonic_web::GrpcWebLayer;
 
 use crate::api::{Api, Asked};
+use crate::bodies::BodyLayer;
 use crate::connections::{Connections, accept};
 use crate::metrics::{Calls, CountLayer};
-use crate::web::{SlowLayer, WebLayer, WebOrigin};
+use crate::web::{WebLayer, WebOrigin};
 
 /// The most bytes of a request message, decompressed; on a stream, of each.
 pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// How much longer a message may be that holds another one of that size: a write that is handed on
 /// to another node.
 const WRAPPING_BYTES: usize = 32;
+/// The most bytes of a message to the services beside the contract, which ask for health and for names.
+const MAX_QUESTION_BYTES: usize = 16 * 1024;
 /// The most bytes of a call's metadata.
 pub const MAX_METADATA_BYTES: u32 = 16 * 1024;
 /// The most connections at a time; more wait until one ends.
@@ -44,6 +47,9 @@ pub const MAX_CONNECTIONS: usize = 1_024;
 /// WHY fewer: tonic leaves hyper's buffer for the head of a request over HTTP/1 at 400 KB, so that
 /// this many connections can hold 100 MB; and slow callers over HTTP/1 leave places for the others.
 pub const MAX_HTTP1_CONNECTIONS: usize = 256;
+/// The most calls at a time, of all connections together. WHY: with all the metadata that it may have a
+/// call takes some 50 KB.
+pub(crate) const MAX_CALLS: usize = 8_192;
 /// The most calls at a time on one connection of HTTP/2.
 pub const MAX_STREAMS_PER_CONNECTION: u32 = 256;
 /// Bytes that a call may have sent and the server not read yet.
@@ -207,9 +213,9 @@ pub(crate) async fn serve(
         stopping.send_replace(true);
     };
     let services = services
-        .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(health_service.max_decoding_message_size(MAX_QUESTION_BYTES))
+        .add_service(reflection().build_v1()?.max_decoding_message_size(MAX_QUESTION_BYTES))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(MAX_QUESTION_BYTES));
     let server = Server::builder()
         .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(MAX_METADATA_BYTES)
@@ -223,7 +229,7 @@ pub(crate) async fn serve(
         .accept_http1(true)
         .layer(WebLayer(web_origins))
         .layer(GrpcWebLayer::new())
-        .layer(SlowLayer::default())
+        .layer(BodyLayer)
         // WHY the innermost: here every answer is plain gRPC with its status in trailers.
         .layer(CountLayer(calls))
         .add_routes(services)

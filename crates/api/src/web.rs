@@ -1,4 +1,5 @@
-//! What gRPC-Web needs around the services: which pages may call, and the limits that HTTP/1 lacks.
+//! What gRPC-Web needs around the services: which pages may call, and the limit of headers that HTTP/1
+//! lacks.
 //!
 //! A browser sends `Origin` with every call it makes for a page. Such a call is refused unless the
 //! origin was named when the service was started. WHY also where the page is of this very address: a
@@ -9,37 +10,20 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
     VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
-use tonic::Status;
 use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::failure::{Failure, OVERLOADED, REQUEST_TOO_SLOW};
 use crate::server::MAX_METADATA_BYTES;
 
-/// How long the body of a request may take that is one message of at most 1 MiB.
-const BODY_LIMIT: Duration = Duration::from_secs(30);
-/// Bytes of such bodies, of all calls together, that may have come while the rest has not.
-const BODIES_MAX: usize = 256 * 1024 * 1024;
-/// Methods that take messages one after another for as long as the caller likes.
-const STREAMS: [&str; 3] = [
-    "/encours.v1.BatchService/ExecuteStream",
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-];
 /// What HTTP/2 counts for each header beside its name and value; HTTP/1 is measured the same.
 const HEADER_OVERHEAD: usize = 32;
 
@@ -170,102 +154,6 @@ fn preflight(origin: &HeaderValue) -> Response<Body> {
 fn header_bytes(headers: &HeaderMap) -> usize {
     let size = |name: &str, value: &HeaderValue| name.len() + value.len() + HEADER_OVERHEAD;
     headers.iter().map(|(name, value)| size(name.as_str(), value)).sum()
-}
-
-/// Bounds how long the body of a request may take, and what all that have not come as a whole may hold.
-/// WHY a layer of its own, within that of gRPC-Web: the caller is told why; from outside it would become
-/// `INTERNAL`.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SlowLayer {
-    /// Bytes of bodies that have not come as a whole.
-    held: Arc<AtomicUsize>,
-}
-
-impl<S> Layer<S> for SlowLayer {
-    type Service = Slow<S>;
-
-    fn layer(&self, inner: S) -> Slow<S> {
-        Slow { inner, held: Arc::clone(&self.held) }
-    }
-}
-
-/// The services behind the bound.
-#[derive(Clone, Debug)]
-pub(crate) struct Slow<S> {
-    inner: S,
-    held: Arc<AtomicUsize>,
-}
-
-impl<S: Service<Request<Body>>> Service<Request<Body>> for Slow<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> S::Future {
-        let is_stream = STREAMS.contains(&request.uri().path());
-        // Over HTTP/1 there are no streams of requests: the whole body comes before the answer.
-        if is_stream && request.version() >= Version::HTTP_2 {
-            return self.inner.call(request);
-        }
-        let all = Arc::clone(&self.held);
-        let end = Box::pin(sleep(BODY_LIMIT));
-        self.inner.call(request.map(|inner| Body::new(Limited { inner, end, held: 0, all })))
-    }
-}
-
-/// A body that must have come as a whole by its end.
-struct Limited {
-    inner: Body,
-    end: Pin<Box<Sleep>>,
-    /// Bytes that have come,
-    held: usize,
-    /// and those of all such bodies.
-    all: Arc<AtomicUsize>,
-}
-
-impl Drop for Limited {
-    fn drop(&mut self) {
-        self.all.fetch_sub(self.held, Ordering::Relaxed);
-    }
-}
-
-impl http_body::Body for Limited {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            self.held += data.len();
-            if self.all.fetch_add(data.len(), Ordering::Relaxed) > BODIES_MAX {
-                let message = "requests that have not come as a whole hold too much memory";
-                let failure = Failure::new(OVERLOADED, message).retry_after(BODY_LIMIT);
-                return Poll::Ready(Some(Err(failure.into())));
-            }
-        }
-        if polled.is_pending() && self.end.as_mut().poll(cx).is_ready() {
-            let failure = Failure::new(REQUEST_TOO_SLOW, "the request took too long");
-            return Poll::Ready(Some(Err(failure.into())));
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }
 
 #[cfg(test)]

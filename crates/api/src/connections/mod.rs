@@ -4,35 +4,33 @@
 //! its first bytes: HTTP/1 has a smaller share of the places, because each of its connections may
 //! hold more memory, and has no pings that would tell a dead caller from a quiet one.
 
+mod places;
 mod quiet;
+mod share;
 mod traffic;
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-use crate::process::most_files;
-use crate::server::{MAX_CONNECTIONS, MAX_HTTP1_CONNECTIONS};
-use quiet::{Quiet, Seat};
+pub(crate) use places::{Connections, Files};
+use places::{Limit, Speaks};
+use quiet::Seat;
+pub(crate) use share::{Good, Held, Share};
 use traffic::{ENHANCE_YOUR_CALM, NO_ERROR, Traffic};
 
 /// How long to wait after the system could not accept a connection, such as for want of file
 /// descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Files that are kept for the log, keys, the read model and metrics: a quiet server has about 20 open.
-const FILES_FOR_OTHERS: u64 = 48;
-/// Connections that there may be however few files the process may open.
-const MIN_CONNECTIONS: usize = 4;
 /// What a connection of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A connection must have said what it speaks within this. Then it is looked at as often: a frame or
@@ -41,130 +39,6 @@ const HELLO_LIMIT: Duration = Duration::from_secs(10);
 /// One on which nothing moved for so many looks, in either direction, is closed. Pings of HTTP/2 and
 /// the signs of life of streams come more often.
 const IDLE_LOOKS: u32 = 6;
-/// How long to wait for the place of a connection that gives way, before another one has to.
-const ROOM_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speaks {
-    /// Nothing yet, or so many bytes of the preface of HTTP/2.
-    New(usize),
-    Http1,
-    Http2,
-}
-
-/// Which limit closed a connection.
-#[derive(Clone, Copy, Debug)]
-enum Limit {
-    Hello,
-    Idle,
-    Http1,
-    /// Something that had begun did not end.
-    Unfinished,
-    /// Too much was asked for that is no call.
-    Flood,
-    /// Another one needed the place, and no call was open.
-    Room,
-}
-
-/// How many connections there are and were closed.
-#[derive(Debug)]
-pub(crate) struct Connections {
-    /// New, HTTP/1, HTTP/2.
-    open: [AtomicU64; 3],
-    /// By [`Limit`].
-    closed: [AtomicU64; 6],
-    /// What the server said when it closed them: no error, keep calm, another one.
-    goaways: [AtomicU64; 3],
-    quiet: Quiet,
-    /// How many there may be, all and those of HTTP/1.
-    most: [usize; 2],
-    places: Arc<Semaphore>,
-    http1_places: Arc<Semaphore>,
-}
-
-impl Default for Connections {
-    fn default() -> Self {
-        let most = places(most_files());
-        Self::new(most, most.min(MAX_HTTP1_CONNECTIONS))
-    }
-}
-
-/// How many connections there may be where the process may have so many files open.
-///
-/// WHY fewer than files: the log must be able to begin another segment whoever has connected.
-fn places(most_files: Option<u64>) -> usize {
-    let left = most_files.unwrap_or(u64::MAX).saturating_sub(FILES_FOR_OTHERS);
-    usize::try_from(left).unwrap_or(usize::MAX).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
-}
-
-impl Connections {
-    fn new(all: usize, http1: usize) -> Self {
-        Self {
-            open: Default::default(),
-            closed: Default::default(),
-            goaways: Default::default(),
-            quiet: Quiet::default(),
-            most: [all, http1],
-            places: Arc::new(Semaphore::new(all)),
-            http1_places: Arc::new(Semaphore::new(http1)),
-        }
-    }
-
-    /// How many there may be, all and those of HTTP/1.
-    pub(crate) const fn most(&self) -> [usize; 2] {
-        self.most
-    }
-
-    /// The open connections by what they speak.
-    pub(crate) fn open(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let names = ["new", "http1", "http2"].into_iter();
-        names.zip(&self.open).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
-    }
-
-    /// The connections that a limit closed, by which.
-    pub(crate) fn closed(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let names = ["hello", "idle", "http1", "unfinished", "flood", "room"].into_iter();
-        names.zip(&self.closed).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
-    }
-
-    /// How often the server has told a caller of HTTP/2 to go away, by why.
-    pub(crate) fn goaways(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let names = ["no_error", "enhance_your_calm", "other"].into_iter();
-        names.zip(&self.goaways).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
-    }
-
-    fn went_away(&self, code: u32) {
-        let why = match code {
-            NO_ERROR => 0,
-            ENHANCE_YOUR_CALM => 1,
-            _ => 2,
-        };
-        self.goaways[why].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A place, as soon as there is one. While there is none, connections without a call give way.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        loop {
-            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-                return Some(place);
-            }
-            self.quiet.make_room();
-            let place = Arc::clone(&self.places).acquire_owned();
-            if let Ok(place) = tokio::time::timeout(ROOM_PAUSE, place).await {
-                return place.ok();
-            }
-        }
-    }
-
-    fn open_as(&self, speaks: Speaks) -> &AtomicU64 {
-        match speaks {
-            Speaks::New(_) => &self.open[0],
-            Speaks::Http1 => &self.open[1],
-            Speaks::Http2 => &self.open[2],
-        }
-    }
-}
 
 /// A connection that holds its place among the allowed ones.
 #[derive(Debug)]
@@ -174,7 +48,13 @@ pub(crate) struct Connection {
     speaks: Speaks,
     /// What passes over it, where it speaks HTTP/2.
     traffic: Box<Traffic>,
+    /// What its calls hold.
+    share: Arc<Share>,
     seat: Arc<Seat>,
+    /// Whether it had a call when it was looked at last.
+    busy: bool,
+    /// Whether bytes may wait that the library has not written yet.
+    unsaid: bool,
     /// The next look at whether it does anything.
     look: Pin<Box<Sleep>>,
     /// Whether a byte was read or written since the last look.
@@ -182,7 +62,6 @@ pub(crate) struct Connection {
     /// Looks since anything moved.
     idle_looks: u32,
     _place: OwnedSemaphorePermit,
-    http1_place: Option<OwnedSemaphorePermit>,
 }
 
 /// Connections as they come, as many at a time as there are places; more wait in the system's queue.
@@ -216,20 +95,22 @@ pub(crate) fn accept(
 impl Connection {
     fn new(stream: TcpStream, connections: &Arc<Connections>, place: OwnedSemaphorePermit) -> Self {
         let speaks = Speaks::New(0);
-        connections.open_as(speaks).fetch_add(1, Ordering::Relaxed);
+        connections.opened(speaks);
         let seat = Arc::new(Seat::default());
-        connections.quiet.add(&seat, false);
+        connections.quiet.add(&seat, false, false);
         Self {
             stream,
             connections: Arc::clone(connections),
             speaks,
             traffic: Box::new(Traffic::new()),
+            share: Share::new(&connections.pools),
             seat,
+            busy: false,
+            unsaid: false,
             look: Box::pin(sleep(HELLO_LIMIT)),
             moved: false,
             idle_looks: 0,
             _place: place,
-            http1_place: None,
         }
     }
 
@@ -241,13 +122,10 @@ impl Connection {
             let rest = &PREFACE[heard..];
             let (begin, others) = bytes.split_at(rest.len().min(bytes.len()));
             let speaks = if rest[..begin.len()] != *begin {
-                let Ok(place) = Arc::clone(&self.connections.http1_places).try_acquire_owned()
-                else {
+                if !self.connections.has_room_for_http1() {
                     return Err(self.close(Limit::Http1));
-                };
-                self.http1_place = Some(place);
-                // What it has open cannot be seen; slow ones are bounded elsewhere.
-                self.connections.quiet.remove(&self.seat);
+                }
+                self.connections.quiet.add(&self.seat, true, false);
                 Speaks::Http1
             } else if begin.len() < rest.len() {
                 self.speaks = Speaks::New(heard + begin.len());
@@ -255,8 +133,8 @@ impl Connection {
             } else {
                 Speaks::Http2
             };
-            self.connections.open_as(self.speaks).fetch_sub(1, Ordering::Relaxed);
-            self.connections.open_as(speaks).fetch_add(1, Ordering::Relaxed);
+            self.connections.ended(self.speaks);
+            self.connections.opened(speaks);
             self.speaks = speaks;
             self.look.as_mut().reset(Instant::now() + HELLO_LIMIT);
             bytes = others;
@@ -264,36 +142,56 @@ impl Connection {
         if self.speaks != Speaks::Http2 {
             return Ok(());
         }
-        let was_busy = self.traffic.is_busy();
         let is_fine = self.traffic.read(bytes);
-        self.take_seat(was_busy);
-        if is_fine { Ok(()) } else { Err(self.ask_for_calm()) }
+        self.take_seat();
+        if is_fine {
+            return Ok(());
+        }
+        self.say_goodbye(ENHANCE_YOUR_CALM);
+        Err(self.close(Limit::Flood))
     }
 
     /// Notes what was written.
     fn said(&mut self, bytes: &[u8]) {
         self.moved = true;
         if self.speaks == Speaks::Http2 {
-            let was_busy = self.traffic.is_busy();
             if let Some(code) = self.traffic.wrote(bytes) {
                 self.connections.went_away(code);
             }
-            self.take_seat(was_busy);
+            self.take_seat();
+        }
+    }
+
+    /// Whether a call is open, or its answer not written yet.
+    fn is_busy(&self) -> bool {
+        match self.speaks {
+            Speaks::New(_) => false,
+            Speaks::Http1 => self.share.has_calls() || self.unsaid,
+            Speaks::Http2 => self.traffic.is_busy(),
         }
     }
 
     /// Gives way to others while no call is open.
-    fn take_seat(&self, was_busy: bool) {
-        match (was_busy, self.traffic.is_busy()) {
-            (false, true) => self.connections.quiet.remove(&self.seat),
-            (true, false) => self.connections.quiet.add(&self.seat, self.traffic.has_called()),
-            _ => {}
+    fn take_seat(&mut self) {
+        let is_busy = self.is_busy();
+        if std::mem::replace(&mut self.busy, is_busy) == is_busy {
+            return;
+        }
+        let (quiet, is_http1) = (&self.connections.quiet, self.speaks == Speaks::Http1);
+        if is_busy {
+            quiet.remove(&self.seat);
+        } else if is_http1 && self.connections.has_too_many_of_http1() {
+            // Another one was to leave for one that came, and had a call just then.
+            self.seat.tell();
+        } else {
+            quiet.add(&self.seat, is_http1, true);
         }
     }
 
     /// Ready once it has to be closed for doing nothing, or for another one.
     fn poll_look(&mut self, cx: &mut Context<'_>, is_read: bool) -> Poll<io::Error> {
-        if self.seat.must_leave(cx) && !self.traffic.is_busy() {
+        if self.seat.must_leave(cx) && !self.is_busy() {
+            self.say_goodbye(NO_ERROR);
             return Poll::Ready(self.close(Limit::Room));
         }
         loop {
@@ -303,6 +201,7 @@ impl Connection {
             }
             self.idle_looks = if std::mem::take(&mut self.moved) { 0 } else { self.idle_looks + 1 };
             if self.idle_looks == IDLE_LOOKS {
+                self.say_goodbye(NO_ERROR);
                 return Poll::Ready(self.close(Limit::Idle));
             }
             // What is not read cannot go on.
@@ -313,19 +212,22 @@ impl Connection {
         }
     }
 
-    fn ask_for_calm(&self) -> io::Error {
-        // WHY by hand: the library has no end of pings that it would say it at. Where there is no room
-        // to say it, the connection ends without.
-        if let Some(frame) = self.traffic.calm()
+    /// Tells a caller of HTTP/2 that this is the end, and which call was the last one that came: it may
+    /// send later ones again elsewhere.
+    ///
+    /// WHY by hand: the library knows nothing of these ends. Where there is no room to say it, the
+    /// connection ends without.
+    fn say_goodbye(&self, code: u32) {
+        if self.speaks == Speaks::Http2
+            && let Some(frame) = self.traffic.goodbye(code)
             && self.stream.try_write(&frame).is_ok_and(|written| written == frame.len())
         {
-            self.connections.went_away(ENHANCE_YOUR_CALM);
+            self.connections.went_away(code);
         }
-        self.close(Limit::Flood)
     }
 
     fn close(&self, limit: Limit) -> io::Error {
-        self.connections.closed[limit as usize].fetch_add(1, Ordering::Relaxed);
+        self.connections.closed_by(limit);
         tracing::debug!(?limit, "a connection is closed");
         let kind = match limit {
             Limit::Hello | Limit::Idle | Limit::Unfinished => io::ErrorKind::TimedOut,
@@ -338,15 +240,15 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.connections.quiet.remove(&self.seat);
-        self.connections.open_as(self.speaks).fetch_sub(1, Ordering::Relaxed);
+        self.connections.ended(self.speaks);
     }
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Arc<Share>;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> Arc<Share> {
+        Arc::clone(&self.share)
     }
 }
 
@@ -373,6 +275,7 @@ impl AsyncWrite for Connection {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.unsaid = true;
         let Poll::Ready(written) = Pin::new(&mut this.stream).poll_write(cx, buf) else {
             // WHY here too: who cannot write does not read, and the library waits without end.
             return this.poll_look(cx, false).map(Err);
@@ -388,6 +291,7 @@ impl AsyncWrite for Connection {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.unsaid = true;
         let Poll::Ready(written) = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs) else {
             return this.poll_look(cx, false).map(Err);
         };
@@ -406,7 +310,14 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = ready!(Pin::new(&mut this.stream).poll_flush(cx));
+        // The library does this once it has written all that it has to say.
+        this.unsaid = false;
+        if this.speaks == Speaks::Http1 {
+            this.take_seat();
+        }
+        Poll::Ready(flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

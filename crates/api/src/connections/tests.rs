@@ -4,6 +4,9 @@ use tokio::time::timeout;
 
 use super::*;
 
+/// The first frame of a server.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
 /// The two ends of a connection that was accepted.
 async fn pair(connections: &Arc<Connections>) -> (TcpStream, Connection) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -15,12 +18,6 @@ async fn pair(connections: &Arc<Connections>) -> (TcpStream, Connection) {
 
 fn counts<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<u64> {
     counts.map(|(_, count)| count).collect()
-}
-
-#[test]
-fn few_files_allow_few_connections() {
-    let given = [Some(0), Some(50), Some(64), Some(1_024), Some(1_072), Some(u64::MAX), None];
-    assert_eq!(given.map(places), [4, 4, 16, 976, 1_024, 1_024, 1_024]);
 }
 
 #[tokio::test]
@@ -38,14 +35,67 @@ async fn the_first_bytes_tell_what_is_spoken() {
     web.write_all(b"POST /").await.unwrap();
     accepted_web.read_exact(&mut byte[..6]).await.unwrap();
     assert_eq!(counts(connections.open()), [0, 1, 1]);
-    // There is one place for HTTP/1.
-    let (mut more, mut accepted_more) = pair(&connections).await;
-    more.write_all(b"GET /").await.unwrap();
-    assert!(accepted_more.read_exact(&mut byte[..5]).await.is_err());
-    drop((accepted, accepted_web, accepted_more));
+    drop((accepted, accepted_web));
     assert_eq!(counts(connections.open()), [0, 0, 0]);
-    assert_eq!(counts(connections.closed()), [0, 0, 1, 0, 0, 0]);
-    assert_eq!(connections.http1_places.available_permits(), 1);
+    assert_eq!(counts(connections.closed()), [0; 6]);
+}
+
+/// Sends bytes and has them read.
+async fn send(caller: &mut TcpStream, accepted: &mut Connection, bytes: &[u8]) {
+    caller.write_all(bytes).await.unwrap();
+    accepted.read_exact(&mut vec![0; bytes.len()]).await.unwrap();
+}
+
+/// Whether a connection goes on waiting for more.
+async fn stays(accepted: &mut Connection) -> bool {
+    timeout(Duration::from_millis(50), accepted.read_u8()).await.is_err()
+}
+
+#[tokio::test]
+async fn one_more_of_http1_takes_the_place_of_one_without_a_call() {
+    let connections = Arc::new(Connections::new(8, 2));
+    let (mut asking, mut asked) = pair(&connections).await;
+    send(&mut asking, &mut asked, b"POST /").await;
+    let call = asked.connect_info().take(Good::Calls, 1).unwrap();
+    asked.flush().await.unwrap();
+    // A head that trickles is no call.
+    let (mut trickling, mut trickled) = pair(&connections).await;
+    send(&mut trickling, &mut trickled, b"POST /").await;
+    let (mut third, mut accepted_third) = pair(&connections).await;
+    send(&mut third, &mut accepted_third, b"GET /").await;
+    assert_eq!(trickled.read_u8().await.unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+    drop(trickled);
+    assert!(stays(&mut asked).await && stays(&mut accepted_third).await);
+    assert_eq!(counts(connections.open()), [0, 2, 0]);
+    // With a call on each there is no place.
+    let other_call = accepted_third.connect_info().take(Good::Calls, 1).unwrap();
+    accepted_third.flush().await.unwrap();
+    let (mut fourth, mut accepted_fourth) = pair(&connections).await;
+    fourth.write_all(b"GET /").await.unwrap();
+    assert!(accepted_fourth.read_u8().await.is_err());
+    assert_eq!(counts(connections.closed()), [0, 0, 1, 0, 0, 1]);
+    drop((call, other_call));
+}
+
+#[tokio::test]
+async fn a_call_over_http1_that_begins_as_its_connection_is_to_leave_is_answered() {
+    let connections = Arc::new(Connections::new(8, 8));
+    let (mut caller, mut accepted) = pair(&connections).await;
+    send(&mut caller, &mut accepted, b"POST /").await;
+    let told = connections.quiet.make_room().unwrap();
+    let call = accepted.connect_info().take(Good::Calls, 1).unwrap();
+    assert!(stays(&mut accepted).await, "a call is open");
+    // The library flushes before it waits.
+    accepted.flush().await.unwrap();
+    accepted.write_all(b"HTTP/1.1 200 OK").await.unwrap();
+    drop(call);
+    assert!(stays(&mut accepted).await, "the answer may not be written as a whole");
+    accepted.flush().await.unwrap();
+    assert!(stays(&mut accepted).await, "nobody waits for its place any more");
+    // It is quiet again.
+    assert!(Arc::ptr_eq(&connections.quiet.make_room().unwrap(), &told));
+    assert!(!stays(&mut accepted).await);
+    drop(caller);
 }
 
 #[tokio::test]
@@ -71,7 +121,8 @@ async fn one_more_than_there_are_places_takes_that_of_a_quiet_one() {
     assert!(early.is_err(), "a third connection was accepted");
     assert_eq!(counts(connections.open()), [0, 0, 2]);
     // The first call is answered: its connection is the quiet one.
-    first.write_all(&[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]).await.unwrap();
+    let answer = [SETTINGS, &[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]].concat();
+    first.write_all(&answer).await.unwrap();
     let (third, left) = tokio::join!(timeout(Duration::from_secs(10), accepted.next()), async {
         let left = first.read_u8().await;
         drop(first);
@@ -80,6 +131,11 @@ async fn one_more_than_there_are_places_takes_that_of_a_quiet_one() {
     assert_eq!(left.unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
     assert!(third.unwrap().unwrap().is_ok());
     assert_eq!(counts(connections.closed()), [0, 0, 0, 0, 0, 1]);
+    // It was told which call was the last one that came.
+    assert_eq!(counts(connections.goaways()), [1, 0, 0]);
+    let mut said = vec![0; answer.len() + 17];
+    callers[0].read_exact(&mut said).await.unwrap();
+    assert_eq!(said[answer.len()..], [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
     drop(second);
 }
 
@@ -88,8 +144,10 @@ async fn who_floods_is_asked_to_keep_calm_and_left() {
     let connections = Arc::new(Connections::new(2, 2));
     let (mut caller, mut accepted) = pair(&connections).await;
     let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
-    let flood = [PREFACE, &ping.repeat(20_000)].concat();
+    let flood = ping.repeat(20_000);
     let mut sink = vec![0; flood.len()];
+    send(&mut caller, &mut accepted, PREFACE).await;
+    accepted.write_all(SETTINGS).await.unwrap();
     let (_, read) = tokio::join!(caller.write_all(&flood), async {
         let read = accepted.read_exact(&mut sink).await;
         accepted.shutdown().await.unwrap();
@@ -98,9 +156,9 @@ async fn who_floods_is_asked_to_keep_calm_and_left() {
     assert_eq!(read.unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
     assert_eq!(counts(connections.closed()), [0, 0, 0, 0, 1, 0]);
     assert_eq!(counts(connections.goaways()), [0, 1, 0]);
-    let mut said = [0; 17];
+    let mut said = [0; 26];
     caller.read_exact(&mut said).await.unwrap();
-    assert_eq!(said, [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11]);
+    assert_eq!(said[9..], [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11]);
 }
 
 #[tokio::test(start_paused = true)]

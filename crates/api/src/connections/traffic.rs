@@ -140,11 +140,6 @@ impl Traffic {
         !self.calls.is_empty()
     }
 
-    /// Whether there ever was a call.
-    pub(crate) const fn has_called(&self) -> bool {
-        self.last_call > 0
-    }
-
     /// Bytes of the caller; false where it asks for too much.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
@@ -214,14 +209,16 @@ impl Traffic {
         code
     }
 
-    /// The frame that asks the caller to keep calm; `None` while another one is half written.
-    pub(crate) fn calm(&self) -> Option<[u8; HEAD + 8]> {
-        if self.written.is_within() {
+    /// The frame that ends the connection with this code, and says which call was the last one that
+    /// came: what comes after it is known not to have been done. `None` while another frame is half
+    /// written, or before the first one, which must not be this.
+    pub(crate) fn goodbye(&self, code: u32) -> Option<[u8; HEAD + 8]> {
+        if self.written.is_within() || self.written.ended == 0 {
             return None;
         }
         let mut frame = [0, 0, 8, GO_AWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         frame[HEAD..HEAD + 4].copy_from_slice(&self.last_call.to_be_bytes());
-        frame[HEAD + 4..].copy_from_slice(&ENHANCE_YOUR_CALM.to_be_bytes());
+        frame[HEAD + 4..].copy_from_slice(&code.to_be_bytes());
         Some(frame)
     }
 
@@ -241,6 +238,7 @@ mod tests {
     use super::*;
 
     const PING: u8 = 6;
+    const SETTINGS: u8 = 4;
 
     fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
         let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
@@ -250,18 +248,18 @@ mod tests {
     #[tokio::test]
     async fn calls_are_open_until_one_side_has_ended_them() {
         let mut traffic = Traffic::new();
-        assert!(!traffic.is_busy() && !traffic.has_called());
+        assert!(!traffic.is_busy());
         let call = frame(HEADERS, END_HEADERS, 1, b"head");
         // Byte by byte as well as all at once.
         for byte in &call {
             assert!(traffic.read(&[*byte]));
         }
         assert!(traffic.read(&[call, frame(HEADERS, END_HEADERS, 3, b"head")].concat()));
-        assert!(traffic.is_busy() && traffic.has_called());
+        assert!(traffic.is_busy());
         assert_eq!(traffic.wrote(&frame(HEADERS, END_HEADERS | END_STREAM, 1, b"ok")), None);
         assert!(traffic.is_busy());
         assert!(traffic.read(&frame(RST_STREAM, 0, 3, &[0; 4])));
-        assert!(!traffic.is_busy() && traffic.has_called());
+        assert!(!traffic.is_busy());
     }
 
     #[tokio::test(start_paused = true)]
@@ -300,9 +298,15 @@ mod tests {
     #[tokio::test]
     async fn the_end_of_a_connection_is_told_with_its_code() {
         let mut traffic = Traffic::new();
-        let calm = traffic.calm().unwrap();
+        assert!(traffic.goodbye(NO_ERROR).is_none(), "settings come first");
+        assert_eq!(traffic.wrote(&frame(SETTINGS, 0, 0, &[])), None);
+        assert!(traffic.read(&frame(HEADERS, END_HEADERS, 7, b"head")));
+        // Half of one that nobody has seen yet.
+        assert!(traffic.read(&frame(HEADERS, END_HEADERS, 9, b"head")[..11]));
+        let calm = traffic.goodbye(ENHANCE_YOUR_CALM).unwrap();
+        assert_eq!(calm[9..], [0, 0, 0, 7, 0, 0, 0, 11]);
         assert_eq!(traffic.wrote(&calm[..10]), None);
-        assert!(traffic.calm().is_none());
+        assert!(traffic.goodbye(ENHANCE_YOUR_CALM).is_none());
         assert_eq!(traffic.wrote(&calm[10..]), Some(ENHANCE_YOUR_CALM));
         assert_eq!(traffic.wrote(&frame(GO_AWAY, 0, 0, &[0; 20])), Some(NO_ERROR));
     }

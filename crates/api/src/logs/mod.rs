@@ -26,8 +26,10 @@ use tokio::sync::{Semaphore, watch};
 pub use claims::Claims;
 
 use crate::api::Api;
+use crate::connections::{Connections, Files};
 use crate::exports::MAX_EXPORTS;
 use crate::failure::Failure;
+use crate::forward::Roads;
 use crate::metrics::Calls;
 use crate::server::{Front, ServeError, routes, serve};
 use crate::web::WebOrigin;
@@ -59,18 +61,21 @@ impl Logs {
     /// ids of ledgers unique over all of them, for all nodes.
     #[must_use]
     pub fn new(logs: Vec<(String, Api)>, claims: Arc<dyn Claims>) -> Self {
+        let files = Files::of_node(logs.len(), true);
+        let roads = Roads::new(files.handed_on);
         let front = Front {
             stopping: watch::Sender::new(false),
             web_origins: Arc::new([]),
             calls: Arc::new(Calls::new()),
-            connections: Arc::default(),
+            connections: Arc::new(Connections::within(files)),
             disk: None,
         };
         let exporting = Arc::new(Semaphore::new(MAX_EXPORTS));
         let named = |(name, api): (String, Api)| {
             let api = api.with_log_name(&name);
+            let roads = api.roads.beside(&roads);
             let (stopping, exporting) = (front.stopping.clone(), Arc::clone(&exporting));
-            Log { name: name.into(), api: Api { stopping, exporting, ..api } }
+            Log { name: name.into(), api: Api { stopping, exporting, roads, ..api } }
         };
         let mut logs: Vec<_> = logs.into_iter().map(named).collect();
         logs.sort_by(|a, b| a.name.cmp(&b.name));

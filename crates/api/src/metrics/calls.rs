@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tonic_types::StatusExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::connections::{Good, Held, Share};
 use crate::failure::{Failure, OVERLOADED, REASONS};
 use crate::unsaid::refusal;
 
@@ -52,9 +53,9 @@ const BESIDE: [&str; 5] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
-/// The most calls at a time, of all connections together. WHY: with all the metadata that it may have a
-/// call takes some 50 KB, and a connection may have 256.
-pub(crate) const MAX_CALLS: usize = 8_192;
+/// What tells who watches over this process that it is well. WHY not refused with the others: it would
+/// be started anew for being busy.
+const CHECK: &str = BESIDE[0];
 /// When to try again past them.
 const RETRY: Duration = Duration::from_secs(1);
 /// The name of all that is no method.
@@ -69,8 +70,6 @@ pub(crate) struct Calls {
     methods: HashMap<String, usize>,
     /// By name.
     counts: Vec<(String, Counts)>,
-    /// How many there are.
-    open: AtomicUsize,
     /// Those that ended with an error, by reason.
     reasons: HashMap<&'static str, AtomicU64>,
 }
@@ -85,7 +84,6 @@ impl Calls {
         let reasons = REASONS.iter().map(|(reason, ..)| *reason);
         let reasons = reasons.chain(Reason::ALL.iter().map(|reason| reason.rule().code));
         Self {
-            open: AtomicUsize::new(0),
             reasons: reasons.map(|reason| (reason, AtomicU64::new(0))).collect(),
             counts: names.map(|name| (name, Counts::default())).collect(),
             methods: paths.into_iter().zip(0..).collect(),
@@ -122,6 +120,8 @@ struct Call {
     calls: Arc<Calls>,
     method: usize,
     ended: bool,
+    /// Its place among those of its connection; `None` where it is refused.
+    _place: Option<Held>,
 }
 
 impl Call {
@@ -164,7 +164,6 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.calls.open.fetch_sub(1, Ordering::Relaxed);
         self.end(Code::Cancelled);
     }
 }
@@ -205,11 +204,19 @@ where
         let calls = Arc::clone(&self.calls);
         let other = calls.methods.len();
         let method = calls.methods.get(request.uri().path()).copied().unwrap_or(other);
-        let open = calls.open.fetch_add(1, Ordering::Relaxed);
-        let mut call = Call { calls, method, ended: false };
-        if open >= MAX_CALLS {
+        let share = Share::of(&request);
+        let is_check = request.uri().path() == CHECK;
+        let check = is_check.then(|| share.take(Good::Checks, 1)).flatten();
+        let place = check.or_else(|| share.take(Good::Calls, 1));
+        let is_refused = place.is_none();
+        let mut call = Call { calls, method, ended: false, _place: place };
+        if is_refused {
+            let held = share.holds(Good::Calls);
             return Box::pin(async move {
-                let message = format!("{MAX_CALLS} calls are under way already");
+                let message = format!(
+                    "too many calls are under way, {held} of them on this connection, which may \
+                     have no more at present"
+                );
                 let refusal = Failure::new(OVERLOADED, message).retry_after(RETRY);
                 let mut response: Response<Body> = Status::from(refusal).into_http();
                 call.end_by(response.headers_mut());
@@ -272,10 +279,7 @@ mod tests {
         let path = "/encours.v1.InvoiceService/IssueInvoice";
         let method = calls.methods[path];
         assert!(calls.methods.len() > 20 + BESIDE.len(), "{:?}", calls.methods);
-        let begin = |method| {
-            calls.open.fetch_add(1, Ordering::Relaxed);
-            Call { calls: Arc::clone(&calls), method, ended: false }
-        };
+        let begin = |method| Call { calls: Arc::clone(&calls), method, ended: false, _place: None };
         drop(begin(method));
         let mut call = begin(method);
         call.end(Code::NotFound);
@@ -283,7 +287,6 @@ mod tests {
         drop(call);
         let other = calls.methods.len();
         begin(other).end(Code::Unimplemented);
-        assert_eq!(calls.open.load(Ordering::Relaxed), 0);
         let ended: Vec<_> = calls.ended().collect();
         let name = path.trim_start_matches('/');
         let wanted = [(name, "CANCELLED", 1), (name, "NOT_FOUND", 1), (OTHER, "UNIMPLEMENTED", 1)];

@@ -17,6 +17,7 @@ use encours_projections::PROJECTION_VERSION;
 
 pub(crate) use calls::{Calls, CountLayer};
 use page::{Kind, Page};
+pub(crate) use serve::MAX_SCRAPES;
 pub use storage::RecoveryFigures;
 
 use crate::api::Api;

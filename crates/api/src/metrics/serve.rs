@@ -23,7 +23,7 @@ use crate::api::Api;
 use crate::logs::Logs;
 
 /// The most scrapes at a time; more wait until one ends.
-const MAX_SCRAPES: usize = 16;
+pub(crate) const MAX_SCRAPES: usize = 16;
 /// How long a connection may take, from its beginning to the end of the answer.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(10);
 /// The most bytes of a request's head, which hyper reads as a whole.
