@@ -10,7 +10,7 @@ use encours_proto::money::timestamp;
 use encours_proto::v1::event_log_service_server::EventLogService;
 use encours_proto::{Message as _, v1};
 use futures_util::stream::{BoxStream, StreamExt as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -122,29 +122,13 @@ impl EventLogService for Api {
                 .retry_after(SIGN_OF_LIFE)
         })?;
         let (to, stream) = mpsc::channel(WATCH_QUEUE);
+        // WHY a place from the beginning: a caller that does not read must not keep the turn of others.
+        let last = to.clone().try_reserve_owned();
+        let last = last.map_err(|error| Failure::internal(error.to_string()))?;
         let api = self.clone();
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let mut told = 0;
-            let going_on = |progress: v1::VerifyProgress| {
-                if progress.frames < told + PROGRESS_FRAMES {
-                    return !to.is_closed() && !*api.stopping.borrow();
-                }
-                told = progress.frames;
-                to.blocking_send(Ok(step(v1::verify_log_response::Step::Progress(progress))))
-                    .is_ok()
-            };
-            if let Some(mut result) = check(&*api.reader, going_on) {
-                if result.intact {
-                    let digest = api.model.digest();
-                    result.digest = digest.value.to_string();
-                    result.digest_position = digest.position.0;
-                }
-                let result = step(v1::verify_log_response::Step::Result(result));
-                let _ = to.blocking_send(Ok(result));
-            } else {
-                let _ = to.blocking_send(Err(Failure::stopping().into()));
-            }
+            last.send(api.verify(&to).map_err(Status::from));
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
@@ -167,6 +151,18 @@ impl EventLogService for Api {
 }
 
 impl Api {
+    /// Checks the log and tells how far it is, until the caller leaves or the server stops.
+    fn verify(&self, to: &mpsc::Sender<Verified>) -> Result<v1::VerifyLogResponse, Failure> {
+        let mut result =
+            verified(&*self.reader, to, &self.stopping).ok_or_else(Failure::stopping)?;
+        if result.intact {
+            let digest = self.model.digest();
+            result.digest = digest.value.to_string();
+            result.digest_position = digest.position.0;
+        }
+        Ok(step(v1::verify_log_response::Step::Result(result)))
+    }
+
     /// Sends what passes the filter, first what is there, then what comes, until the caller leaves.
     async fn follow(&self, filter: Filter, watcher: &mut Watcher) -> Result<(), Failure> {
         let mut looked_at = watcher.told;
@@ -266,6 +262,23 @@ const fn step(step: v1::verify_log_response::Step) -> v1::VerifyLogResponse {
     v1::VerifyLogResponse { step: Some(step) }
 }
 
+/// Checks the log and tells how far it is; `None` where the caller leaves or the server stops.
+fn verified(
+    reader: &dyn LogReader,
+    to: &mpsc::Sender<Verified>,
+    stopping: &watch::Sender<bool>,
+) -> Option<v1::VerifyResult> {
+    let mut told = 0;
+    check(reader, |progress| {
+        if progress.frames >= told + PROGRESS_FRAMES {
+            told = progress.frames;
+            // Where the queue is full, a later one tells more.
+            let _ = to.try_send(Ok(step(v1::verify_log_response::Step::Progress(progress))));
+        }
+        !to.is_closed() && !*stopping.borrow()
+    })
+}
+
 /// Checks the log from its first frame to the tail it has now; `None` where `going_on` says no.
 fn check(
     reader: &dyn LogReader,
@@ -321,51 +334,4 @@ fn next_frame(
 }
 
 #[cfg(test)]
-mod tests {
-    use tonic_types::StatusExt as _;
-
-    use super::*;
-
-    /// A watcher at position 40 for whom two messages may wait.
-    fn watcher(dropped: &Arc<AtomicU64>) -> (Watcher, mpsc::Receiver<Waiting>) {
-        let (to, from) = mpsc::channel(2);
-        (Watcher::new(to, Position(40), WATCH_STALL, Arc::clone(dropped)), from)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_watcher_that_does_not_read_is_told_where_to_go_on() {
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (mut watcher, mut from) = watcher(&dropped);
-        for position in [41, 45] {
-            assert_eq!(watcher.tell(sign_of_life(Position(position))).await, Ok(true));
-        }
-        let stalled = watcher.tell(sign_of_life(Position(46))).await.unwrap_err();
-        assert_eq!(dropped.load(Ordering::Relaxed), 1);
-        let status = Status::from(stalled);
-        let info = status.get_details_error_info().unwrap();
-        assert_eq!((info.reason.as_str(), &*info.metadata["position"]), ("WATCH_STALLED", "45"));
-        // What it was told is there for it to read.
-        assert_eq!(from.recv().await.unwrap().0.unwrap().position, 41);
-        assert_eq!(watcher.tell(sign_of_life(Position(46))).await, Ok(true));
-        drop(from);
-        assert_eq!(watcher.tell(sign_of_life(Position(47))).await, Ok(false));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn long_events_wait_one_by_one() {
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (mut watcher, mut from) = watcher(&dropped);
-        let long = |position| v1::WatchEventsResponse {
-            position,
-            event: Some(v1::PublicEvent { reason: "x".repeat(300_000), ..Default::default() }),
-        };
-        assert_eq!(watcher.tell(long(41)).await, Ok(true));
-        assert_eq!(watcher.tell(long(42)).await.map_err(drop), Err(()));
-        assert_eq!(watcher.told, Position(41));
-        // What was read makes room.
-        drop(from.recv().await.unwrap());
-        assert_eq!(watcher.tell(long(42)).await, Ok(true));
-        drop(from);
-        assert_eq!(watcher.tell(long(43)).await, Ok(false));
-    }
-}
+mod tests;

@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use crate::api::blocking;
 use crate::failure::{Failure, NO_CHECKPOINT, OUTSIDE_LOG};
 
-/// Proofs that are made at a time: each reads up to 768 events.
+/// Proofs that are made at a time. For each of its parts, of which there are four, one reads the frames
+/// of up to 768 events: a frame has up to 512 KiB.
 const PROOFS: usize = 4;
 /// Frames that a call takes into the tree by itself, where it asks for more than is there.
 const REACH_FRAMES: u32 = 256;
