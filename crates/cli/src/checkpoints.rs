@@ -1,6 +1,9 @@
 //! Checkpoints: a running node's, which it signs while it follows its log, and those that a log is held
 //! against.
 
+mod fork;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,11 +12,14 @@ use std::time::Duration;
 
 use encours_audit::{Checkpoint, Notary, NotaryError, Tree, Verifier, read_note};
 use encours_log::EventLog as _;
-use encours_log::{Clock, Disk, Journal, JournalOptions, LogError, LogReader, OsDisk};
+use encours_log::{
+    Clock, Disk, FrameNumber, Hash, Journal, JournalOptions, LogError, LogId, LogReader, OsDisk,
+};
 use encours_publisher::{CheckpointOptions, CheckpointPublisher, PublicCheckpoint};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+pub(crate) use self::fork::Fork;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::log_dir;
 use crate::overlay::Overlay;
@@ -215,7 +221,7 @@ impl From<NotaryError> for Failure {
 /// The log of a data folder, read without a lock or a write, with its whole tree.
 pub(crate) struct Folder {
     pub(crate) tree: Tree,
-    _journal: Journal,
+    journal: Journal,
 }
 
 /// Bytes of a segment that opening may make, in memory.
@@ -248,7 +254,7 @@ impl Folder {
         };
         let tree = Tree::new(journal.reader());
         while !tree.advance(STEP_FRAMES).map_err(unproved)? {}
-        Ok(Self { tree, _journal: journal })
+        Ok(Self { tree, journal })
     }
 }
 
@@ -266,12 +272,21 @@ pub(crate) fn verifier(text: &str) -> Result<Verifier, String> {
     Verifier::parse(text).map_err(|error| error.to_string())
 }
 
-/// Holds the log of a folder against checkpoints that were kept elsewhere; answers the largest size
-/// that one of them vouches for.
+/// How far the log of a folder is what was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The largest size that a checkpoint vouches for.
+    pub(crate) size: u64,
+    /// Where the checkpoints are of a log that this one was forked from.
+    pub(crate) fork: Option<Fork>,
+}
+
+/// Holds the log of a folder against checkpoints that were kept elsewhere, of itself or of a log that it
+/// was forked from.
 ///
 /// The log may be in order in itself and another one all the same: who rewrites an event can rewrite
 /// all hashes after it, but not a signature.
-pub(crate) fn hold(data: &Path, files: &[PathBuf], verifier: &Verifier) -> Outcome<u64> {
+pub(crate) fn hold(data: &Path, files: &[PathBuf], verifier: &Verifier) -> Outcome<Held> {
     let mut checkpoints = Vec::with_capacity(files.len());
     for file in files {
         let wrong = |exit, why: String| Failure::new(exit, format!("{}: {why}", file.display()));
@@ -279,29 +294,34 @@ pub(crate) fn hold(data: &Path, files: &[PathBuf], verifier: &Verifier) -> Outco
         let note = note.map_err(|error| wrong(Exit::Failure, error.to_string()))?;
         let checkpoint = Checkpoint::open(&note, verifier);
         let checkpoint = checkpoint.map_err(|error| wrong(Exit::Damaged, error.to_string()))?;
-        checkpoints.push((file, checkpoint));
+        checkpoints.push((&**file, checkpoint));
     }
     checkpoints.sort_by_key(|(_, checkpoint)| checkpoint.size);
-    let tree = Folder::open(data)?.tree;
-    let mut agreed = 0;
-    for (file, checkpoint) in checkpoints {
-        let failed = |code: &str, why: String| {
-            let message = format!("{code}: FAIL: {why} ({})", file.display());
-            Err(Failure::new(Exit::Damaged, message).hint(
-                "keep the folder as it is; the log that was signed is in a backup of its time",
-            ))
-        };
-        let Checkpoint { log_id, size, root, frame, frame_hash, .. } = checkpoint;
-        if log_id != tree.log_id() {
-            return failed("wrong_log", format!("this is log {}, not {log_id}", tree.log_id()));
+    let folder = Folder::open(data)?;
+    let tree = &folder.tree;
+    let fork = match checkpoints.first() {
+        // One key signs for one log.
+        Some((file, of)) if of.log_id != tree.log_id() => Some(folder.fork(file, of.log_id)?),
+        _ => None,
+    };
+    let frames = checkpoints.iter().map(|(_, checkpoint)| checkpoint.frame).collect();
+    let hashes = folder.hashes(fork.as_ref(), &frames)?;
+    let mut held = Held { size: 0, fork };
+    for (file, checkpoint) in &checkpoints {
+        let Checkpoint { size, root, frame, frame_hash, .. } = *checkpoint;
+        let failed = |code: &str, why: String| Err(fails(file, code, &why));
+        if let Some(fork) = fork.filter(|fork| fork.position.0 < size || fork.frame < frame) {
+            let Fork { log_id, position, .. } = fork;
+            let why =
+                format!("it was forked from {log_id} at position {position}, {size} was signed");
+            return failed("log_forked", why);
         }
         if tree.size() < size {
             let ends = tree.size();
             return failed("log_rolled_back", format!("the log ends at {ends}, {size} was signed"));
         }
-        let is_frame = tree.frame_hash(frame).map_err(unproved)? == Some(frame_hash);
-        if tree.root(size).map_err(unproved)? != root || !is_frame {
-            let since = match agreed {
+        if tree.root(size).map_err(unproved)? != root || hashes.get(&frame) != Some(&frame_hash) {
+            let since = match held.size {
                 0 => "no checkpoint given here agrees with it".to_owned(),
                 agreed => format!("it agrees with what was signed at position {agreed}"),
             };
@@ -310,7 +330,40 @@ pub(crate) fn hold(data: &Path, files: &[PathBuf], verifier: &Verifier) -> Outco
             );
             return failed("log_diverged", why);
         }
-        agreed = size;
+        held.size = size;
     }
-    Ok(agreed)
+    Ok(held)
+}
+
+fn fails(file: &Path, code: &str, why: &str) -> Failure {
+    Failure::new(Exit::Damaged, format!("{code}: FAIL: {why} ({})", file.display()))
+        .hint("keep the folder as it is; the log that was signed is in a backup of its time")
+}
+
+impl Folder {
+    /// Where this log was forked from the one that the checkpoint in `file` is of.
+    fn fork(&self, file: &Path, log_id: LogId) -> Outcome<Fork> {
+        let other = || format!("this is log {}, not {log_id}", self.tree.log_id());
+        Fork::from(&*self.journal.reader(), log_id)?
+            .ok_or_else(|| fails(file, "wrong_log", &other()))
+    }
+
+    /// The hashes of those of these frames that there are: here, or in the log that this one was forked
+    /// from.
+    fn hashes(
+        &self,
+        fork: Option<&Fork>,
+        frames: &BTreeSet<FrameNumber>,
+    ) -> Outcome<BTreeMap<FrameNumber, Hash>> {
+        if let Some(fork) = fork {
+            return fork.hashes(&*self.journal.reader(), frames);
+        }
+        let mut hashes = BTreeMap::new();
+        for frame in frames {
+            if let Some(hash) = self.tree.frame_hash(*frame).map_err(unproved)? {
+                hashes.insert(*frame, hash);
+            }
+        }
+        Ok(hashes)
+    }
 }

@@ -87,7 +87,10 @@ pub use driver::{Engine, EngineHandle};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use error::EngineError;
 pub use jump::{ClockJump, ClockLimit};
-pub use keys::{KeyError, KeyFileError, KeyStore, read_key_bodies, read_keys, write_key_bodies};
+pub use keys::{
+    KeyError, KeyFileError, KeyStore, KeysOf, move_keys, read_key_bodies, read_keys,
+    write_key_bodies,
+};
 pub use metrics::{BUCKETS_US, Figures, Outcome, Timing};
 pub use recover::RecoveryReport;
 pub use requests::IdFileError;

@@ -52,6 +52,7 @@ macro_rules! kinds {
 kinds! {
     LogCreated = 1,
     WriterOpened = 2,
+    LogForked = 3,
 
     ClockCreated = 10,
     ClockAdvanced = 11,

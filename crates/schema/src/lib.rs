@@ -83,6 +83,7 @@ pub fn encode_into(event: &Event, out: &mut Vec<u8>) -> Result<(u16, u16), Schem
     match event {
         Event::LogCreated(e) => write::<v1::LogCreated>(e, out),
         Event::WriterOpened(e) => write::<v1::WriterOpened>(e, out),
+        Event::LogForked(e) => write::<v1::LogForked>(e, out),
         Event::ClockCreated(e) => write::<v1::ClockCreated<'_>>(e, out),
         Event::ClockAdvanced(e) => write::<v2::ClockAdvanced>(e, out),
         Event::DayOpened(e) => write::<v1::DayOpened>(e, out),
@@ -132,6 +133,7 @@ pub fn decode(kind: u16, version: u16, payload: &[u8]) -> Result<Event, SchemaEr
     match (known, version) {
         (EventKind::LogCreated, 1) => read::<v1::LogCreated>(payload),
         (EventKind::WriterOpened, 1) => read::<v1::WriterOpened>(payload),
+        (EventKind::LogForked, 1) => read::<v1::LogForked>(payload),
         (EventKind::ClockCreated, 1) => read::<v1::ClockCreated<'_>>(payload),
         (EventKind::ClockAdvanced, 1) => read_old::<v1::ClockAdvanced>(payload),
         (EventKind::ClockAdvanced, 2) => read::<v2::ClockAdvanced>(payload),

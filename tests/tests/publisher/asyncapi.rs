@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use encours_proto::events::EVENT_NAMES;
 use encours_tests::{Client, NatsServer, data_folder, node_checkers, root, run, run_program};
 use serde_json::{Value, json};
 
-use crate::support::{Published, messages, published, publishing, stop};
+use crate::support::{Published, STREAM, jetstream, messages, published, publishing, stop};
 
 const FOLDER: &str = "tests/tests/publisher";
 /// What stands for the log's id, which differs from run to run.
@@ -31,6 +32,11 @@ fn steady(message: &Published) -> Value {
     let mut payload: Value = serde_json::from_slice(&message.body).unwrap();
     payload["logId"] = LOG_ID.into();
     payload["recordedAt"] = format!("{time}Z").into();
+    if let Some(forked) = payload.get_mut("logForked") {
+        forked["forkedFrom"] = LOG_ID.chars().rev().collect::<String>().into();
+        forked["frameNumber"] = forked["position"].clone();
+        forked["frameHash"] = format!("{}=", "A".repeat(43)).into();
+    }
     let (name, subject) = (&payload["event"], &message.subject);
     json!({ "name": name, "subject": subject, "headers": headers, "payload": payload })
 }
@@ -64,8 +70,9 @@ async fn every_message_is_what_the_asyncapi_document_says() {
         let _ = tokio::task::block_in_place(|| run(words(line).into_iter().chain(to))).ok();
     }
     let head = Client::connect(&server.url()).await.head().await.position;
-    let messages = messages(&published(&nats, head).await).await;
+    let mut messages = messages(&published(&nats, head).await).await;
     stop(server).await;
+    messages.push(of_a_fork(folder.path(), &nats).await);
 
     let mut first = BTreeMap::new();
     for message in messages.iter().map(steady) {
@@ -88,6 +95,23 @@ async fn every_message_is_what_the_asyncapi_document_says() {
     check(&messages);
 }
 
+/// What tells of a fork: the folder `data` is backed up, and restored as a log of its own.
+async fn of_a_fork(folder: &Path, nats: &NatsServer) -> Published {
+    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    tokio::task::block_in_place(|| {
+        let _ = run(["backup", "--data", &at("data"), "--to", &at("backup")]).ok();
+        let (from, to) = (at("backup"), at("forked"));
+        let _ = run(["restore", "--from", &from, "--data", &to, "--fork"]).ok();
+    });
+    // One stream holds one log.
+    jetstream(nats).await.delete_stream(STREAM).await.unwrap();
+    let server = publishing(&folder.join("forked"), &nats.url(), &[]);
+    let head = Client::connect(&server.url()).await.head().await.position;
+    let all = messages(&published(nats, head).await).await;
+    stop(server).await;
+    all.into_iter().find(|message| message.subject.ends_with(".log.forked")).unwrap()
+}
+
 /// Has tools that nobody here wrote hold messages against the document.
 pub(crate) fn check(messages: &[Published]) {
     let modules = match node_checkers() {
@@ -106,6 +130,6 @@ pub(crate) fn check(messages: &[Published]) {
         file.display().to_string(),
     ];
     let checked = tokio::task::block_in_place(|| run_program("env".as_ref(), words)).ok();
-    let wanted = format!("39 events, 39 examples and {} messages are as it says", messages.len());
+    let wanted = format!("40 events, 40 examples and {} messages are as it says", messages.len());
     assert!(checked.stdout.contains(&wanted), "{checked}");
 }

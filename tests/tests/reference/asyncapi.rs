@@ -286,6 +286,7 @@ impl Schemas<'_> {
     fn value(&mut self, field: &FieldDescriptorProto) -> Value {
         match field.r#type() {
             Type::String => json!({ "type": "string" }),
+            Type::Bytes => json!({ "type": "string", "pattern": "^[A-Za-z0-9+/]*=*$" }),
             Type::Bool => json!({ "type": "boolean" }),
             Type::Int32 => json!({ "type": "integer" }),
             Type::Uint64 => json!({ "type": "string", "pattern": "^[0-9]+$" }),

@@ -11,15 +11,17 @@
 //! of its hash in its name. So an interruption at any moment leaves the backup before it usable.
 
 mod files;
+mod fork;
 mod manifest;
 mod restore;
 mod signed;
 mod take;
+mod unsynced;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use encours_log::{Disk, Known, OsDisk, VerifyProgress, VerifyReport};
+use encours_log::{Disk, Known, LogId, OsDisk, Position, VerifyProgress, VerifyReport};
 
 use self::files::{Stored, sum};
 pub(crate) use self::manifest::moment;
@@ -66,9 +68,12 @@ struct Done {
     /// Files copied, and those that an earlier backup had copied.
     copied: u64,
     kept: u64,
+    /// The log that a restored one was forked from, and the last position that was taken over.
+    forked: Option<(LogId, Position)>,
 }
 
-const COLUMNS: [Column; 12] = [
+/// The last two are told of a fork alone.
+const COLUMNS: [Column; 14] = [
     Column::left("result"),
     Column::left("log_id"),
     Column::right("frames"),
@@ -81,6 +86,8 @@ const COLUMNS: [Column; 12] = [
     Column::right("bytes"),
     Column::right("copied"),
     Column::right("kept"),
+    Column::left("forked_from"),
+    Column::right("forked_at"),
 ];
 
 /// Makes a backup, or checks one.
@@ -91,7 +98,7 @@ pub(crate) fn backup(args: &BackupArgs) -> Outcome {
             let manifest = existing(&args.to)?;
             let audited = check(&args.to, &manifest, Vec::new(), &[], args.output)?;
             let kept = manifest.files.len() as u64;
-            Done { manifest, audited, copied: 0, kept }
+            Done { manifest, audited, copied: 0, kept, forked: None }
         }
     };
     print(args.output, done)
@@ -186,8 +193,8 @@ fn agrees(manifest: &Manifest, report: &VerifyReport) -> Outcome {
 }
 
 fn print(how: OutputArgs, done: Done) -> Outcome {
-    let Done { manifest, audited: Audited { report, keys }, copied, kept } = done;
-    let row = vec![
+    let Done { manifest, audited: Audited { report, keys }, copied, kept, forked } = done;
+    let mut row = vec![
         Cell::Status("OK".to_owned()),
         Cell::text(manifest.log_id),
         Cell::Count(report.frames),
@@ -201,11 +208,15 @@ fn print(how: OutputArgs, done: Done) -> Outcome {
         Cell::Count(copied),
         Cell::Count(kept),
     ];
+    if let Some((from, position)) = forked {
+        row.extend([Cell::text(from.to_string()), Cell::Count(position.0)]);
+    }
+    let columns: &'static [Column] = COLUMNS.get(..row.len()).unwrap_or(&COLUMNS);
     if how.format == Format::Table {
-        let names = COLUMNS.iter().map(|column| column.name);
+        let names = columns.iter().map(|column| column.name);
         return print_text(&fields(&names.zip(row).collect::<Vec<_>>(), how.lang));
     }
-    let mut printer = Printer::start(how, "backup", &COLUMNS)?;
+    let mut printer = Printer::start(how, "backup", columns)?;
     printer.row(row)?;
     printer.finish()
 }

@@ -76,7 +76,7 @@ pub(super) fn take(data: &Path, to: &Path, lang: Language) -> Outcome<Done> {
     clean(to, &manifest.files);
     let kept = kept.len() as u64;
     let copied = manifest.files.len() as u64 - kept;
-    Ok(Done { manifest, audited, copied, kept })
+    Ok(Done { manifest, audited, copied, kept, forked: None })
 }
 
 /// The log of a data folder.

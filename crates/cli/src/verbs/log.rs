@@ -16,7 +16,7 @@ use super::checkpoint::{self, CheckpointArgs};
 use super::log_copy::{self, CopyArgs};
 use super::prove::{self, ProveArgs};
 use crate::audit::{Audited, Broken, Depth, audit, event_type};
-use crate::checkpoints::verifier;
+use crate::checkpoints::{Fork, Held, hold, verifier};
 use crate::client::Client;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Cell, Column, Format, Paint, Printer, Unit, fields, print_text, progress_bar};
@@ -176,10 +176,13 @@ fn files(
     };
     remark(&report);
     if let Some((checkpoints, key)) = held {
-        let signed = crate::checkpoints::hold(data, checkpoints, key)?;
+        let Held { size, fork } = hold(data, checkpoints, key)?;
         let label = Paint::Good.on("signed:");
+        let forked = fork.map_or_else(String::new, |Fork { log_id, position, .. }| {
+            format!(", as log {log_id}, from which this one was forked at position {position}")
+        });
         // WHY ignored: nobody needs to read it.
-        let _ = writeln!(anstream::stderr(), "{label} the log up to position {signed}");
+        let _ = writeln!(anstream::stderr(), "{label} the log up to position {size}{forked}");
     }
     let VerifyReport { log_id, frames, events, bytes, tail, .. } = report;
     print(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::id::Id;
 use crate::number::ClockNo;
-use crate::position::Day;
+use crate::position::{Day, Position};
 
 facts! {
     /// The first event of every log.
@@ -17,6 +17,19 @@ facts! {
     WriterOpened {
         /// One more than the epoch before.
         epoch: u64,
+    }
+
+    /// The log goes on from another one, whose frames it holds under its own id: a restore that may
+    /// have lost some. What the other one had after `position` is not in it.
+    LogForked {
+        /// The id of the other log.
+        log_id: [u8; 16],
+        /// The last frame that was taken over.
+        frame: u64,
+        /// Its hash in the other log.
+        frame_hash: [u8; 32],
+        /// The position of the last event that was taken over: the one before this event.
+        position: Position,
     }
 
     /// A clock exists. Its first day is open and finished.

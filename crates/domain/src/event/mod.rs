@@ -71,7 +71,7 @@ macro_rules! events {
 
 events! {
     of the log {
-        LogCreated, WriterOpened, ClockCreated, ClockAdvanced, DayOpened, DayFinished,
+        LogCreated, WriterOpened, LogForked, ClockCreated, ClockAdvanced, DayOpened, DayFinished,
     }
 
     of a ledger {

@@ -208,3 +208,28 @@ pub fn write_key_bodies<'a>(
     let mut keys = LocalKeys::open(disk, dir, log_id)?;
     bodies.into_iter().try_for_each(|body| keys.add(disk, body))
 }
+
+/// Where the key file of a log lies.
+#[derive(Clone, Copy)]
+pub struct KeysOf<'a> {
+    /// The disk.
+    pub disk: &'a dyn Disk,
+    /// The folder.
+    pub dir: &'a Path,
+    /// The log.
+    pub log_id: LogId,
+}
+
+/// Makes a key file for another log, with the same keys; answers how many customers have one. Damaged
+/// records are left out.
+///
+/// # Errors
+/// As those of [`read_keys`] for the one, [`KeyFileError::Io`] for the other.
+pub fn move_keys(from: KeysOf<'_>, to: KeysOf<'_>) -> Result<usize, KeyFileError> {
+    let store = read_keys(from.disk, from.dir, from.log_id)?;
+    let damaged = || KeyFileError::Damaged { path: KeyFile::path_in(from.dir) };
+    let digest_key = store.digest_key().ok_or_else(damaged)?;
+    let mut file = KeyFile::make(to.disk, to.dir, to.log_id, &digest_key)?;
+    file.heal(to.disk, to.log_id, &digest_key, &store.customers())?;
+    Ok(store.len())
+}

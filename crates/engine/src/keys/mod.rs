@@ -12,7 +12,7 @@ mod store;
 pub use file::KeyFileError;
 pub(crate) use file::{AppendError, KeyFile};
 pub(crate) use local::LocalKeys;
-pub use local::{read_key_bodies, read_keys, write_key_bodies};
+pub use local::{KeysOf, move_keys, read_key_bodies, read_keys, write_key_bodies};
 pub(crate) use shared::bodies;
 pub(crate) use store::{Key, NewKey, kind_code};
 pub use store::{KeyError, KeyStore};

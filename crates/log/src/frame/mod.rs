@@ -21,7 +21,7 @@ pub use draft::{FrameDraft, SealWith};
 pub use header::FrameHeader;
 pub(crate) use place::{BadPart, bad_part, events_from};
 
-use crate::id::Hash;
+use crate::id::{Hash, LogId};
 use body::BodyReader;
 
 /// The frame format written by this version, and the newest it reads.
@@ -152,6 +152,17 @@ impl Frame {
             return Err(FrameError::Trailing { extra });
         }
         Ok(Self { header: checked.header, bytes, events_at: checked.events_at })
+    }
+
+    /// The same frame in another log, where it follows the frame with the hash `previous`: all but the
+    /// log id, that hash and its own stays as it is, to the byte.
+    #[must_use]
+    pub fn moved(&self, log_id: LogId, previous: Hash) -> Self {
+        let mut header = FrameHeader { log_id, previous, ..self.header };
+        let stored = header.encode();
+        header.hash = Hash::of(&stored);
+        let bytes = [&stored[..], &self.bytes[HEADER_LEN..]].concat().into();
+        Self::sealed(header, bytes, self.events_at)
     }
 
     /// What the header says.

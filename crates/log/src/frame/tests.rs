@@ -67,6 +67,23 @@ fn a_frame_gives_back_what_went_in() {
 }
 
 #[test]
+fn a_frame_that_is_moved_keeps_its_body_and_its_place() {
+    let (old, new) = (small(), LogId([9; 16]));
+    let moved = old.moved(new, Hash::of(b"before"));
+    assert_eq!(Frame::decode(Arc::clone(moved.bytes())).as_ref(), Ok(&moved));
+    assert_eq!(moved.bytes()[HEADER_LEN..], old.bytes()[HEADER_LEN..]);
+    assert_ne!(moved.hash(), old.hash());
+    assert_eq!(old.moved(old.header().log_id, old.header().previous), old);
+    let back = FrameHeader {
+        log_id: old.header().log_id,
+        previous: old.header().previous,
+        hash: old.hash(),
+        ..*moved.header()
+    };
+    assert_eq!(back, *old.header());
+}
+
+#[test]
 fn every_flipped_bit_and_every_cut_is_seen() {
     let stored = small().bytes().to_vec();
     for bit in 0..stored.len() * 8 {

@@ -42,7 +42,7 @@ impl Model {
     /// [`FoldError`] where the event does not fit; the model is then as before.
     pub(crate) fn fold(&mut self, position: Position, event: &Event) -> Result<(), FoldError> {
         match event {
-            Event::LogCreated(_) | Event::WriterOpened(_) => {}
+            Event::LogCreated(_) | Event::WriterOpened(_) | Event::LogForked(_) => {}
             Event::ClockCreated(e) => self.create_clock(position, e)?,
             Event::ClockAdvanced(e) => self.clock(e.clock)?.target = e.target,
             Event::DayOpened(e) => {

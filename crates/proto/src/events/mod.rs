@@ -107,6 +107,7 @@ pub const EVENT_NAMES: &[&str] = &[
     "invoice.sent",
     "ledger.created",
     "log.created",
+    "log.forked",
     "log.writer_opened",
     "opening_item.added",
     "opening_item.corrected",
@@ -128,6 +129,7 @@ pub const fn event_name(event: &Event) -> &'static str {
     match event {
         Event::LogCreated(_) => "log.created",
         Event::WriterOpened(_) => "log.writer_opened",
+        Event::LogForked(_) => "log.forked",
         Event::ClockCreated(_) => "clock.created",
         Event::ClockAdvanced(_) => "clock.advanced",
         Event::DayOpened(_) => "day.opened",
@@ -207,6 +209,7 @@ fn body(event: &Event, names: &impl Names) -> WithCustomer {
     match event {
         Event::LogCreated(_)
         | Event::WriterOpened(_)
+        | Event::LogForked(_)
         | Event::ClockCreated(_)
         | Event::ClockAdvanced(_)
         | Event::DayOpened(_)
@@ -255,6 +258,12 @@ fn surroundings(event: &Event, names: &impl Names) -> Option<Body> {
     Some(match event {
         Event::LogCreated(_) => Body::LogCreated(v1::LogCreated {}),
         Event::WriterOpened(e) => Body::LogWriterOpened(v1::LogWriterOpened { epoch: e.epoch }),
+        Event::LogForked(e) => Body::LogForked(v1::LogForked {
+            forked_from: e.log_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            frame_number: e.frame,
+            frame_hash: e.frame_hash.to_vec(),
+            position: e.position.0,
+        }),
         Event::ClockCreated(e) => Body::ClockCreated(v1::ClockCreated {
             clock_id: e.id.to_string(),
             test: e.test,

@@ -10,10 +10,11 @@ use encours_domain::event::{
     CreditPolicy, CustomerCreated, CustomerReminderRecorded, CustomerUpdated, DayFinished,
     DayOpened, Deallocated, Direction, DisputeResolved, Draft, DraftCreated, DraftDeleted,
     DraftUpdated, InvoiceCancelled, InvoiceContent, InvoiceDisputed, InvoiceDue, InvoiceIssued,
-    InvoiceOverdue, InvoicePaid, InvoiceReopened, InvoiceSent, LedgerCreated, LogCreated, Method,
-    OpeningItemAdded, OpeningItemCorrected, PaymentPlanned, PaymentRecorded, PaymentRefunded,
-    PaymentReversed, PlannedPaymentCancelled, PlannedPaymentCleared, PlannedPaymentLapsed,
-    ReminderEmitted, ReminderRecorded, RemindersStopped, ReversalKind, WriterOpened,
+    InvoiceOverdue, InvoicePaid, InvoiceReopened, InvoiceSent, LedgerCreated, LogCreated,
+    LogForked, Method, OpeningItemAdded, OpeningItemCorrected, PaymentPlanned, PaymentRecorded,
+    PaymentRefunded, PaymentReversed, PlannedPaymentCancelled, PlannedPaymentCleared,
+    PlannedPaymentLapsed, ReminderEmitted, ReminderRecorded, RemindersStopped, ReversalKind,
+    WriterOpened,
 };
 use encours_domain::terms::{DueTerms, Terms};
 use encours_domain::{
@@ -82,6 +83,7 @@ fn events_of_time() -> Vec<Event> {
     vec![
         LogCreated { log_id: [7; 16] }.into(),
         WriterOpened { epoch: 2 }.into(),
+        LogForked { log_id: [7; 16], frame: 3, frame_hash: [9; 32], position: Position(8) }.into(),
         created.into(),
         ClockAdvanced { clock, target: day(), outage: true }.into(),
         DayOpened { clock, day: day(), on_time }.into(),

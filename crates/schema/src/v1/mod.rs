@@ -28,7 +28,7 @@ pub(crate) use invoice_facts::{
     InvoiceReopened, InvoiceSent,
 };
 pub(crate) use ledger::LedgerCreated;
-pub(crate) use log::{LogCreated, WriterOpened};
+pub(crate) use log::{LogCreated, LogForked, WriterOpened};
 pub(crate) use opening::{OpeningItemAdded, OpeningItemCorrected};
 pub(crate) use payment::{PaymentRecorded, PaymentRefunded, PaymentReversed};
 pub(crate) use plan::{

@@ -9,13 +9,13 @@ use encours_domain::event::{
     Allocated, ClockAdvanced, ClockCreated, CreditNoteIssued, CustomerCreated, CustomerUpdated,
     DayFinished, DayOpened, Deallocated, DisputeResolved, InvoiceCancelled, InvoiceContent,
     InvoiceDisputed, InvoiceDue, InvoiceIssued, InvoiceOverdue, InvoicePaid, InvoiceReopened,
-    InvoiceSent, LedgerCreated, Line, LogCreated, Method, PaymentRecorded, PaymentReversed, Rate,
-    ReversalKind, Tax, WriterOpened,
+    InvoiceSent, LedgerCreated, Line, LogCreated, LogForked, Method, PaymentRecorded,
+    PaymentReversed, Rate, ReversalKind, Tax, WriterOpened,
 };
 use encours_domain::terms::{DueTerms, Terms};
 use encours_domain::{
     ClockNo, CreditNoteNo, Currency, CustomerNo, Day, Event, Id, InvoiceNo, LedgerNo, PaymentNo,
-    Source,
+    Position, Source,
 };
 use rust_decimal::Decimal;
 
@@ -57,12 +57,18 @@ fn advanced(outage: bool) -> Event {
     ClockAdvanced { clock: ClockNo(2), target: day(2024, 2, 29), outage }.into()
 }
 
+fn forked() -> LogForked {
+    let (log_id, frame_hash) = (*b"0123456789abcdef", *b"0123456789abcdefghijklmnopqrstuv");
+    LogForked { log_id, frame: 300, frame_hash, position: Position(70_000) }
+}
+
 fn log_and_clock_cases() -> Vec<(&'static str, Event)> {
     let clock = ClockNo(2);
     vec![
         ("LogCreated", LogCreated { log_id: *b"0123456789abcdef" }.into()),
         ("WriterOpened/first", WriterOpened { epoch: 1 }.into()),
         ("WriterOpened/last", WriterOpened { epoch: u64::MAX }.into()),
+        ("LogForked", forked().into()),
         (
             "ClockCreated/test",
             ClockCreated {

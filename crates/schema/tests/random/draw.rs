@@ -9,13 +9,13 @@ use encours_domain::event::{
     Allocated, ClockAdvanced, ClockCreated, CreditNoteIssued, CustomerCreated, CustomerUpdated,
     DayFinished, DayOpened, Deallocated, DisputeResolved, InvoiceCancelled, InvoiceContent,
     InvoiceDisputed, InvoiceDue, InvoiceIssued, InvoiceOverdue, InvoicePaid, InvoiceReopened,
-    InvoiceSent, LedgerCreated, Line, LogCreated, Method, PaymentRecorded, PaymentReversed, Rate,
-    ReversalKind, Tax, WriterOpened,
+    InvoiceSent, LedgerCreated, Line, LogCreated, LogForked, Method, PaymentRecorded,
+    PaymentReversed, Rate, ReversalKind, Tax, WriterOpened,
 };
 use encours_domain::terms::{DueTerms, Terms};
 use encours_domain::{
     ClockNo, CreditNoteNo, Currency, CustomerNo, Day, Event, Id, InvoiceNo, LedgerNo, PaymentNo,
-    Source,
+    Position, Source,
 };
 use encours_schema::EventKind;
 use rust_decimal::Decimal;
@@ -275,6 +275,12 @@ impl Draw {
                 LogCreated { log_id: u128::from(self.raw()).to_le_bytes() }.into()
             }
             EventKind::WriterOpened => WriterOpened { epoch: self.raw() }.into(),
+            EventKind::LogForked => {
+                let log_id = u128::from(self.raw()).to_be_bytes();
+                let (frame, position) = (self.raw(), Position(self.raw()));
+                let frame_hash = std::array::from_fn(|_| self.raw().to_le_bytes()[0]);
+                LogForked { log_id, frame, frame_hash, position }.into()
+            }
             EventKind::ClockCreated => {
                 let (id, zone) = (self.id(), self.text().into());
                 ClockCreated { clock, id, test: self.flag(), zone, day: self.day() }.into()

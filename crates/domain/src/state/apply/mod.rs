@@ -38,7 +38,7 @@ impl Rows {
     pub fn apply(&mut self, position: Position, digest: Digest, event: &Event) {
         let at = At { position, digest };
         match event {
-            Event::LogCreated(_) | Event::WriterOpened(_) => {}
+            Event::LogCreated(_) | Event::WriterOpened(_) | Event::LogForked(_) => {}
             Event::ClockCreated(e) => {
                 let no = self.clocks.push(Clock {
                     id: e.id.clone(),
@@ -175,6 +175,7 @@ impl Ledger {
             Event::Allocated(e) => self.allocate(e, at),
             Event::LogCreated(_)
             | Event::WriterOpened(_)
+            | Event::LogForked(_)
             | Event::ClockCreated(_)
             | Event::ClockAdvanced(_)
             | Event::DayOpened(_)
