@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use encours_domain::Position;
 use encours_log::{LogReader, Tail};
+use encours_projections::RebuildProgress;
 use encours_proto::money::timestamp;
 use encours_proto::v1::event_log_service_server::EventLogService;
 use encours_proto::{Message as _, v1};
@@ -31,18 +32,20 @@ const WATCH_QUEUE: usize = 64;
 const WATCH_BYTES: u32 = 256 * 1024;
 /// A watcher that takes nothing for this long is left, where nothing else is said.
 pub(crate) const WATCH_STALL: Duration = Duration::from_secs(60);
-/// Frames checked between two messages about how far a verification is.
+/// Frames between two messages about how far a verification or a rebuild is.
 const PROGRESS_FRAMES: u64 = 512;
 
 type Watched = Result<v1::WatchEventsResponse, Status>;
 /// What waits for a watcher, and the room that it takes until it is read.
 type Waiting = (Watched, Option<OwnedSemaphorePermit>);
 type Verified = Result<v1::VerifyLogResponse, Status>;
+type Rebuilding = Result<v1::RebuildReadModelResponse, Status>;
 
 #[tonic::async_trait]
 impl EventLogService for Api {
     type WatchEventsStream = BoxStream<'static, Watched>;
     type VerifyLogStream = ReceiverStream<Verified>;
+    type RebuildReadModelStream = ReceiverStream<Rebuilding>;
 
     async fn read_events(
         &self,
@@ -133,6 +136,22 @@ impl EventLogService for Api {
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
+    async fn rebuild_read_model(
+        &self,
+        request: Request<v1::RebuildReadModelRequest>,
+    ) -> Result<Response<Self::RebuildReadModelStream>, Status> {
+        self.is_log(&request.get_ref().log)?;
+        let (to, stream) = mpsc::channel(WATCH_QUEUE);
+        // WHY a place from the beginning: what came out waits for no slow reader.
+        let last = to.clone().try_reserve_owned();
+        let last = last.map_err(|error| Failure::internal(error.to_string()))?;
+        let api = self.clone();
+        tokio::task::spawn_blocking(move || {
+            last.send(api.rebuild(&to).map_err(Status::from));
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
     async fn get_proof(
         &self,
         request: Request<v1::GetProofRequest>,
@@ -161,6 +180,35 @@ impl Api {
             result.digest_position = digest.position.0;
         }
         Ok(step(v1::verify_log_response::Step::Result(result)))
+    }
+
+    /// Rebuilds the read model and tells how far it is, until the caller leaves or the server stops.
+    fn rebuild(
+        &self,
+        to: &mpsc::Sender<Rebuilding>,
+    ) -> Result<v1::RebuildReadModelResponse, Failure> {
+        use v1::rebuild_read_model_response::Step;
+        let step = |step| v1::RebuildReadModelResponse { step: Some(step) };
+        let mut frames = 0_u64;
+        let rebuilt = self.model.rebuild(&mut |RebuildProgress { position, last }| {
+            frames += 1;
+            if frames.is_multiple_of(PROGRESS_FRAMES) {
+                let (position, log_position) = (position.0, last.0);
+                let progress = v1::RebuildProgress { position, log_position };
+                // WHY dropped where the queue is full: the rebuild waits for no slow reader.
+                let _ = to.try_send(Ok(step(Step::Progress(progress))));
+            }
+            !to.is_closed() && !*self.stopping.borrow()
+        })?;
+        Ok(step(Step::Result(v1::RebuildResult {
+            log_id: self.reader.log_id().to_string(),
+            position: rebuilt.position.0,
+            digest: rebuilt.digest.to_string(),
+            digest_before: rebuilt.before.map_or_else(String::new, |before| before.to_string()),
+            differs: rebuilt.differs(),
+            milliseconds: u64::try_from(rebuilt.took.as_millis()).unwrap_or(u64::MAX),
+            stopped: rebuilt.stopped.map_or_else(String::new, |stopped| stopped.to_string()),
+        })))
     }
 
     /// Sends what passes the filter, first what is there, then what comes, until the caller leaves.

@@ -10,7 +10,7 @@ use encours_audit::TreeError;
 use encours_domain::{Kind, Position, Refusal};
 use encours_engine::Denied;
 use encours_log::LogError;
-use encours_projections::StopError;
+use encours_projections::{RebuildError, StopError};
 pub use encours_proto::codec::ERROR_DOMAIN;
 use encours_proto::codec::MALFORMED_MESSAGE;
 pub(crate) use encours_proto::codec::REQUEST_TOO_LARGE;
@@ -107,6 +107,12 @@ pub const REASONS: &[(&str, Code, &str)] = &[
         Code::ResourceExhausted,
         "A verification of the log is under way already.",
     ),
+    (REBUILD_RUNNING, Code::ResourceExhausted, "A rebuild of the read model is under way already."),
+    (
+        REBUILD_FAILED,
+        Code::DataLoss,
+        "The log cannot be read or folded again as far as the read model stands, which goes on as it was.",
+    ),
     (STOPPING, Code::Unavailable, "The service is stopping; nothing was changed."),
     (
         NO_LEADER,
@@ -185,6 +191,8 @@ pub(crate) const REQUEST_TOO_SLOW: &str = "REQUEST_TOO_SLOW";
 pub(crate) const OVERLOADED: &str = "OVERLOADED";
 const LOG_FULL: &str = "LOG_FULL";
 pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";
+const REBUILD_RUNNING: &str = "REBUILD_RUNNING";
+const REBUILD_FAILED: &str = "REBUILD_FAILED";
 const STOPPING: &str = "STOPPING";
 const NO_LEADER: &str = "NO_LEADER";
 const NOT_LEADER: &str = "NOT_LEADER";
@@ -416,6 +424,17 @@ impl From<Denied> for Failure {
 impl From<StopError> for Failure {
     fn from(stopped: StopError) -> Self {
         Self::new(READ_MODEL_STOPPED, stopped.to_string()).retry_after(LONG_RETRY)
+    }
+}
+
+impl From<RebuildError> for Failure {
+    fn from(error: RebuildError) -> Self {
+        let message = error.to_string();
+        match error {
+            RebuildError::Running => Self::new(REBUILD_RUNNING, message).retry_after(LONG_RETRY),
+            RebuildError::Log(_) => Self::new(REBUILD_FAILED, message),
+            _ => Self::stopping(),
+        }
     }
 }
 

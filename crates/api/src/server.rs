@@ -104,12 +104,22 @@ async fn tell(health: &HealthReporter, status: ServingStatus) {
     }
 }
 
-/// Tells once that nothing is served any more when a read model has stopped.
-async fn watch_read_models(models: Vec<ReadModel>, health: HealthReporter) -> Infallible {
-    while models.iter().all(|model| model.health().stopped.is_none()) {
+/// Tells that nothing is served while a read model stands still, until the server stops.
+async fn watch_read_models(
+    models: Vec<ReadModel>,
+    health: HealthReporter,
+    stopping: watch::Receiver<bool>,
+) -> Infallible {
+    let mut told = true;
+    while !*stopping.borrow() {
+        let served = models.iter().all(|model| model.health().stopped.is_none());
+        if served != told {
+            let status = if served { ServingStatus::Serving } else { ServingStatus::NotServing };
+            tell(&health, status).await;
+            told = served;
+        }
         tokio::time::sleep(HEALTH_INTERVAL).await;
     }
-    tell(&health, ServingStatus::NotServing).await;
     std::future::pending().await
 }
 
@@ -205,7 +215,7 @@ pub(crate) async fn serve(
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let following = watch_read_models(models, health.clone());
+    let following = watch_read_models(models, health.clone(), stopping.subscribe());
     let mut stopped = stopping.subscribe();
     let stop = async move {
         shutdown.await;

@@ -24,6 +24,7 @@ use crate::verbs::ledger::LedgerVerb;
 use crate::verbs::log::LogVerb;
 use crate::verbs::opening_item::OpeningItemVerb;
 use crate::verbs::payment::PaymentVerb;
+use crate::verbs::read_model::ReadModelVerb;
 use crate::verbs::reminder::ReminderVerb;
 
 const EXAMPLES: &str = "\
@@ -112,6 +113,9 @@ pub(crate) enum Command {
     /// The log: verify, stat, prove, checkpoint, copy
     #[command(subcommand)]
     Log(LogVerb),
+    /// What a server answers with: rebuild
+    #[command(subcommand)]
+    ReadModel(ReadModelVerb),
     /// Builds the ledgers from the log alone, up to any point, and compares
     #[command(after_help = replay::EXAMPLES)]
     Replay(ReplayArgs),

@@ -99,6 +99,7 @@ fn run(command: &Command) -> Outcome {
             Command::Ageing(args) => verbs::ageing::run(args).await,
             Command::Events(verb) => verbs::events::run(verb).await,
             Command::Log(verb) => verbs::log::run(verb).await,
+            Command::ReadModel(verb) => verbs::read_model::run(verb).await,
             Command::Backup(args) => backup::backup(args),
             Command::Restore(args) => backup::restore(args),
             Command::Replay(args) => replay::run(args).await,

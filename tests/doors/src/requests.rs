@@ -39,6 +39,7 @@ methods! {
     watch "EventLog/WatchEvents" WatchEventsRequest;
     ask "EventLog/GetHead" GetHeadRequest;
     ask "EventLog/VerifyLog" VerifyLogRequest;
+    ask "EventLog/RebuildReadModel" RebuildReadModelRequest;
     change "Invoice/CreateDraft" CreateDraftRequest;
     change "Invoice/UpdateDraft" UpdateDraftRequest;
     change "Invoice/DeleteDraft" DeleteDraftRequest;

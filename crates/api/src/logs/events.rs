@@ -12,6 +12,7 @@ use crate::failure::Failure;
 impl EventLogService for Logs {
     type WatchEventsStream = <Api as EventLogService>::WatchEventsStream;
     type VerifyLogStream = <Api as EventLogService>::VerifyLogStream;
+    type RebuildReadModelStream = <Api as EventLogService>::RebuildReadModelStream;
 
     async fn read_events(
         &self,
@@ -48,6 +49,14 @@ impl EventLogService for Logs {
     ) -> Result<Response<Self::VerifyLogStream>, Status> {
         let log = self.meant(&request.get_ref().log, "").await?;
         log.api.verify_log(request).await
+    }
+
+    async fn rebuild_read_model(
+        &self,
+        request: Request<v1::RebuildReadModelRequest>,
+    ) -> Result<Response<Self::RebuildReadModelStream>, Status> {
+        let log = self.meant(&request.get_ref().log, "").await?;
+        log.api.rebuild_read_model(request).await
     }
 
     async fn get_proof(

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use encours_domain::{Micros, Position};
 use encours_engine::{Behind, ClockInfo, EngineHandle, Figures, Outcome};
-use encours_projections::PROJECTION_VERSION;
+use encours_projections::{PROJECTION_VERSION, Rebuilds};
 
 pub(crate) use calls::{Calls, CountLayer};
 use page::{Kind, Page};
@@ -159,9 +159,21 @@ fn log_and_model(page: &mut Page, api: &Api) {
     let help =
         "1 where the last start could not use the stored read model, and built it from the log.";
     page.single("encours_read_model_rebuilt", Kind::Gauge, help, u8::from(rebuilt));
+    rebuilds(page, api.model.rebuilds());
     let failed = health.checkpoint_failed.is_some();
     let help = "1 where the last checkpoint of the read model could not be written.";
     page.single("encours_checkpoint_failed", Kind::Gauge, help, u8::from(failed));
+}
+
+fn rebuilds(page: &mut Page, rebuilds: Rebuilds) {
+    let Rebuilds { running, equal, different, failed } = rebuilds;
+    let help = "1 while the read model is being rebuilt beside the one that answers.";
+    page.single("encours_read_model_rebuilding", Kind::Gauge, help, u8::from(running));
+    let name = "encours_read_model_rebuilds_total";
+    page.metric(name, Kind::Counter, "Rebuilds of the read model by what came out.");
+    for (outcome, count) in [("equal", equal), ("different", different), ("failed", failed)] {
+        page.sample(name, &[("outcome", outcome)], count);
+    }
 }
 
 fn publisher(page: &mut Page, figures: PublisherFigures, log: u64) {

@@ -93,7 +93,8 @@ async fn nothing_and_nonsense_are_answered_by_every_method() {
         match outcome(&client.channel, path, &[]).await {
             Ok(()) => {
                 // A stream of commands answers the empty one in its place.
-                let asks_nothing = ["/Get", "/List", "/Read", "/Watch", "/Verify", "/Execute"];
+                let asks_nothing =
+                    ["/Get", "/List", "/Read", "/Watch", "/Verify", "/Rebuild", "/Execute"];
                 assert!(
                     asks_nothing.iter().any(|name| path.contains(name)),
                     "{path} did something"
@@ -107,7 +108,8 @@ async fn nothing_and_nonsense_are_answered_by_every_method() {
         for message in nonsense {
             let Err(status) = outcome(&client.channel, path, message).await else {
                 // It happens to be a message without anything that the method knows.
-                let asks_nothing = ["/GetHead", "/VerifyLog", "/GetCheckpoint"];
+                let asks_nothing =
+                    ["/GetHead", "/VerifyLog", "/RebuildReadModel", "/GetCheckpoint"];
                 assert!(asks_nothing.iter().any(|name| path.ends_with(name)), "{path}");
                 continue;
             };
@@ -135,7 +137,8 @@ fn validated_only(message: &[u8]) -> Vec<u8> {
 
 fn is_write(path: &str) -> bool {
     let method = path.rsplit('/').next().unwrap();
-    let others = ["Get", "List", "Read", "Watch", "Verify", "Export", "Check", "Execute"];
+    let others =
+        ["Get", "List", "Read", "Watch", "Verify", "Rebuild", "Export", "Check", "Execute"];
     others.iter().all(|name| !method.starts_with(name))
 }
 

@@ -16,6 +16,7 @@ mod nodes;
 mod openings;
 mod proofs;
 mod reads;
+mod rebuilds;
 mod reminders;
 mod server;
 mod several;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use encours_api::{Api, Writing};
+use encours_log::LogReader;
 use encours_projections::{ReadModel, ReadModelOptions};
 use encours_proto::v1;
 use encours_proto::v1::command::Command as C;
@@ -35,17 +36,26 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn over(server: &Server, writing: Writing) -> Self {
+        Self::reading(server.engine().reader(), server, writing).await
+    }
+
+    /// A node that reads the log of the server in a way of its own.
+    pub(crate) async fn reading(
+        reader: Arc<dyn LogReader>,
+        server: &Server,
+        writing: Writing,
+    ) -> Self {
         let engine = server.engine();
         let clock = Arc::new(SimClock::new(NOW));
         let options = ReadModelOptions {
-            reader: engine.reader(),
+            reader: Arc::clone(&reader),
             checkpoint: None,
             clock: Arc::clone(&clock) as _,
         };
         let model = ReadModel::open(options).unwrap();
         let writing = watch::Sender::new(writing);
         let keys = watch::Sender::new(engine.keys()).subscribe();
-        let api = Api::of_node(model.clone(), engine.reader(), keys, writing.subscribe());
+        let api = Api::of_node(model.clone(), reader, keys, writing.subscribe());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let pages = TcpListener::bind("127.0.0.1:0").await.unwrap();

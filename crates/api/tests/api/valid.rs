@@ -190,6 +190,7 @@ fn log() -> Vec<Call> {
         call("EventLog/WatchEvents", &watch),
         call("EventLog/GetHead", &v1::GetHeadRequest::default()),
         call("EventLog/VerifyLog", &v1::VerifyLogRequest::default()),
+        call("EventLog/RebuildReadModel", &v1::RebuildReadModelRequest::default()),
         call("EventLog/GetProof", acme!(GetProofRequest, position: 1, old_tree_size: 1)),
         call("EventLog/GetCheckpoint", acme!(GetCheckpointRequest)),
     ]

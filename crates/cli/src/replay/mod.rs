@@ -145,9 +145,8 @@ async fn against(args: &ReplayArgs, player: &Player, live: &Live) -> Outcome {
         "replay_differs: at position {position} {} does not show what the log gives: {why}",
         live.url
     );
-    Err(Failure::new(Exit::Damaged, message).hint(
-        "stop that server, delete views/ in its data folder and start it: it builds its figures anew",
-    ))
+    Err(Failure::new(Exit::Damaged, message)
+        .hint("`encours read-model rebuild` has that server build its figures anew"))
 }
 
 /// The position that a point of the command line stands for.

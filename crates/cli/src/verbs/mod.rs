@@ -21,6 +21,7 @@ mod pages;
 pub(crate) mod payment;
 mod prove;
 mod ranges;
+pub(crate) mod read_model;
 pub(crate) mod reminder;
 
 use chrono::NaiveDate;
