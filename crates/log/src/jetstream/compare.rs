@@ -18,12 +18,13 @@ impl Replica {
         loop {
             let long_enough = self.is_long_enough(&facts)?;
             if long_enough && self.has_tail()? {
+                self.unread.forget();
                 return Ok(facts);
             }
             if long_enough {
                 // Its end is told, but not there to be read.
-                let tail = self.reader.tail().number;
-                self.too_short(tail, FrameNumber(tail.0.saturating_sub(1)), "the local copy")?;
+                let (now, tail) = (self.link.now(), self.reader.tail().number);
+                self.unread.unread(now, &self.stream, tail, "the local copy")?;
             }
             self.link.block(async { sleep(LOOK_AGAIN).await });
             facts = self.link.stream(None)?;

@@ -1,8 +1,12 @@
 //! Taking keys in, before the frames that rest on them.
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::message::StreamMessage;
 use futures_util::StreamExt as _;
+use tokio::time::sleep;
 
+use super::detail::Deleted;
+use super::link::LOOK_AGAIN;
 use super::problem::unavailable;
 use super::pull::Feed;
 use super::replica::{REFETCH, Replica};
@@ -20,8 +24,8 @@ const KEYS_ASKED: usize = 16;
 pub type TakeKeys<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), LogError>;
 
 impl Replica {
-    /// Takes in the keys up to this sequence of the keys stream. A message that is missing was
-    /// deleted: its key is erased.
+    /// Takes in the keys up to this sequence of the keys stream. The key of a message is erased where
+    /// the stream says that it was deleted.
     pub(super) fn take_keys(&mut self, upto: u64, keys: TakeKeys<'_>) -> Result<(), LogError> {
         if self.keys_have >= upto {
             return Ok(());
@@ -74,27 +78,61 @@ impl Replica {
         };
         let sequences = futures_util::stream::iter(self.keys_have + 1..=upto);
         let mut bodies = std::pin::pin!(sequences.map(ask).buffered(KEYS_ASKED));
+        let mut deleted = Deleted::default();
         while let Some((sequence, message)) = link.block(bodies.next()) {
-            match message? {
-                Some(message) => keys(message.payload.as_ref())?,
-                None => self.was_deleted(stream, sequence)?,
+            let message = match message? {
+                Some(message) => Some(message),
+                None => self.missing_keys(stream, sequence, &mut deleted)?,
+            };
+            if let Some(message) = message {
+                keys(message.payload.as_ref())?;
             }
             self.keys_have = sequence;
         }
         Ok(())
     }
 
-    /// Whether a message that the keys stream does not have was there once.
-    fn was_deleted(&mut self, stream: &str, sequence: u64) -> Result<(), LogError> {
-        let info = self.link.block(self.link.info(stream))?;
-        let last = info.ok_or_else(|| self.link.missing(stream))?.state.last_sequence;
-        if last >= sequence {
-            return Ok(());
+    /// A message that the keys stream did not give: `None` where it was deleted.
+    ///
+    /// WHY the stream has to say so: it answers for a message that it cannot read, from a damaged file,
+    /// as for one that was deleted. Keys that are taken for erased ones are lost for good.
+    fn missing_keys(
+        &mut self,
+        stream: &str,
+        sequence: u64,
+        deleted: &mut Deleted,
+    ) -> Result<Option<StreamMessage>, LogError> {
+        let link = self.link.clone();
+        while !deleted.has(sequence) {
+            let told = link.block(link.deleted(stream))?;
+            *deleted = told.ok_or_else(|| link.missing(stream))?;
+            if deleted.last < sequence {
+                return Err(self.keys_end(stream, deleted.last, sequence));
+            }
+            if deleted.has(sequence) {
+                break;
+            }
+            if let Some(message) = link.block(link.message(stream, sequence))? {
+                self.unread_keys.forget();
+                return Ok(Some(message));
+            }
+            let (now, wanted) = (link.now(), FrameNumber(sequence));
+            self.unread_keys.unread(now, stream, wanted, "its own list of messages")?;
+            link.block(async { sleep(LOOK_AGAIN).await });
         }
+        self.unread_keys.forget();
+        Ok(None)
+    }
+
+    /// The keys stream ends before keys that a frame rests on.
+    fn keys_end(&mut self, stream: &str, last: u64, sequence: u64) -> LogError {
         let (last, wanted) = (FrameNumber(last), FrameNumber(sequence));
-        self.short_keys.seen(self.link.now(), stream, last, wanted, "a frame that rests on it")?;
+        let who = "a frame that rests on it";
+        if let Err(lost) = self.short_keys.seen(self.link.now(), stream, last, wanted, who) {
+            return lost;
+        }
         let why = format!("it ends at message {last}, and a frame rests on {wanted}");
-        Err(unavailable(&format!("stream {stream}"), why))
+        unavailable(&format!("stream {stream}"), why)
     }
 }
 

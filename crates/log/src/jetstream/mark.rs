@@ -104,12 +104,28 @@ impl Link {
         Ok(self.block(self.find_mark(false))?.0)
     }
 
-    /// The mark, and the revision that the next one has to follow. `made` says that the bucket has
+    /// The mark, and the revision that the next one has to follow; not known where it cannot be read,
+    /// which is an error. `made` says that the bucket has
     /// been there: where it is not, the servers may not know of it yet.
     pub(super) async fn find_mark(&self, made: bool) -> Result<(Option<Mark>, u64), LogError> {
         let doing = format!("reading the mark of log {}", self.options().log);
         let key = self.options().log.as_str();
-        let found = self.ask(&doing, self.latest(&doing, Bucket::Marks, key, made)).await?;
+        let (bucket, subject) = (Bucket::Marks.stream(), Bucket::Marks.subject(key));
+        let latest = || self.ask(&doing, self.latest(&doing, Bucket::Marks, key, made));
+        let mut found = latest().await?;
+        // WHY asked for: the servers answer for a message that they cannot read, from a damaged file,
+        // as for one that was never there.
+        if found.is_none() && self.has_subject(&bucket, &subject).await? {
+            // One that has come between the two.
+            found = latest().await?;
+            if found.is_none() {
+                let why = format!(
+                    "its key {key} is there and cannot be read: mend the server whose file is \
+                     damaged, or delete the key once the log is known to be whole"
+                );
+                return Err(LogError::StreamConfig { stream: bucket, why });
+            }
+        }
         let Some(message) = found else { return Ok((None, 0)) };
         if is_deletion(&message) {
             return Ok((None, message.sequence));
@@ -118,7 +134,7 @@ impl Link {
         let mark = Mark::parse(&text).ok_or_else(|| {
             let why =
                 format!("its key {key} is no mark; delete it once the log is known to be whole");
-            LogError::StreamConfig { stream: Bucket::Marks.stream(), why }
+            LogError::StreamConfig { stream: bucket, why }
         })?;
         Ok((Some(mark), message.sequence))
     }

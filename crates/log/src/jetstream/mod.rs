@@ -14,6 +14,7 @@ mod claims;
 mod compare;
 mod config;
 mod connect;
+mod detail;
 mod keys;
 mod lease;
 mod link;

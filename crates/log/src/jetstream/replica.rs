@@ -49,6 +49,9 @@ pub struct Replica {
     pub(super) known: Vec<Known>,
     pub(super) short: Short,
     pub(super) short_keys: Short,
+    /// Since when the message at the copy's tail cannot be read, and one of the keys stream.
+    pub(super) unread: Short,
+    pub(super) unread_keys: Short,
     checked: Duration,
     /// Whether this is a node, which makes what is missing beside the log.
     makes: bool,
@@ -114,6 +117,8 @@ impl Replica {
             known,
             short: Short::new(replicas),
             short_keys: Short::new(replicas),
+            unread: Short::new(replicas),
+            unread_keys: Short::new(replicas),
             makes,
         };
         replica.expect_mark(makes)?;

@@ -17,6 +17,7 @@ const SINGLE: Duration = Duration::from_millis(400);
 
 const SEEMS_SHORT: &str =
     "the stream seems to have lost its end; it is looked at again for a while";
+const UNREAD: &str = "a message of the stream cannot be read; it is asked for again for a while";
 /// How often it is told that a stream seems too short.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -56,18 +57,46 @@ impl Short {
         wanted: FrameNumber,
         who: &str,
     ) -> Result<(), LogError> {
+        let found = format!("nothing after message {last}");
+        self.lacks(now, stream, found, wanted, who, SEEMS_SHORT)
+    }
+
+    /// The stream was seen to tell of message `wanted`, and not to have it.
+    ///
+    /// # Errors
+    /// As [`seen`](Self::seen).
+    pub(super) fn unread(
+        &mut self,
+        now: Duration,
+        stream: &str,
+        wanted: FrameNumber,
+        who: &str,
+    ) -> Result<(), LogError> {
+        let found = format!("no message {wanted} that can be read, though it tells that it has it");
+        self.lacks(now, stream, found, wanted, who, UNREAD)
+    }
+
+    fn lacks(
+        &mut self,
+        now: Duration,
+        stream: &str,
+        found: String,
+        wanted: FrameNumber,
+        who: &str,
+        what: &str,
+    ) -> Result<(), LogError> {
         let since = *self.since.get_or_insert(now);
         if now.saturating_sub(since) < self.patience {
             if self.told.is_none_or(|told| now.saturating_sub(told) >= TELL) {
                 self.told = Some(now);
                 let left_s = (self.patience + since).saturating_sub(now).as_secs();
-                tracing::warn!(stream, %last, %wanted, who, left_s, "{SEEMS_SHORT}");
+                tracing::warn!(stream, found, %wanted, who, left_s, "{what}");
             }
             return Ok(());
         }
         Err(LogError::StreamDiverged {
             stream: stream.to_owned(),
-            found: format!("nothing after message {last}"),
+            found,
             known: who.to_owned(),
             wanted,
         })
@@ -99,5 +128,19 @@ mod tests {
         assert!(!seen(&mut short, 0));
         assert!(!seen(&mut short, 19_000));
         assert!(seen(&mut short, 20_000));
+    }
+
+    #[test]
+    fn a_message_that_is_told_of_and_not_there_is_lost_after_a_while() {
+        let mut unread = Short::new(NonZeroU8::MIN);
+        let mut at = |ms| {
+            let wanted = FrameNumber(7);
+            unread.unread(Duration::from_millis(ms), "S", wanted, "a test")
+        };
+        at(0).unwrap();
+        at(399).unwrap();
+        let lost = at(400).unwrap_err();
+        assert_eq!(lost.code(), "stream_diverged");
+        assert!(lost.to_string().contains("no message 7 that can be read"), "{lost}");
     }
 }
