@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{ContextBuilder, KeyValueErrorKind};
-use async_nats::jetstream::kv::{Config, Store};
-use async_nats::jetstream::stream::StorageType;
+use async_nats::jetstream::kv::{Config, Store, UpdateErrorKind};
+use async_nats::jetstream::stream::{RawMessageErrorKind, StorageType};
 use async_nats::{ConnectOptions, ServerAddr};
 use encours_log::Access;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::problem::Problem;
 
@@ -30,6 +30,10 @@ const VALUE_MAX: i32 = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause after the first failure; it doubles up to [`MAX_PAUSE`](crate::MAX_PAUSE).
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How long the last one may take once it is told to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// Attempts where somebody else puts checkpoints of the same log.
+const ATTEMPTS: u32 = 3;
 
 /// A checkpoint to be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ impl CheckpointPublisher {
         Self { stop, task: tokio::spawn(run(options, newest, stopped)) }
     }
 
-    /// Puts the newest one, within a few seconds, and ends.
+    /// Puts the newest one and ends, within five seconds.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
@@ -80,55 +84,121 @@ impl CheckpointPublisher {
 
 async fn run(
     options: CheckpointOptions,
-    mut newest: watch::Receiver<Option<PublicCheckpoint>>,
-    mut stop: watch::Receiver<bool>,
+    newest: watch::Receiver<Option<PublicCheckpoint>>,
+    stop: watch::Receiver<bool>,
 ) {
-    let (mut pause, mut told, mut put) = (FIRST_PAUSE, None, None);
-    loop {
-        let Err(problem) = session(&options, &mut newest, &mut stop, &mut put).await else {
-            return;
-        };
-        if told.as_ref() != Some(&problem) {
-            tracing::warn!(%problem, "checkpoints are not published");
-        }
-        told = Some(problem);
-        let stopped = timeout(pause, stop.wait_for(|stop| *stop)).await;
-        if stopped.is_ok() {
-            return;
-        }
-        pause = (pause * 2).min(crate::MAX_PAUSE);
+    let mut told_to = stop.clone();
+    let mut putting = Putting { options, newest, stop, pause: FIRST_PAUSE, told: None, put: None };
+    let is_late = async {
+        let _ = told_to.wait_for(|stop| *stop).await;
+        sleep(STOP_LIMIT).await;
+    };
+    tokio::select! {
+        () = putting.run() => {}
+        () = is_late => tracing::warn!("the last checkpoint was not published in time"),
     }
 }
 
-/// Puts what is new until told to stop.
-async fn session(
-    options: &CheckpointOptions,
-    newest: &mut watch::Receiver<Option<PublicCheckpoint>>,
-    stop: &mut watch::Receiver<bool>,
-    put: &mut Option<PublicCheckpoint>,
-) -> Result<(), Problem> {
-    let store = open(options).await?;
-    loop {
-        let is_last = *stop.borrow_and_update();
-        let next = newest.borrow_and_update().clone();
-        if let Some(next) = next.filter(|next| put.as_ref() != Some(next)) {
-            let doing = format!("bucket {CHECKPOINT_BUCKET}");
-            let value = next.note.as_bytes().to_vec().into();
-            let stored = timeout(PATIENCE, store.put(next.log_id.as_str(), value)).await;
-            stored
-                .map_err(|error| Problem::unavailable(&doing, error))?
-                .map_err(|error| Problem::unavailable(&doing, error))?;
-            *put = Some(next);
-        }
-        if is_last {
-            return Ok(());
-        }
-        tokio::select! {
-            stopped = stop.changed() => if stopped.is_err() { return Ok(()) },
-            // Nobody makes new ones any more: what there is was put.
-            changed = newest.changed() => if changed.is_err() { return Ok(()) },
+struct Putting {
+    options: CheckpointOptions,
+    newest: watch::Receiver<Option<PublicCheckpoint>>,
+    stop: watch::Receiver<bool>,
+    /// The pause after the next failure.
+    pause: Duration,
+    /// What has failed since something was put, and was told.
+    told: Option<Problem>,
+    /// What was put last.
+    put: Option<PublicCheckpoint>,
+}
+
+impl Putting {
+    async fn run(&mut self) {
+        loop {
+            let Err(problem) = self.session().await else { return };
+            if self.told.as_ref() != Some(&problem) {
+                tracing::warn!(%problem, "checkpoints are not published");
+            }
+            self.told = Some(problem);
+            let stopped = timeout(self.pause, self.stop.wait_for(|stop| *stop)).await;
+            if stopped.is_ok() {
+                return;
+            }
+            self.pause = (self.pause * 2).min(crate::MAX_PAUSE);
         }
     }
+
+    /// Puts what is new until told to stop.
+    async fn session(&mut self) -> Result<(), Problem> {
+        let store = open(&self.options).await?;
+        loop {
+            let is_last = *self.stop.borrow_and_update();
+            let next = self.newest.borrow_and_update().clone();
+            if let Some(next) = next.filter(|next| self.put.as_ref() != Some(next)) {
+                put(&store, &next).await?;
+                self.put = Some(next);
+                self.pause = FIRST_PAUSE;
+                // WHY forgotten: what comes after that is another loss, though of the same kind.
+                if self.told.take().is_some() {
+                    tracing::info!("checkpoints are published again");
+                }
+            }
+            if is_last {
+                return Ok(());
+            }
+            tokio::select! {
+                stopped = self.stop.changed() => if stopped.is_err() { return Ok(()) },
+                // Nobody makes new ones any more: what there is was put.
+                changed = self.newest.changed() => if changed.is_err() { return Ok(()) },
+            }
+        }
+    }
+}
+
+/// Puts a checkpoint, unless the bucket has one of as many events or more.
+///
+/// WHY: a node that led, and was cut off, may put what it signed before the new leader's. Who reads the
+/// newest one must never see the log shrink.
+async fn put(store: &Store, next: &PublicCheckpoint) -> Result<(), Problem> {
+    let doing = format!("bucket {CHECKPOINT_BUCKET}");
+    let size = size_of(&next.note).unwrap_or_default();
+    for _ in 0..ATTEMPTS {
+        let (there, revision) = last(store, &next.log_id, &doing).await?;
+        if let Some(there) = there.filter(|there| *there >= size) {
+            tracing::info!(size, there, "no checkpoint is published: there is one of more events");
+            return Ok(());
+        }
+        let value = next.note.as_bytes().to_vec().into();
+        let stored = timeout(PATIENCE, store.update(next.log_id.as_str(), value, revision)).await;
+        match stored.map_err(|error| Problem::unavailable(&doing, error))? {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {}
+            Err(error) => return Err(Problem::unavailable(&doing, error)),
+        }
+    }
+    let why = "somebody else puts checkpoints of this log, or the last one cannot be read";
+    Err(Problem::unavailable(&doing, why))
+}
+
+/// How many events the last checkpoint of a log has, where there is one, and the revision that the next
+/// one has to follow.
+///
+/// WHY not as an entry of the bucket: that is read from any replica, which may be behind.
+async fn last(store: &Store, log_id: &str, doing: &str) -> Result<(Option<u64>, u64), Problem> {
+    let subject = format!("$KV.{CHECKPOINT_BUCKET}.{log_id}");
+    match timeout(PATIENCE, store.stream.get_last_raw_message_by_subject(&subject)).await {
+        Err(error) => Err(Problem::unavailable(doing, error)),
+        Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok((None, 0)),
+        Ok(Err(error)) => Err(Problem::unavailable(doing, error)),
+        Ok(Ok(message)) => {
+            let size = size_of(&String::from_utf8_lossy(&message.payload));
+            Ok((size, message.sequence))
+        }
+    }
+}
+
+/// The events of a checkpoint: the second line of the note.
+fn size_of(note: &str) -> Option<u64> {
+    note.lines().nth(1)?.parse().ok()
 }
 
 async fn open(options: &CheckpointOptions) -> Result<Store, Problem> {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use encours_log::{Disk, LogId, Position};
 
+use crate::message::Facts;
+
 const TITLE: &str = "encours publisher cursor 1";
 /// The longest file that is read.
 const MAX_BYTES: u64 = 1024;
@@ -20,6 +22,8 @@ pub(crate) struct Cursor {
     pub(crate) position: Position,
     /// The sequence of its message in the stream.
     pub(crate) sequence: u64,
+    /// What tells the event from another one of that position, where that is known.
+    pub(crate) facts: Option<Facts>,
 }
 
 impl Cursor {
@@ -52,20 +56,22 @@ impl Cursor {
     }
 
     fn text(&self) -> String {
-        let Self { log_id, stream, position, sequence } = self;
-        format!("{TITLE}\n{log_id} {stream} {position} {sequence}\n")
+        let Self { log_id, stream, position, sequence, facts } = self;
+        let facts = facts.as_ref().map(|facts| format!(" {facts}")).unwrap_or_default();
+        format!("{TITLE}\n{log_id} {stream} {position} {sequence}{facts}\n")
     }
 
     fn parse(text: &str) -> Option<Self> {
         let line = text.strip_prefix(TITLE)?.strip_prefix('\n')?.strip_suffix('\n')?;
-        let mut words = line.split(' ');
-        let cursor = Self {
+        let mut words = line.splitn(5, ' ');
+        Some(Self {
             log_id: words.next()?.parse().ok()?,
             stream: words.next()?.to_owned(),
             position: Position(words.next()?.parse().ok()?),
             sequence: words.next()?.parse().ok()?,
-        };
-        words.next().is_none().then_some(cursor)
+            // Those of builds before this one have none.
+            facts: words.next().map(|facts| Facts(facts.to_owned())),
+        })
     }
 }
 
@@ -81,12 +87,13 @@ mod tests {
         let (here, other) = (LogId([1; 16]), LogId([2; 16]));
         let read = |log_id, stream| Cursor::read(&OsDisk, folder.path(), log_id, stream).unwrap();
         assert_eq!(read(here, "E"), None);
-        for position in [7, 8] {
+        for (position, facts) in [(7, None), (8, Some(Facts("then a.b c".to_owned())))] {
             let cursor = Cursor {
                 log_id: here,
                 stream: "E".to_owned(),
                 position: Position(position),
                 sequence: position + 2,
+                facts,
             };
             cursor.write(&OsDisk, folder.path()).unwrap();
             assert_eq!(read(here, "E"), Some(cursor));
@@ -98,9 +105,7 @@ mod tests {
     #[test]
     fn a_damaged_cursor_is_none() {
         let id = LogId([1; 16]);
-        for line in
-            ["", "x", &format!("{id} E 1"), &format!("{id} E 1 2 3"), &format!("{id} E 1 b")]
-        {
+        for line in ["", "x", &format!("{id} E 1"), &format!("{id} E 1 b")] {
             assert_eq!(Cursor::parse(&format!("{TITLE}\n{line}\n")), None, "{line}");
         }
         assert_eq!(Cursor::parse(&format!("{id} E 1 2\n")), None);

@@ -9,6 +9,7 @@ use async_nats::ServerAddr;
 use encours_log::{Access, Disk, Position};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::message::Format;
 use crate::problem::Problem;
@@ -26,6 +27,8 @@ pub fn stream_of(log: Option<&str>) -> String {
 
 /// The pause after the first failure; it doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// So long a session has to last, where it had nothing to publish, to have worked.
+const LASTS: Duration = Duration::from_secs(60);
 /// The longest pause between two tries.
 pub const MAX_PAUSE: Duration = Duration::from_secs(15);
 
@@ -110,12 +113,17 @@ async fn run<S: Source>(mut work: session::Work<S>) {
     let mut pause = FIRST_PAUSE;
     let mut told = None;
     loop {
-        let before = work.status.borrow().published;
+        let (before, begun) = (work.status.borrow().published, Instant::now());
         let ended = work.session().await;
         work.keep_cursor().await;
         let Err(problem) = ended else { return };
-        if work.status.borrow().published > before {
-            pause = FIRST_PAUSE;
+        let (up, published) = {
+            let status = work.status.borrow();
+            (status.up, status.published)
+        };
+        // WHY also told: what comes after that is another loss, though of the same kind.
+        if up && (published > before || begun.elapsed() >= LASTS) {
+            (pause, told) = (FIRST_PAUSE, None);
         }
         if told.as_ref() == Some(&problem) {
             tracing::debug!(%problem, "still not publishing");

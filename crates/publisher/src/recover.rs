@@ -7,6 +7,7 @@
 use encours_log::{LogId, Position};
 
 use crate::cursor::Cursor;
+use crate::message::Facts;
 use crate::problem::Problem;
 
 /// What the stream tells about itself.
@@ -26,40 +27,59 @@ pub(crate) struct Told<'a> {
 pub(crate) struct LastMessage {
     pub(crate) log_id: Option<LogId>,
     pub(crate) position: Option<Position>,
+    pub(crate) facts: Facts,
 }
 
-/// The last event in the stream. What follows it is published next.
+/// An event that was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) position: Position,
+    pub(crate) facts: Facts,
+}
+
+/// Where to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The last event in the stream. What follows it is published next.
+    pub(crate) after: Position,
+    /// An event that was published and that the log must have; `None` where none is known.
+    pub(crate) seen: Option<Seen>,
+}
+
+/// Where to go on.
 pub(crate) fn recover(
     told: &Told<'_>,
     cursor: Option<&Cursor>,
     from: Option<Position>,
     log_id: LogId,
     tail: Position,
-) -> Result<Position, Problem> {
+) -> Result<Found, Problem> {
     let Told { stream, last_sequence, last, stranger } = told;
     let first = from.map(|from| Position(from.0.saturating_sub(1)));
-    let position = match (last, cursor) {
+    let (position, seen) = match (last, cursor) {
         (Some(last), _) => {
             let position = of_message(stream, *last_sequence, last, log_id)?;
             match stranger {
                 Some(sequence) => return Err(none_of_ours(stream, *sequence)),
-                None => position,
+                None => (position, Some(Seen { position, facts: last.facts.clone() })),
             }
         }
-        (None, Some(cursor)) if *last_sequence == 0 => first.ok_or_else(|| {
+        (None, Some(cursor)) if *last_sequence == 0 => (first.ok_or_else(|| {
             Problem::Refused(format!(
                 "stream {stream} is new, but {} events were published to one of this name before; \
                  say --publish-from 1 to publish all again, or --publish-from {} to go on",
                 cursor.position,
                 cursor.position.next()
             ))
-        })?,
-        (None, None) if *last_sequence == 0 => first.unwrap_or(Position::START),
+        })?, None),
+        (None, None) if *last_sequence == 0 => (first.unwrap_or(Position::START), None),
         (None, Some(cursor)) if cursor.sequence <= *last_sequence => {
-            Position(cursor.position.0.saturating_add(last_sequence - cursor.sequence))
+            let position = cursor.position;
+            let seen = cursor.facts.clone().map(|facts| Seen { position, facts });
+            (Position(position.0.saturating_add(last_sequence - cursor.sequence)), seen)
         }
         (None, cursor) => match (cursor, first) {
-            (None, Some(first)) => first,
+            (None, Some(first)) => (first, None),
             _ => {
                 return Err(Problem::Refused(format!(
                     "stream {stream} holds no message but had {last_sequence}, and no cursor tells \
@@ -72,10 +92,27 @@ pub(crate) fn recover(
     if position > tail {
         return Err(Problem::Refused(format!(
             "stream {stream} holds the event {position}, but the log ends at {tail}: the log has \
-             lost events; restore it"
+             lost events; restore a later backup, or fork the log from this one (encours restore \
+             --fork) and give another stream with --publish-stream"
         )));
     }
-    Ok(position)
+    Ok(Found { after: position, seen })
+}
+
+/// Holds an event that was published against the log's event of that position.
+///
+/// WHY not the position alone: a log that was restored to an older state has the same id and goes on at
+/// positions that it gave before. Once it is as long as the stream, only what stands there tells.
+pub(crate) fn check_same(stream: &str, seen: &Seen, here: &Facts) -> Result<(), Problem> {
+    let Seen { position, facts } = seen;
+    if facts == here {
+        return Ok(());
+    }
+    Err(Problem::Refused(format!(
+        "stream {stream} holds another event {position} than the log ({facts}, here {here}): the \
+         log was put back to an older state and has gone on since. Fork it (encours restore --fork) \
+         and give another stream with --publish-stream, or restore the log that was published"
+    )))
 }
 
 fn of_message(
@@ -109,11 +146,17 @@ mod tests {
     const TAIL: Position = Position(100);
 
     fn cursor(position: u64, sequence: u64) -> Cursor {
-        Cursor { log_id: LOG, stream: "E".to_owned(), position: Position(position), sequence }
+        let (stream, position) = ("E".to_owned(), Position(position));
+        Cursor { log_id: LOG, stream, position, sequence, facts: Some(facts(position)) }
+    }
+
+    fn facts(position: Position) -> Facts {
+        Facts(format!("facts of {position}"))
     }
 
     fn message(log_id: LogId, position: u64) -> Option<LastMessage> {
-        Some(LastMessage { log_id: Some(log_id), position: Some(Position(position)) })
+        let position = Position(position);
+        Some(LastMessage { log_id: Some(log_id), position: Some(position), facts: facts(position) })
     }
 
     fn recovered(
@@ -124,7 +167,7 @@ mod tests {
     ) -> Result<u64, String> {
         let told = Told { stream: "E", last_sequence, last, stranger: None };
         let found = recover(&told, cursor, from.map(Position), LOG, TAIL);
-        found.map(|position| position.0).map_err(|problem| {
+        found.map(|found| found.after.0).map_err(|problem| {
             assert!(problem.needs_a_person(), "{problem}");
             problem.to_string()
         })
@@ -167,10 +210,32 @@ mod tests {
     fn another_log_a_stranger_and_a_log_that_is_too_short_are_refused() {
         let other = recovered(9, message(LogId([2; 16]), 40), None, None).unwrap_err();
         assert!(other.contains("0202") && other.contains("--publish-stream"), "{other}");
-        let stranger = Some(LastMessage { log_id: None, position: None });
+        let stranger = Some(LastMessage { log_id: None, position: None, facts: facts(TAIL) });
         assert!(recovered(9, stranger, None, None).unwrap_err().contains("message 9"));
         let short = recovered(9, message(LOG, 101), None, None).unwrap_err();
         assert!(short.contains("101") && short.contains("ends at 100"), "{short}");
         assert!(recovered(141, None, Some(&cursor(60, 40)), None).is_err());
+    }
+
+    #[test]
+    fn what_was_published_has_to_be_in_the_log() {
+        let seen = |last_sequence, last, cursor: Option<&Cursor>, from| {
+            let told = Told { stream: "E", last_sequence, last, stranger: None };
+            recover(&told, cursor, from, LOG, TAIL).unwrap().seen
+        };
+        let of = |position| Some(Seen { position, facts: facts(position) });
+        assert_eq!(seen(9, message(LOG, 40), Some(&cursor(50, 19)), None), of(Position(40)));
+        // The cursor's own event, not the one that it gives by reckoning.
+        assert_eq!(seen(45, None, Some(&cursor(60, 40)), None), of(Position(60)));
+        let old = Cursor { facts: None, ..cursor(60, 40) };
+        assert_eq!(seen(45, None, Some(&old), None), None);
+        assert_eq!(seen(0, None, Some(&cursor(40, 40)), Some(Position(1))), None);
+        let published = of(Position(40)).unwrap();
+        check_same("E", &published, &facts(Position(40))).unwrap();
+        let refused = check_same("E", &published, &facts(Position(41))).unwrap_err();
+        assert!(refused.needs_a_person(), "{refused}");
+        for part in ["another event 40", "facts of 40", "facts of 41", "--publish-stream"] {
+            assert!(refused.to_string().contains(part), "{refused}");
+        }
     }
 }

@@ -23,10 +23,10 @@ use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::cursor::Cursor;
-use crate::message::{Encoder, Outgoing};
+use crate::message::{Encoder, Facts, Outgoing};
 use crate::problem::Problem;
 use crate::publisher::{PublisherOptions, Status};
-use crate::recover::recover;
+use crate::recover::{check_same, recover};
 use crate::source::Source;
 use crate::stream;
 
@@ -69,6 +69,18 @@ struct Stored {
     position: Position,
     sequence: u64,
     bytes: usize,
+    facts: Facts,
+}
+
+/// Where a session begins.
+struct Ready {
+    context: Context,
+    /// The stream's last sequence.
+    sequence: u64,
+    /// The event there.
+    after: Position,
+    /// What it is; `None` before the first one.
+    facts: Option<Facts>,
 }
 
 /// How publishing ends where nothing has gone wrong.
@@ -111,7 +123,7 @@ impl<S: Source> Work<S> {
     pub(crate) async fn session(&mut self) -> Result<(), Problem> {
         let mut stop = self.stop.clone();
         let (lost, is_lost) = watch::channel(false);
-        let (context, sequence, after) = tokio::select! {
+        let Ready { context, sequence, after, facts } = tokio::select! {
             () = stopped(&mut stop) => return Ok(()),
             ready = self.prepare(lost) => ready?,
         };
@@ -124,7 +136,7 @@ impl<S: Source> Work<S> {
                 "the stream has lost messages that it had acknowledged; they are published again"
             );
         }
-        self.acknowledged(after, sequence);
+        self.acknowledged(after, sequence, facts);
         tracing::info!(stream = self.options.stream, position = %after, "publishing");
         let (to, batches) = mpsc::channel(1);
         let feed = feed(Arc::clone(&self.source), self.encoder.clone(), after, to);
@@ -163,7 +175,7 @@ impl<S: Source> Work<S> {
                 Some(stored) = on_way.next(), if !on_way.is_empty() => {
                     let stored: Stored = stored?;
                     session.bytes_in_flight -= stored.bytes;
-                    self.acknowledged(stored.position, stored.sequence);
+                    self.acknowledged(stored.position, stored.sequence, Some(stored.facts));
                 }
                 next = batches.recv(), if batch.peek().is_none() => match next {
                     Some(next) => batch = Vec::into_iter(next).peekable(),
@@ -175,7 +187,7 @@ impl<S: Source> Work<S> {
         let rest = async {
             while let Some(stored) = on_way.next().await {
                 let stored = stored?;
-                self.acknowledged(stored.position, stored.sequence);
+                self.acknowledged(stored.position, stored.sequence, Some(stored.facts));
             }
             Ok(End::Stopped)
         };
@@ -183,12 +195,9 @@ impl<S: Source> Work<S> {
         timeout(PATIENCE, rest).await.unwrap_or(Ok(End::Stopped))
     }
 
-    /// Connects, checks the stream and finds out where it stands: its last sequence and the event
-    /// there.
-    async fn prepare(
-        &mut self,
-        lost: watch::Sender<bool>,
-    ) -> Result<(Context, u64, Position), Problem> {
+    /// Connects, checks the stream and finds out where it stands, and that the log has what was
+    /// published.
+    async fn prepare(&mut self, lost: watch::Sender<bool>) -> Result<Ready, Problem> {
         let client = self.connect(lost).await?;
         let context = ContextBuilder::new()
             .timeout(PATIENCE)
@@ -205,8 +214,29 @@ impl<S: Source> Work<S> {
             self.cursor = read.map_err(|why| Problem::Source(format!("the cursor: {why}")))?;
         }
         let cursor = self.cursor.as_ref();
-        let after = recover(&told, cursor, self.options.from, log_id, self.source.tail())?;
-        Ok((context, told.last_sequence, after))
+        let found = recover(&told, cursor, self.options.from, log_id, self.source.tail())?;
+        if let Some(seen) = &found.seen {
+            let here = self.facts(seen.position).await?;
+            here.map_or(Ok(()), |here| check_same(&self.options.stream, seen, &here))?;
+        }
+        let (after, sequence) = (found.after, told.last_sequence);
+        Ok(Ready { context, sequence, after, facts: self.facts(after).await? })
+    }
+
+    /// What the log's event of a position is; `None` before the first one.
+    async fn facts(&self, position: Position) -> Result<Option<Facts>, Problem> {
+        let Some(before) = position.0.checked_sub(1).map(Position) else { return Ok(None) };
+        let wrong = |why: &str| Problem::Source(format!("event {position}: {why}"));
+        let waited = self.source.wait_beyond(before).await;
+        waited.map_err(|error| Problem::Source(error.to_string()))?;
+        let source = Arc::clone(&self.source);
+        let read =
+            spawn_blocking(move || source.read(before, 1).map_err(|error| error.to_string()));
+        let events = read.await.map_err(|error| wrong(&error.to_string()))?;
+        let events = events.map_err(|why| wrong(&why))?;
+        let event = events.first().filter(|event| event.position == position.0);
+        let event = event.ok_or_else(|| wrong("it is not there to be read"))?;
+        Facts::of_event(event).map(Some).ok_or_else(|| wrong("it has no time"))
     }
 
     async fn connect(&self, lost: watch::Sender<bool>) -> Result<Client, Problem> {
@@ -234,11 +264,11 @@ impl<S: Source> Work<S> {
     }
 
     /// Keeps in mind what the stream holds.
-    fn acknowledged(&mut self, position: Position, sequence: u64) {
+    fn acknowledged(&mut self, position: Position, sequence: u64, facts: Option<Facts>) {
         // A stream without a message tells nothing that would have to be kept.
         if sequence > 0 {
             let (log_id, stream) = (self.source.log_id(), self.options.stream.clone());
-            self.cursor = Some(Cursor { log_id, stream, position, sequence });
+            self.cursor = Some(Cursor { log_id, stream, position, sequence, facts });
             self.cursor_moved = true;
         }
         self.status.send_modify(|status| {
@@ -269,7 +299,7 @@ impl Session {
         message: Outgoing,
         stream: &str,
     ) -> Result<impl Future<Output = Result<Stored, Problem>> + use<>, Problem> {
-        let Outgoing { position, subject, headers, body } = message;
+        let Outgoing { position, subject, headers, body, facts } = message;
         let bytes = body.len();
         let publish = PublishMessage::build()
             .payload(body)
@@ -297,7 +327,7 @@ impl Session {
                     ack.sequence
                 )));
             }
-            Ok(Stored { position, sequence: expected, bytes })
+            Ok(Stored { position, sequence: expected, bytes, facts })
         })
     }
 }

@@ -1,17 +1,18 @@
 //! The public stream: made where it is missing, held against what it has to be.
 
+use async_nats::HeaderValue;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, LastRawMessageErrorKind, PersistenceMode, RetentionPolicy, State,
     StorageType, Stream, SubjectTransform,
 };
 use async_nats::jetstream::{Context, ErrorCode};
-use async_nats::{HeaderMap, HeaderValue};
 use encours_log::Position;
 use encours_proto::subject::SUBJECT_PREFIX;
 use futures_util::StreamExt as _;
 
-use crate::message::{LOG_ID_HEADER, POSITION_HEADER};
+use crate::message::{Facts, LOG_ID_HEADER, POSITION_HEADER};
 use crate::problem::Problem;
 use crate::publisher::PublisherOptions;
 use crate::recover::{LastMessage, Told};
@@ -136,7 +137,7 @@ pub(crate) async fn told<'a>(stream: &Stream, name: &'a str) -> Result<Told<'a>,
         return Ok(told);
     }
     match stream.get_raw_message(state.last_sequence).await {
-        Ok(message) => told.last = Some(last_message(&message.headers)),
+        Ok(message) => told.last = Some(last_message(&message)),
         // It was purged or has expired since.
         Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {}
         Err(error) => return Err(Problem::unavailable(&doing(), error)),
@@ -163,7 +164,7 @@ async fn stranger(
     let mut found = futures_util::stream::iter(from..state.last_sequence).map(ask).buffered(ASKED);
     while let Some((sequence, message)) = found.next().await {
         let message = match message {
-            Ok(message) => last_message(&message.headers),
+            Ok(message) => last_message(&message),
             // It was purged or has expired since.
             Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {
                 continue;
@@ -181,10 +182,11 @@ async fn stranger(
     Ok(None)
 }
 
-fn last_message(headers: &HeaderMap) -> LastMessage {
-    let text = |name: &str| headers.get(name).map(HeaderValue::as_str);
+fn last_message(message: &StreamMessage) -> LastMessage {
+    let text = |name: &str| message.headers.get(name).map(HeaderValue::as_str);
     LastMessage {
         log_id: text(LOG_ID_HEADER).and_then(|text| text.parse().ok()),
         position: text(POSITION_HEADER).and_then(|text| text.parse().ok()).map(Position),
+        facts: Facts::of_message(&message.headers, &message.subject),
     }
 }
