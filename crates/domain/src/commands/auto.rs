@@ -49,7 +49,7 @@ fn named(
     let (numbers, references) = names(text);
     let by_number =
         numbers.iter().filter_map(|text| indexes.find(Kind::InvoiceNumber, ledger.no, text));
-    let kind = Kind::Reference(customer);
+    let kind = Kind::Reference(customer, currency);
     let by_reference = references.iter().filter_map(|text| indexes.find(kind, ledger.no, text));
     let mut found: BTreeSet<u32> = by_number.chain(by_reference).collect();
     for reference in &references {

@@ -164,19 +164,20 @@ fn balance(ledger: &Ledger, customer: CustomerNo, currency: Currency) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
 
     use super::*;
     use crate::calendar::Calendar;
     use crate::dunning::Policy;
     use crate::event::{
-        Allocated, ClockCreated, CustomerCreated, InvoiceContent, InvoiceIssued, LedgerCreated,
-        Method, PaymentRecorded,
+        Allocated, ClockCreated, CustomerCreated, Draft, InvoiceContent, InvoiceIssued,
+        LedgerCreated, Method, PaymentRecorded,
     };
     use crate::id::Id;
-    use crate::number::ClockNo;
+    use crate::number::{ClockNo, Subject};
     use crate::position::Day;
-    use crate::state::State;
+    use crate::state::{Stage, State};
     use crate::terms::{DueTerms, Terms};
 
     const LEDGER: LedgerNo = LedgerNo(0);
@@ -349,5 +350,39 @@ mod tests {
             let ledger = rows.ledgers.get_mut(0).unwrap();
             ledger.invoices.get_mut(0).unwrap().open += 1;
         });
+    }
+
+    /// A draft that counts, which no command makes: the invoice it becomes claims nothing more.
+    fn with_a_draft_that_is_open() -> State {
+        let mut state = begun();
+        state.apply_all(Position(4), [0; 16], &[invoice(100)]);
+        let ledger = state.rows.ledgers.get_mut(0).unwrap();
+        ledger.invoices.get_mut(0).unwrap().stage = Stage::Draft(Arc::new(Draft {
+            customer: CUSTOMER,
+            currency: euro(),
+            total: 100,
+            number: None,
+            issue_date: None,
+            due: None,
+            reference: None,
+            content: InvoiceContent::default(),
+        }));
+        state
+    }
+
+    #[test]
+    fn a_dry_run_says_what_the_real_one_would() {
+        let said = |run: fn(&mut State)| {
+            let mut state = with_a_draft_that_is_open();
+            let panic = catch_unwind(AssertUnwindSafe(|| run(&mut state))).unwrap_err();
+            panic.downcast_ref::<String>().unwrap().clone()
+        };
+        let real = said(|state| state.apply_all(Position(5), [0; 16], &[invoice(100)]));
+        let dry = said(|state| {
+            let subject = Subject::Invoice(LEDGER, InvoiceNo(0));
+            let _ = state.preview(Position(5), [0; 16], &[invoice(100)], subject);
+        });
+        assert!(real.contains("move 100 minor units, documents moved by 0"), "{real}");
+        assert_eq!(dry, real);
     }
 }

@@ -24,23 +24,24 @@ pub enum Kind {
     CreditNote,
     InvoiceNumber,
     CreditNoteNumber,
-    /// The reference of an invoice of this customer; where several have the same, the first.
-    Reference(CustomerNo),
+    /// The reference of something that this customer owes or owed in this currency; where several have
+    /// the same, that with the lowest number, in whatever order they were issued.
+    Reference(CustomerNo, Currency),
 }
 
 impl Kind {
-    /// A code, and the customer where names are a customer's own.
-    pub(super) const fn code(self) -> (u8, u32) {
+    /// A code, and the customer and currency where names are those of a customer in a currency.
+    pub(super) const fn code(self) -> (u8, u32, u32) {
         match self {
-            Self::Clock => (0, 0),
-            Self::Ledger => (1, 0),
-            Self::Customer => (2, 0),
-            Self::Invoice => (3, 0),
-            Self::Payment => (4, 0),
-            Self::CreditNote => (5, 0),
-            Self::InvoiceNumber => (6, 0),
-            Self::CreditNoteNumber => (7, 0),
-            Self::Reference(customer) => (8, customer.0),
+            Self::Clock => (0, 0, 0),
+            Self::Ledger => (1, 0, 0),
+            Self::Customer => (2, 0, 0),
+            Self::Invoice => (3, 0, 0),
+            Self::Payment => (4, 0, 0),
+            Self::CreditNote => (5, 0, 0),
+            Self::InvoiceNumber => (6, 0, 0),
+            Self::CreditNoteNumber => (7, 0, 0),
+            Self::Reference(customer, currency) => (8, customer.0, currency.number()),
         }
     }
 }
@@ -338,7 +339,11 @@ impl Indexes {
             return;
         }
         self.names.add(Kind::InvoiceNumber, ledger.no, &row.number, no.0);
-        self.names.add(Kind::Reference(row.customer), ledger.no, &row.reference, no.0);
+        // What is owing to the customer is not paid by it.
+        if !row.is_owing() {
+            let kind = Kind::Reference(row.customer, row.currency);
+            self.names.add(kind, ledger.no, &row.reference, no.0);
+        }
     }
 
     fn payment_name(&mut self, ledger: &Ledger, no: PaymentNo) {

@@ -102,7 +102,11 @@ impl State {
         self.rows.resource(subject)
     }
 
-    /// The resource as it would be after these events, for a dry run.
+    /// The resource as it would be after these events of a command, for a dry run.
+    ///
+    /// # Panics
+    /// As [`apply_all`](Self::apply_all) of the same events: a dry run does not say yes to what would
+    /// stop the writer.
     #[must_use]
     pub fn preview(
         &self,
@@ -112,11 +116,14 @@ impl State {
         subject: Subject,
     ) -> Option<Resource> {
         let mut rows = self.rows.clone();
+        let mut books = conserve::Books::default();
         let mut position = first;
         for event in events {
+            books.note(&rows, event);
             rows.apply(position, digest, event);
             position = position.next();
         }
+        books.settle(&rows, Position(position.0.saturating_sub(1)));
         rows.resource(subject)
     }
 }

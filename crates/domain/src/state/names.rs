@@ -75,24 +75,28 @@ impl Names {
 
     /// The number of a name.
     pub(super) fn find(&self, kind: Kind, ledger: LedgerNo, text: &str) -> Option<u32> {
-        self.look(kind, ledger, text).ok()
+        self.look(kind, ledger, text).ok().map(|(_, number)| number)
     }
 
-    /// Gives a number a name; where one has it already, that one keeps it.
+    /// Gives a number a name; of several with the same, it is that of the lowest. WHY: so it does not
+    /// matter in which order they come, when a command is applied or when rows are loaded.
     pub(super) fn add(&mut self, kind: Kind, ledger: LedgerNo, text: &Arc<str>, number: u32) {
-        if let Err(free) = self.look(kind, ledger, text) {
-            let named = Named { kind, ledger, number, text: Arc::clone(text) };
-            self.shards[free.shard()].insert(free, named);
+        match self.look(kind, ledger, text) {
+            Ok((_, known)) if known <= number => {}
+            Ok((slot, _)) | Err(slot) => {
+                let named = Named { kind, ledger, number, text: Arc::clone(text) };
+                self.shards[slot.shard()].insert(slot, named);
+            }
         }
     }
 
-    /// The number of a name, or the slot that is free for it.
-    fn look(&self, kind: Kind, ledger: LedgerNo, text: &str) -> Result<u32, Slot> {
+    /// The slot and the number of a name, or the slot that is free for it.
+    fn look(&self, kind: Kind, ledger: LedgerNo, text: &str) -> Result<(Slot, u32), Slot> {
         let mut slot = Slot { hash: self.hash(kind, ledger, text), nth: 0 };
         let shard = &self.shards[slot.shard()];
         while let Some(named) = shard.get(&slot) {
             if named.kind == kind && named.ledger == ledger && *named.text == *text {
-                return Ok(named.number);
+                return Ok((slot, named.number));
             }
             slot.nth += 1;
         }
@@ -100,12 +104,13 @@ impl Names {
     }
 
     fn hash(&self, kind: Kind, ledger: LedgerNo, text: &str) -> u64 {
-        let (kind, customer) = kind.code();
-        let mut head = [0; 17];
+        let (kind, customer, currency) = kind.code();
+        let mut head = [0; 21];
         head[..8].copy_from_slice(&self.salt.to_le_bytes());
         head[8..12].copy_from_slice(&ledger.0.to_le_bytes());
         head[12..16].copy_from_slice(&customer.to_le_bytes());
-        head[16] = kind;
+        head[16..20].copy_from_slice(&currency.to_le_bytes());
+        head[20] = kind;
         let mut hasher = DefaultHasher::new();
         hasher.write(&head);
         hasher.write(text.as_bytes());
@@ -116,26 +121,30 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::currency::Currency;
     use crate::number::CustomerNo;
 
     #[test]
     fn a_name_is_found_by_all_of_its_parts() {
         let mut names = Names::new(7);
         let (one, two) = (LedgerNo(1), LedgerNo(2));
+        let [euro, dollar] = ["EUR", "USD"].map(|code| Currency::parse("currency", code).unwrap());
         let kinds = [
             Kind::Invoice,
             Kind::Payment,
-            Kind::Reference(CustomerNo(0)),
-            Kind::Reference(CustomerNo(1)),
+            Kind::Reference(CustomerNo(0), euro),
+            Kind::Reference(CustomerNo(0), dollar),
+            Kind::Reference(CustomerNo(1), euro),
         ];
         let mut number = 0;
         for kind in kinds {
             for ledger in [one, two] {
                 for text in ["a", "b", ""] {
                     assert_eq!(names.find(kind, ledger, text), None);
-                    names.add(kind, ledger, &text.into(), number);
-                    names.add(kind, ledger, &text.into(), 999);
-                    assert_eq!(names.find(kind, ledger, text), Some(number), "the first keeps it");
+                    for other in [number + 1, number, number + 2] {
+                        names.add(kind, ledger, &text.into(), other);
+                    }
+                    assert_eq!(names.find(kind, ledger, text), Some(number), "the lowest has it");
                     number += 1;
                 }
             }

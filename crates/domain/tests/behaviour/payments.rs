@@ -2,8 +2,11 @@
 
 use crate::scenario::*;
 use encours_domain::Reason;
-use encours_domain::commands::{CreditUse, ExplicitAllocation, From, Put};
+use encours_domain::commands::{
+    AddOpeningItem, CreateDraft, CreditUse, ExplicitAllocation, From, Put,
+};
 use encours_domain::limits::MAX_ALLOCATIONS;
+use encours_domain::state::State;
 use encours_domain::status::{CustomerStatus, Headline};
 
 fn explicit(parts: &[(&str, i64)]) -> Put {
@@ -322,6 +325,54 @@ fn a_reference_that_several_invoices_share_names_the_open_ones_oldest_first() {
     (command.payment_id, command.amount) = (Some(id("r")), Some(9_000));
     s.accept(command);
     assert_eq!((s.invoice("other").open, s.payment("r").unapplied), (2_500, 6_500));
+}
+
+#[test]
+fn what_a_shared_reference_names_does_not_depend_on_the_order_or_a_restart() {
+    const SHARED: &str = "RF18539007547034";
+    let shared = |name, code: &str| {
+        let mut command = invoice(name, 1_000);
+        command.reference = Some(SHARED.into());
+        command.currency = Some(currency(code));
+        command
+    };
+    for order in [["dollars", "euros"], ["euros", "dollars"]] {
+        for restarted in [false, true] {
+            let mut s = Scenario::new();
+            s.accept(invoice("other", 700));
+            // Their numbers are in the order of the drafts, not in that in which they are issued.
+            s.accept(CreateDraft { invoice: shared("dollars", "USD") });
+            s.accept(CreateDraft { invoice: shared("euros", "EUR") });
+            for name in order {
+                s.accept(issue_draft(name));
+                let mut all = payment(&format!("of-{name}"), 1_000, Put::Invoice(id(name)));
+                all.currency = Some(s.invoice(name).currency);
+                s.accept(all);
+            }
+            if restarted {
+                s.state = State::from_rows(s.state.rows().clone());
+            }
+            let mut command = payment("p", 700, Put::Auto);
+            command.reference = SHARED.into();
+            s.accept(command);
+            let left = (s.payment("p").unapplied, s.invoice("other").open);
+            assert_eq!(left, (700, 700), "it names what is settled: {order:?}, {restarted}");
+        }
+    }
+}
+
+#[test]
+fn a_credit_of_the_same_reference_does_not_hide_what_is_settled() {
+    let mut s = Scenario::new();
+    let reference = Some("RF18539007547034".to_owned());
+    s.accept(AddOpeningItem { reference: reference.clone(), ..owing("credit", 800) });
+    s.accept(AddOpeningItem { reference, ..owed("old", 500) });
+    s.accept(invoice("other", 700));
+    s.accept(payment("all", 500, Put::Invoice(id("old"))));
+    let mut command = payment("p", 700, Put::Auto);
+    command.reference = "RF18539007547034".into();
+    s.accept(command);
+    assert_eq!((s.payment("p").unapplied, s.invoice("other").open), (700, 700));
 }
 
 #[test]

@@ -132,8 +132,10 @@ impl Book {
             let row = &self.invoices[no];
             row.number == reference || row.reference == compact
         };
-        if let Some(&(no, left)) = open.iter().find(|(no, _)| names(*no)) {
-            return vec![(no, left.min(amount))];
+        // Several may have been given the same reference: then it names them all.
+        let mut named = open.iter().copied().filter(|(no, _)| names(*no)).peekable();
+        if named.peek().is_some() {
+            return spread(amount, named);
         }
         // It may name what is settled: then it is for nothing else.
         let settled = |no: &usize| {
@@ -149,14 +151,7 @@ impl Book {
         if let Some(&exact) = exact.min_by_key(|(no, _)| (self.invoices[*no].due, *no)) {
             return vec![exact];
         }
-        let mut rest = amount;
-        open.into_iter()
-            .map(|(no, left)| {
-                let part = left.min(rest);
-                rest -= part;
-                (no, part)
-            })
-            .collect()
+        spread(amount, open.into_iter())
     }
 
     pub(super) fn allocate(&self, invoice: usize, c: &Allocate, today: Day) -> Plan {
@@ -354,4 +349,15 @@ impl Book {
         let at = self.credits.iter().position(|c| &c.id == id)?;
         u32::try_from(at).ok().map(CreditNoteNo)
     }
+}
+
+/// What of an amount falls to each, in this order, none getting more than is open on it.
+fn spread(amount: i64, on: impl Iterator<Item = (usize, i64)>) -> Vec<(usize, i64)> {
+    let mut rest = amount;
+    let part = |(no, left): (usize, i64)| {
+        let part = left.min(rest);
+        rest -= part;
+        (no, part)
+    };
+    on.map(part).collect()
 }

@@ -51,7 +51,8 @@ impl Workload {
             total,
             lines,
             taxes: vec![],
-            reference: self.maybe(15, |w| spaced(&reference(&format!("OWN{}", w.count)))),
+            // Few, so that invoices share them.
+            reference: self.maybe(15, |w| spaced(&reference(&format!("OWN{}", w.count % 3)))),
             purchase_order: self.maybe(5, |_| texts("PO-7")).unwrap_or_default(),
             text: self.maybe(5, |_| texts("Merci de votre confiance")).unwrap_or_default(),
             metadata: self
