@@ -39,7 +39,6 @@ methods! {
     watch "EventLog/WatchEvents" WatchEventsRequest;
     ask "EventLog/GetHead" GetHeadRequest;
     ask "EventLog/VerifyLog" VerifyLogRequest;
-    ask "EventLog/RebuildReadModel" RebuildReadModelRequest;
     change "Invoice/CreateDraft" CreateDraftRequest;
     change "Invoice/UpdateDraft" UpdateDraftRequest;
     change "Invoice/DeleteDraft" DeleteDraftRequest;
@@ -73,6 +72,7 @@ methods! {
     ask "Report/ExportCsv" ExportCsvRequest;
     ask "EventLog/GetProof" GetProofRequest;
     ask "EventLog/GetCheckpoint" GetCheckpointRequest;
+    ask "EventLog/RebuildReadModel" RebuildReadModelRequest;
 }
 
 /// The methods, such as `Invoice/IssueInvoice`, by the byte that stands for them.
