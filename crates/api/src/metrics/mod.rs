@@ -247,6 +247,7 @@ fn process(page: &mut Page) {
         ("encours_open_files", "Files and sockets that the process has open.", files),
         ("encours_open_files_limit", "The most that it may have open.", most_files()),
         ("encours_threads", "Threads of the process.", threads),
+        ("encours_threads_limit", "The most that its user may have.", most_threads()),
         ("encours_resident_bytes", "Memory of the process.", bytes),
     ] {
         if let Some(figure) = figure {
@@ -259,7 +260,6 @@ fn calls_and_connections(page: &mut Page, calls: &Calls, connections: &Connectio
     let name = "encours_grpc_requests_total";
     let help = "Calls that have ended, by method and code; CANCELLED where the caller had left.";
     page.metric(name, Kind::Counter, help);
-        ("encours_threads_limit", "The most that its user may have.", most_threads()),
     for (method, code, count) in calls.ended() {
         page.sample(name, &[("method", method), ("code", code)], count);
     }
