@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 use encours_log::{EventLog as _, JetStreamLog, Link, StreamOptions, verify_reader};
-use encours_tests::NatsCluster;
+use encours_tests::{NatsCluster, data_folder};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -19,7 +19,7 @@ fn options(cluster: &NatsCluster) -> StreamOptions {
 fn node() -> (Runtime, TempDir) {
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
-    (runtime, tempfile::tempdir().unwrap())
+    (runtime, data_folder())
 }
 
 /// Appends while the stream's leader is hurt, three times; every frame is there once.

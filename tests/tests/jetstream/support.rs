@@ -13,7 +13,7 @@ use encours_log::{
     FrameNumber, JetStreamLog, JournalOptions, Link, LogError, LogId, Micros, OsDisk, Replica,
     SealWith, Seen, StreamOptions, Tail,
 };
-use encours_tests::NatsServer;
+use encours_tests::{NatsServer, data_folder};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -46,7 +46,7 @@ impl Place {
     pub(crate) fn around(nats: NatsServer) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
-        Self { runtime, folder: tempfile::tempdir().unwrap(), nats }
+        Self { runtime, folder: data_folder(), nats }
     }
 
     pub(crate) fn options(&self) -> StreamOptions {
