@@ -16,6 +16,7 @@ mod bodies;
 mod cancelled;
 mod floods;
 mod raw;
+mod shares;
 mod slow;
 mod watch;
 
