@@ -6,6 +6,7 @@ mod fork;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -59,6 +60,9 @@ pub(crate) struct Checkpoints {
     stop: mpsc::Sender<()>,
     thread: JoinHandle<()>,
     publisher: Option<CheckpointPublisher>,
+    leads: Option<watch::Receiver<bool>>,
+    /// Whether this node publishes the last one, though it leads no more by then.
+    is_last: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
@@ -75,25 +79,34 @@ impl Checkpoints {
         let notary = Arc::new(Notary::open(reader, disk, data)?);
         let (told, newest) = watch::channel(None);
         let (stop, stopped) = mpsc::channel();
-        let saved = notary.tree().size();
+        let (saved, is_last) = (notary.tree().size(), Arc::new(AtomicBool::new(false)));
         let publisher = signing.publish.map(|options| CheckpointPublisher::spawn(options, newest));
         let following = Following {
             notary: Arc::clone(&notary),
             clock,
             every: signing.every,
-            leads,
+            leads: leads.clone(),
+            is_last: Arc::clone(&is_last),
+            led: false,
             told,
             saved,
             failed: None,
+            unsigned: None,
         };
         let thread = thread::Builder::new().name("encours-notary".to_owned());
         let thread = thread.spawn(move || following.run(&stopped))?;
-        Ok(Self { notary, stop, thread, publisher })
+        Ok(Self { notary, stop, thread, publisher, leads, is_last })
     }
 
     /// The tree and the newest checkpoint.
     pub(crate) fn notary(&self) -> Arc<Notary> {
         Arc::clone(&self.notary)
+    }
+
+    /// Tells that the node is about to stop: where it leads now, it publishes the last checkpoint.
+    pub(crate) fn stops(&self) {
+        let leads = self.leads.as_ref().is_none_or(|leads| *leads.borrow());
+        self.is_last.store(leads, Ordering::Relaxed);
     }
 
     /// Signs the log as it stands, publishes that and ends, within some seconds.
@@ -115,17 +128,28 @@ struct Following {
     clock: Arc<dyn Clock>,
     every: Duration,
     leads: Option<watch::Receiver<bool>>,
+    is_last: Arc<AtomicBool>,
+    /// Whether this node led at the last look.
+    led: bool,
     told: watch::Sender<Option<PublicCheckpoint>>,
     /// Events in the tree when its file was written.
     saved: u64,
-    /// What last failed.
+    /// Why the log is not followed.
     failed: Option<String>,
+    /// Why nothing was signed last.
+    unsigned: Option<String>,
 }
 
 impl Following {
     fn run(mut self, stop: &mpsc::Receiver<()>) {
         let mut due = self.clock.monotonic();
         loop {
+            let leads = self.leads();
+            if leads && !self.led {
+                // What was signed before: nothing new may come for long.
+                self.tell();
+            }
+            self.led = leads;
             let begun = self.clock.monotonic();
             let step = self.notary.advance(STEP_FRAMES);
             let is_all = *step.as_ref().unwrap_or(&false);
@@ -155,6 +179,7 @@ impl Following {
             }
         }
         self.sign();
+        self.tell();
         self.save();
     }
 
@@ -166,29 +191,33 @@ impl Following {
                 Some(done)
             }
             Err(error) => {
-                let said = error.to_string();
-                if self.failed.as_ref() != Some(&said) {
-                    error!(%error, "no checkpoint is signed");
-                }
-                self.failed = Some(said);
+                tell_once(&error, &mut self.failed);
                 None
             }
         }
     }
 
     fn sign(&mut self) {
-        let signed = self.notary.sign();
-        if let Some(Some(signed)) = self.holds(signed) {
+        let signed = match self.notary.sign() {
+            Ok(signed) => signed,
+            Err(error) => return tell_once(&error, &mut self.unsigned),
+        };
+        self.unsigned = None;
+        if let Some(signed) = signed {
             let position = signed.checkpoint.size;
             info!(position, root = %signed.checkpoint.root, "checkpoint signed");
             self.tell();
         }
     }
 
+    fn leads(&self) -> bool {
+        self.leads.as_ref().is_none_or(|leads| *leads.borrow())
+    }
+
     /// Has the newest one published, where that is this node's part.
     fn tell(&self) {
-        let leads = self.leads.as_ref().is_none_or(|leads| *leads.borrow());
-        if leads && let Some(newest) = self.notary.newest() {
+        let is_ours = self.leads() || self.is_last.load(Ordering::Relaxed);
+        if is_ours && let Some(newest) = self.notary.newest() {
             let log_id = newest.checkpoint.log_id.to_string();
             self.told.send_replace(Some(PublicCheckpoint { log_id, note: newest.note }));
         }
@@ -201,6 +230,15 @@ impl Following {
             warn!(%error, "the tree was not written");
         }
     }
+}
+
+/// Tells an error that is not the one before.
+fn tell_once(error: &NotaryError, before: &mut Option<String>) {
+    let said = error.to_string();
+    if before.as_ref() != Some(&said) {
+        error!(%error, "no checkpoint is signed");
+    }
+    *before = Some(said);
 }
 
 impl From<NotaryError> for Failure {

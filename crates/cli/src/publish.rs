@@ -14,6 +14,7 @@ use encours_publisher::{
 };
 
 use crate::failure::{Exit, Failure, Outcome};
+use crate::nats_args::check_readable;
 
 /// What `encours serve` takes about publishing.
 #[derive(Args, Debug)]
@@ -110,6 +111,13 @@ impl PublishArgs {
                     .hint("each log has a stream of its own, named after it"))
             }
         }
+    }
+
+    /// # Errors
+    /// Where a file that is named cannot be read.
+    pub(crate) fn check(&self) -> Outcome {
+        check_readable("--publish-credentials", self.publish_credentials.as_deref())?;
+        check_readable("--publish-ca", self.publish_ca.as_deref())
     }
 
     fn access(&self) -> Access {

@@ -160,6 +160,7 @@ impl ServeArgs {
 
     /// Opens the data folder: a node on a log of its own, or one of several on the servers' logs.
     fn open(&self, listen: &Port, clock: Arc<dyn Clock>) -> Outcome<Running> {
+        self.publish.check()?;
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         let (data, segment_len) = (self.data.clone(), self.segment_mib << 20);
         let limits = self.clock.limits();

@@ -205,6 +205,8 @@ impl Member {
     /// Stops cleanly: leads no more, gives the lease up, writes a checkpoint, lets the folder go.
     pub(crate) async fn stop(self) -> Outcome {
         let Self { model, beats, checkpoints, stop, ended, _lock: lock, .. } = self;
+        // WHY first: what is acknowledged until then is signed last, when it leads no more.
+        checkpoints.stops();
         stop.send_replace(true);
         let ended = match ended {
             Some(ended) => ended.await.unwrap_or(Ok(())),
