@@ -39,6 +39,15 @@ pub enum EngineError {
         /// What is wrong.
         source: SchemaError,
     },
+    /// The events of a command in the log do not fit what stands before them: no decision would have
+    /// made them.
+    #[error("the command at position {position} does not fit the log before it: {message}")]
+    Unfit {
+        /// Where its first event stands.
+        position: Position,
+        /// The assertion that failed.
+        message: String,
+    },
     /// The keys of customers cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
@@ -90,7 +99,7 @@ impl EngineError {
     pub const fn is_corruption(&self) -> bool {
         match self {
             Self::Log(error) => error.is_corruption(),
-            Self::Chain { .. } | Self::Gap { .. } | Self::Event { .. } => true,
+            Self::Chain { .. } | Self::Gap { .. } | Self::Event { .. } | Self::Unfit { .. } => true,
             Self::Keys(error) => {
                 matches!(
                     error,
@@ -147,18 +156,26 @@ impl EngineError {
             Self::Superseded { .. } => "log_superseded",
             Self::KeySync(_) => "sync_failed",
             Self::Fault(_) => "engine_fault",
-            Self::Panicked { .. } => "assertion",
+            Self::Unfit { .. } | Self::Panicked { .. } => "assertion",
             Self::Thread { .. } => "thread",
         }
     }
 
     /// What a caught panic said.
     pub(crate) fn panicked(thread: &'static str, panic: &(dyn std::any::Any + Send)) -> Self {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
-        Self::Panicked { thread, message }
+        Self::Panicked { thread, message: message(panic) }
     }
+
+    /// What a panic said that was caught while the command at `position` was applied.
+    pub(crate) fn unfit(position: Position, panic: &(dyn std::any::Any + Send)) -> Self {
+        Self::Unfit { position, message: message(panic) }
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
 }

@@ -11,7 +11,8 @@
 //!   process must exit; after a full disk the state goes back to what is durable and work resumes
 //!   once there is room;
 //! - queue, frames, memory for request ids and files are bounded;
-//! - a clock that has jumped further than [`Limits::clock`] allows opens no days and stamps no facts.
+//! - a clock that has jumped further than [`Limits::clock`] allows opens no days and decides nothing that
+//!   goes by it; what is recorded meanwhile has the time as far as it is known.
 //!
 //! A [`Standby`] folds a log that another node writes, takes in the keys that it shares, and takes
 //! over with [`Standby::lead`]; [`Engine::open`] is one that leads at once.

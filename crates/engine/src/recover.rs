@@ -4,6 +4,7 @@
 //! after frames that did not become durable.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use encours_domain::Position;
@@ -170,7 +171,10 @@ fn fold(
             decoded.push(event);
         }
         if let Some((state, (first, _))) = state.as_deref_mut().zip(events.first()) {
-            state.apply_all(*first, half(&command.digest), &decoded);
+            // WHY caught here: whoever reads the log on whatever thread is to say where it is wrong.
+            let apply = || state.apply_all(*first, half(&command.digest), &decoded);
+            catch_unwind(AssertUnwindSafe(apply))
+                .map_err(|panic| EngineError::unfit(*first, &*panic))?;
             report.events += decoded.len() as u64;
         }
         Ok(())

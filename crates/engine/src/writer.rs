@@ -29,6 +29,8 @@ use crate::submission::{Denied, Submission};
 
 /// The ticket of the engine's own commands: nobody waits for them.
 const OWN: Ticket = Ticket(0);
+/// After which part of what the clock may be ahead a log that nothing is written to gets the time.
+const QUIET_PART: u32 = 8;
 
 /// What an engine is opened with.
 pub struct EngineOptions {
@@ -198,7 +200,10 @@ impl Writer {
         }
         let now = self.core.stamp(now);
         while self.core.has_room() {
-            let Some(open) = self.days.next(self.core.rows(), now) else { return Ok(false) };
+            let Some(open) = self.days.next(self.core.rows(), now) else {
+                self.keep_time(now)?;
+                return Ok(false);
+            };
             let around = Surroundings {
                 now,
                 zone_day: None,
@@ -215,6 +220,20 @@ impl Writer {
             }
         }
         Ok(true)
+    }
+
+    /// Writes the time into a log that nothing else is written to: else the next start would hold the
+    /// clock against a time long gone, and not believe one that is right.
+    fn keep_time(&mut self, now: Micros) -> Result<(), Fault> {
+        let Some(limit) = self.limits.clock else { return Ok(()) };
+        // Often enough that the server may be off for most of what is allowed.
+        let after = i64::try_from((limit.ahead / QUIET_PART).as_micros()).unwrap_or(i64::MAX);
+        let since = now.0.saturating_sub(self.core.recorded_at().0);
+        if since <= after || !self.core.is_idle() {
+            return Ok(());
+        }
+        let epoch = self.settings.epoch.0;
+        self.core.record(now, &*self.entropy, &[WriterOpened { epoch }.into()])
     }
 
     /// Decides a command. The core must have room, and days that are due must be open, except where

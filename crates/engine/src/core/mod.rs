@@ -239,6 +239,11 @@ impl Core {
         self.draft.frame.is_empty() && self.in_flight.is_empty()
     }
 
+    /// When the log's newest frame was recorded.
+    pub(crate) const fn recorded_at(&self) -> Micros {
+        self.durable.recorded_at
+    }
+
     /// The moment that a command decided now is recorded at.
     pub(crate) fn stamp(&self, now: Micros) -> Micros {
         self.stamp.max(now)

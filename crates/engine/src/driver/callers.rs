@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::inbox::Caller;
 use crate::core::Ticket;
 
-/// Callers by ticket. WHY no map: tickets are given in their order, and answered nearly so.
+/// Callers by ticket. WHY no map: tickets are given in their order, without a gap, and answered nearly so.
 #[derive(Default)]
 pub(super) struct Callers {
     /// The ticket of the first place.
@@ -15,15 +15,15 @@ pub(super) struct Callers {
 }
 
 impl Callers {
-    /// Notes who waits for a ticket, which comes after all that were noted before.
+    /// Notes who waits for a ticket: the one after that which was noted last.
     pub(super) fn add(&mut self, ticket: Ticket, caller: Caller) {
         if self.places.is_empty() {
             self.first = ticket.0;
         }
-        // Tickets between were answered at once.
-        while self.first + (self.places.len() as u64) < ticket.0 {
-            self.places.push_back(None);
-        }
+        // INVARIANT: who is answered at once takes no ticket. Else one who waits in front of many of those
+        // would have a place kept for each of them.
+        let next = self.first + self.places.len() as u64;
+        assert_eq!(ticket.0, next, "tickets have a gap");
         self.places.push_back(Some(caller));
     }
 
@@ -70,23 +70,33 @@ mod tests {
     #[test]
     fn each_ticket_gives_its_caller_once_in_any_order() {
         let mut callers = Callers::default();
-        for ticket in [3, 4, 7, 9] {
+        for ticket in 3..=6 {
             callers.add(Ticket(ticket), caller(ticket));
         }
-        for (ticket, waits) in [(7, true), (7, false), (5, false), (3, true), (2, false)] {
+        for (ticket, waits) in [(5, true), (5, false), (7, false), (3, true), (2, false)] {
             assert_eq!(taken(&mut callers, ticket), waits.then_some(ticket), "{ticket}");
         }
-        callers.add(Ticket(12), caller(12));
+        callers.add(Ticket(7), caller(7));
         assert_eq!(taken(&mut callers, 4), Some(4));
         assert!(!callers.is_empty());
-        assert_eq!(taken(&mut callers, 9), Some(9));
-        assert_eq!(taken(&mut callers, 12), Some(12));
+        assert_eq!(taken(&mut callers, 6), Some(6));
+        assert_eq!(taken(&mut callers, 7), Some(7));
         assert!(callers.is_empty());
-        assert_eq!(taken(&mut callers, 12), None);
-        callers.add(Ticket(20), caller(20));
-        callers.add(Ticket(22), caller(22));
+        assert_eq!(taken(&mut callers, 7), None);
+        for ticket in 20..=22 {
+            callers.add(Ticket(ticket), caller(ticket));
+        }
+        assert_eq!(taken(&mut callers, 21), Some(21));
         let left: Vec<u64> = callers.drain().map(|caller| caller.since.as_secs()).collect();
         assert_eq!(left, [20, 22]);
         assert!(callers.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "tickets have a gap")]
+    fn no_places_are_kept_for_who_does_not_wait() {
+        let mut callers = Callers::default();
+        callers.add(Ticket(1), caller(1));
+        callers.add(Ticket(3), caller(3));
     }
 }

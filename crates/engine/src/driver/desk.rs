@@ -139,10 +139,10 @@ impl Desk {
         // WHY no days without room: callers would wait for them.
         while (is_full || !writer.open_days(now)?) && writer.core.has_room() {
             let Some(Waiting { submission, caller }) = self.taken.pop_front() else { break };
-            self.tickets += 1;
-            let ticket = Ticket(self.tickets);
+            let ticket = Ticket(self.tickets + 1);
             match writer.offer(ticket, submission, now, is_full)? {
                 None => {
+                    self.tickets = ticket.0;
                     self.waiting.add(ticket, caller);
                 }
                 Some(decided) => {

@@ -140,7 +140,8 @@ impl KeyFile {
         dir.join(FILE_NAME)
     }
 
-    /// Opens the key file of a log; `None` where there is none.
+    /// Opens the key file of a log; `None` where there is none. The folder must be locked: records that
+    /// somebody else appends meanwhile could be cut off.
     pub(crate) fn open(
         disk: &dyn Disk,
         dir: &Path,

@@ -9,7 +9,7 @@ use encours_domain::{CustomerNo, LedgerNo};
 use encours_log::{Disk, LogId};
 use tracing::warn;
 
-use super::file::{KeyFile, KeyFileError, io_error, missing_keys};
+use super::file::{KeyFile, KeyFileError, missing_keys};
 use super::shared::{Shared, bodies};
 use super::store::{Key, KeyStore, NewKey};
 use crate::entropy::Entropy;
@@ -168,7 +168,7 @@ impl LeadersKeys {
 
 /// The keys of the key file in `dir`, as a node that leads gives them to
 /// [`EventLog::share_keys`](encours_log::EventLog::share_keys): bodies of at most 256 KiB, the head
-/// first. Damaged records are left out.
+/// first. Damaged records are left out; nothing is made or changed.
 ///
 /// # Errors
 /// [`KeyFileError`] where the file is missing, damaged at its start, of another log or not readable.
@@ -177,13 +177,9 @@ pub fn read_key_bodies(
     dir: &Path,
     log_id: LogId,
 ) -> Result<Vec<Vec<u8>>, KeyFileError> {
-    let path = KeyFile::path_in(dir);
-    if !disk.exists(&path).map_err(io_error("look for", &path))? {
-        return Err(KeyFileError::Missing { path });
-    }
-    let keys = LocalKeys::open(disk, dir, log_id)?;
-    let head = keys.store.digest_key();
-    Ok(bodies(log_id, head.as_ref(), &keys.store.customers()).map(|body| body.to_vec()).collect())
+    let keys = read_keys(disk, dir, log_id)?;
+    let head = keys.digest_key();
+    Ok(bodies(log_id, head.as_ref(), &keys.customers()).map(|body| body.to_vec()).collect())
 }
 
 /// The keys of the key file in `dir`, for opening details; nothing is made or changed.

@@ -1,12 +1,16 @@
-//! Events in the log that no decision would have made: they stop the engine before it writes.
+//! Events in the log that no decision would have made: they stop the engine before it writes, and who
+//! follows the log.
+
+use std::path::Path;
+use std::sync::Arc;
 
 use encours_domain::commands::{Put, RecordPayment};
 use encours_domain::event::{Allocated, InvoicePaid, PaymentReversed, ReversalKind};
 use encours_domain::{Event, InvoiceNo, LedgerNo, PaymentNo, Position, Source};
-use encours_log::{CommandRecord, EventLog as _, EventRecord, FrameDraft, SealWith};
+use encours_log::{CommandRecord, EventLog as _, EventRecord, FrameDraft, OsDisk, SealWith, Tail};
 
 use super::support::*;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, Standby, StandbyOptions, SystemEntropy};
 
 /// Puts a frame with one command and these events at the end of a log, every byte and link right.
 fn forge(world: &World, events: &[Event]) {
@@ -59,6 +63,38 @@ fn allocated(amount: i64, open_after: i64, unapplied_after: i64) -> Event {
     Event::from(Allocated { ledger, source, invoice, amount, date, open_after, unapplied_after })
 }
 
+/// What is told of the one command in the last frame: where it stands, and what does not fit.
+fn assert_unfit(error: &EngineError, tail: Tail, says: &str) {
+    let EngineError::Unfit { position, .. } = error else { panic!("{error:?}") };
+    assert_eq!(position.next(), tail.next_position);
+    assert_eq!(error.code(), "assertion");
+    assert!(error.is_corruption(), "its exit code is that of a damaged log");
+    let said = error.to_string();
+    assert!(said.contains(says) && said.contains(&format!("position {position} ")), "{said}");
+}
+
+#[test]
+fn forged_events_stop_who_follows_as_well() {
+    let world = played();
+    let follow = |dir: &Path| {
+        let options = StandbyOptions {
+            reader: world.log.reopen().reader(),
+            disk: Arc::new(OsDisk),
+            entropy: Arc::new(SystemEntropy),
+            limits: world.limits,
+        };
+        Standby::open(options, dir)
+    };
+    let dirs = [0; 2].map(|_| tempfile::tempdir().unwrap());
+    let mut before = follow(dirs[0].path()).unwrap();
+    before.follow().unwrap();
+    forge(&world, &[allocated(3_001, 0, 999)]);
+    let tail = world.log.tail();
+    for error in [before.follow().err(), follow(dirs[1].path()).err()] {
+        assert_unfit(&error.unwrap(), tail, "an allocation fits what is open");
+    }
+}
+
 #[test]
 fn forged_events_stop_the_engine() {
     let (ledger, invoice, date) = (LedgerNo(0), InvoiceNo(0), day("2026-03-10"));
@@ -80,9 +116,7 @@ fn forged_events_stop_the_engine() {
         forge(&world, &events);
         let tail = world.log.tail();
         let Err(error) = Engine::open(world.options(), world.dir()) else { panic!("{says}") };
-        assert!(matches!(&error, EngineError::Panicked { .. }), "{error}");
-        assert_eq!(error.code(), "assertion");
-        assert!(error.to_string().contains(says), "{says}: {error}");
+        assert_unfit(&error, tail, says);
         assert_eq!(world.log.tail(), tail, "nothing is written after it");
     }
     // The same road with events that fit.

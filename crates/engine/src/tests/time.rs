@@ -119,6 +119,34 @@ fn a_clock_far_ahead_of_the_log_opens_no_day_before_it_is_confirmed() {
 }
 
 #[test]
+fn a_log_that_nothing_is_written_to_keeps_the_time() {
+    let mut world = World::new();
+    let ahead = Duration::from_secs(40 * 86_400);
+    world.limits.clock = Some(ClockLimit { ahead, confirmed: Micros(i64::MIN) });
+    let mut engine = world.open();
+    engine.execute(by_ann(test_ledger("trial", "2013-01-01"))).unwrap();
+    let told = |engine: &SyncEngine| {
+        events(engine).iter().filter(|event| event.name() == "WriterOpened").count()
+    };
+    for (day, times) in
+        [("03-15", 1), ("03-16", 2), ("03-20", 2), ("04-01", 3), ("04-20", 4), ("05-05", 5)]
+    {
+        world.clock.set(&format!("2026-{day}T12:00:00Z"));
+        for _ in 0..3 {
+            engine.open_days().unwrap();
+        }
+        assert_eq!(told(&engine), times, "{day}");
+        assert_eq!(engine.reader().tail().epoch.0, 1);
+    }
+    engine.stop().unwrap();
+    // Long after the last command, and not long after the server was off.
+    world.clock.set("2026-06-10T12:00:00Z");
+    let mut engine = world.open();
+    engine.execute(by_ann(ledger("acme"))).unwrap();
+    assert_eq!(engine.reader().tail().recorded_at, world.clock.now());
+}
+
+#[test]
 fn recorded_at_never_goes_back() {
     let world = World::new();
     let mut engine = world.open();
