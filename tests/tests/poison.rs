@@ -167,6 +167,14 @@ async fn a_poisoned_read_model_stops_and_commands_go_on_or_not() {
     let done = done.into_inner().position;
     assert!(done > at.0);
     assert_eq!(server.metric("encours_read_model_position"), Some(before), "nothing is skipped");
+    // One that is built anew holds the same, and meets the same event.
+    let url = server.url();
+    let rebuild = ["read-model", "rebuild", "--server", &url, "--output", "csv"].map(str::to_owned);
+    let rebuilt = tokio::task::spawn_blocking(move || run(rebuild)).await.unwrap();
+    assert_eq!(rebuilt.code, Some(4), "{rebuilt}");
+    assert!(rebuilt.stdout.contains("\nEQUAL,"), "{rebuilt}");
+    assert!(rebuilt.stderr.contains(&format!("stopped before position {at}:")), "{rebuilt}");
+    expect_stopped(&server, &client, at, before).await;
     let stopped = tokio::task::spawn_blocking(move || server.stop()).await.unwrap();
     assert_eq!(stopped.ran.code, Some(0), "{}", stopped.ran);
 
