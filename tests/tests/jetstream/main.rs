@@ -17,3 +17,4 @@ mod lease;
 mod marks;
 mod streams;
 mod support;
+mod unreadable;

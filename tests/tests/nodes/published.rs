@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::HeaderValue;
 use async_nats::jetstream::stream::Stream;
-use encours_tests::{Heard, Load, NatsServer, Nodes, ServerNats};
+use encours_tests::{Client, Heard, Load, NatsServer, Nodes, ServerNats};
 
 use crate::support::{check_all, jetstream, load, log_on, newest, rounds, summary, until};
 
@@ -52,4 +52,32 @@ async fn events_are_published_once_whoever_leads() {
     for sequence in 1..=state.last_sequence {
         assert_eq!(position(&stream, sequence).await, sequence, "each once, in order");
     }
+}
+
+/// The size of the newest checkpoint in the bucket, once there is one.
+async fn checkpoint(nats: &NatsServer, key: &str) -> Option<u64> {
+    let store =
+        jetstream(vec![nats.url()]).await.get_key_value("ENCOURS_CHECKPOINTS").await.ok()?;
+    let note = store.get(key).await.unwrap()?;
+    String::from_utf8(note.to_vec()).unwrap().lines().nth(1)?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_and_the_last_checkpoint_of_a_node_are_published() {
+    let Some(nats) = NatsServer::start() else { return };
+    let seldom = vec!["--checkpoint-every".to_owned(), "3600".to_owned()];
+    let log = ServerNats { more: seldom, ..log_on(&nats) };
+    let mut nodes = Nodes::start(1, &log);
+    nodes.wait_for_leader().await;
+    let client = Client::connect(&nodes.url(0)).await;
+    let log_id = client.head().await.log_id;
+    // It may have been signed before the node led, and no other one follows for an hour.
+    until("the first one is published", async || checkpoint(&nats, &log_id).await.is_some()).await;
+    Load::prepare(&nodes.url(0)).await;
+    let head = client.head().await.position;
+    let first = checkpoint(&nats, &log_id).await.unwrap();
+    assert!(first < head, "{first} of {head}");
+    let stopped = nodes.stop(0);
+    assert_eq!(stopped.ran.code, Some(0), "{}", stopped.ran);
+    assert!(checkpoint(&nats, &log_id).await.unwrap() >= head);
 }

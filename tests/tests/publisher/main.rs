@@ -10,6 +10,7 @@
 )]
 
 mod asyncapi;
+mod checkpoints;
 mod content;
 mod edges;
 mod examples;

@@ -24,8 +24,7 @@ async fn a_stream_with_other_settings_is_refused_until_they_are_right() {
     context.create_stream(&config).await.unwrap();
     let folder = data_folder();
     let server = publishing(folder.path(), &nats.url(), &[]);
-    server.told("publisher_refused: the settings of stream ENCOURS_EVENTS differ: subjects")
-        .await;
+    server.told("publisher_refused: the settings of stream ENCOURS_EVENTS differ: subjects").await;
     for setting in ["encours.v1.>", "max_msgs_per_subject must be -1", "deny_delete must be true"] {
         assert!(server.said().contains(setting), "{setting}: {}", server.said());
     }
@@ -189,7 +188,16 @@ async fn a_log_that_was_put_back_to_an_older_state_is_found_out() {
     let lost = format!("holds the event {head}, but the log ends at");
     server.told(&lost).await;
     // It is told, and holds nothing up.
-    assert!(Client::connect(&server.url()).await.head().await.position < head);
+    let client = Client::connect(&server.url()).await;
+    assert!(client.head().await.position < head);
+    // Nor is the log taken for the right one once it is as long again.
+    customers(&Company::existing(client.clone(), "acme"), 15..40).await;
+    assert!(client.head().await.position > head);
+    server.told(&format!("holds another event {head} than the log")).await;
+    stop(server).await;
+    let server = publishing(&backup, &nats.url(), &[]);
+    let refused = server.told(&format!("holds another event {head} than the log")).await;
+    assert!(refused.contains("publisher_refused") && refused.contains("--publish-stream"));
     stop(server).await;
     expect_events(&stream(&nats).await, 1, head).await;
 }
