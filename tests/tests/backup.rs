@@ -392,6 +392,7 @@ fn checkpoints_of_single_days_are_held_against_the_log() {
             assert!(ran.stderr.contains(says), "no {says:?} in {ran}");
         }
         assert!(ran.stdout.is_empty() && !to.join("backup.json").exists(), "{ran}");
+        assert!(ran.stderr.contains("take the backup without it"), "it leads somewhere: {ran}");
     };
     let place = format!("at position {size}, frame ");
     says(&other_key, &forged, &["log_diverged: FAIL: ", &place]);

@@ -220,8 +220,26 @@ pub(crate) fn node_file(data: &Path) -> PathBuf {
     data.join("node")
 }
 
-/// Takes the data folder for this process.
+/// Where a restore builds what belongs into a data folder. Beside a log it is of no effect.
+pub(crate) const RESTORING: &str = ".restoring";
+
+/// Takes the data folder for this process, unless a restore has not brought the log there yet.
 pub(crate) fn lock(disk: &dyn Disk, data: &Path) -> Outcome<Box<dyn LockGuard>> {
+    let lock = take_folder(disk, data)?;
+    let unfinished = data.join(RESTORING);
+    let is_there = disk.exists(&unfinished).map_err(|error| unusable(&unfinished, &error))?;
+    if is_there && !holds_log(disk, data)? {
+        let data = data.display();
+        let what = format!("restore_unfinished: {data} has {RESTORING}, but no log");
+        return Err(Failure::new(Exit::Damaged, what).hint(format!(
+            "a restore was interrupted: `encours restore --from BACKUP --data {data}` begins anew"
+        )));
+    }
+    Ok(lock)
+}
+
+/// Takes a folder for this process, and makes it where it does not exist.
+pub(crate) fn take_folder(disk: &dyn Disk, data: &Path) -> Outcome<Box<dyn LockGuard>> {
     disk.create_dir_all(data).map_err(|error| unusable(data, &error))?;
     disk.lock(&data.join("lock")).map_err(|error| match error {
         LockError::Held { holder } => LogError::Locked { dir: data.to_owned(), holder }.into(),

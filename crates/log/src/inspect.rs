@@ -397,7 +397,8 @@ pub fn segment_files(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, LogErro
 /// What a segment held when it was read with [`read_last_segment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastSegment {
-    /// The last frame, durable.
+    /// The last frame, durable. In a segment that has none yet it is the one before it, as the
+    /// segment's header tells it: without the time at which it was recorded.
     pub tail: Tail,
     /// Where the next one will begin; zeros follow.
     pub end: u64,

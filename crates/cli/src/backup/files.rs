@@ -1,7 +1,9 @@
 //! Copying files with their hashes, and a backup seen as the data folder that it holds.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use encours_log::{Disk, DiskFile, Hash, LockError, LockGuard, OsDisk};
@@ -47,20 +49,44 @@ pub(super) fn sum(path: &Path) -> Outcome<Option<Sum>> {
 }
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Failure, format!("{}: {error}", path.display()))
+    let failure = Failure::new(Exit::Failure, format!("{}: {error}", path.display()));
+    failure.hint(advice(path, error, "read"))
 }
 
 /// What writing a file fails with.
 pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    let full = matches!(error.kind(), StorageFull | QuotaExceeded);
-    let code = if full { "no_room" } else { "io" };
+    let code = if is_full(error) { "no_room" } else { "io" };
     let failure = Failure::new(Exit::Failure, format!("{code}: {}: {error}", path.display()));
-    if full {
-        return failure
-            .hint("make room there, or give another folder; what was there is as it was");
+    failure.hint(advice(path, error, "write"))
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// What to do next where a file cannot be used.
+fn advice(path: &Path, error: &io::Error, verb: &str) -> String {
+    match error.kind() {
+        _ if is_full(error) => {
+            "make room there, or give another folder; what was there is as it was".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            let owner = path.ancestors().find_map(|at| Some((at, fs::metadata(at).ok()?.uid())));
+            let owner = owner.map_or_else(String::new, |(at, uid)| {
+                format!("{} belongs to user {uid}: ", at.display())
+            });
+            format!("{owner}run this as the user of the server, who has to {verb} there")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "give a folder on a file system that is mounted for writing".to_owned()
+        }
+        io::ErrorKind::NotFound => {
+            "look whether its disk is mounted; nothing else was changed".to_owned()
+        }
+        _ => {
+            "look after the disk, then do it again; no backup that was whole is changed".to_owned()
+        }
     }
-    failure
 }
 
 /// A file that is being made beside the name that it will have; removed where it is not finished.

@@ -15,6 +15,7 @@ mod fork;
 mod manifest;
 mod restore;
 mod signed;
+mod site;
 mod take;
 mod unsynced;
 
@@ -61,6 +62,9 @@ pub(crate) struct BackupArgs {
     output: OutputArgs,
 }
 
+/// How often a backup is read that newer ones take the place of meanwhile.
+const TURNS: u32 = 8;
+
 /// What was done.
 struct Done {
     manifest: Manifest,
@@ -94,12 +98,11 @@ const COLUMNS: [Column; 14] = [
 pub(crate) fn backup(args: &BackupArgs) -> Outcome {
     let done = match &args.data {
         Some(data) => take::take(data, &args.to, args.output.lang)?,
-        None => {
-            let manifest = existing(&args.to)?;
+        None => steady(&args.to, |manifest| {
             let audited = check(&args.to, &manifest, Vec::new(), &[], args.output)?;
             let kept = manifest.files.len() as u64;
-            Done { manifest, audited, copied: 0, kept, forked: None }
-        }
+            Ok(Done { manifest, audited, copied: 0, kept, forked: None })
+        })?,
     };
     print(args.output, done)
 }
@@ -112,6 +115,52 @@ fn existing(dir: &Path) -> Outcome<Manifest> {
     })
 }
 
+/// Reads a backup that is there; once more where a newer one has taken its place meanwhile, which takes
+/// files of the one before away.
+///
+/// WHY without its lock: a backup may lie where nothing can be written.
+fn steady<T>(dir: &Path, mut read: impl FnMut(Manifest) -> Outcome<T>) -> Outcome<T> {
+    let mut manifest = existing(dir)?;
+    for _ in 0..TURNS {
+        let failure = match read(manifest.clone()) {
+            Err(failure) => failure,
+            read => return read,
+        };
+        let now = existing(dir)?;
+        if now == manifest {
+            return Err(failure);
+        }
+        manifest = now;
+    }
+    let message = format!(
+        "backup_replaced: {TURNS} newer backups were made in {} while it was read",
+        dir.display()
+    );
+    Err(Failure::new(Exit::Unavailable, message)
+        .hint("nothing is wrong with it: try again when none is being made"))
+}
+
+/// What does not fit in a backup, or in the folder that it was made of.
+enum Unfit {
+    /// Files, log or keys.
+    Folder(Failure),
+    /// A file of `checkpoints/`: all the rest may be in order.
+    Checkpoint(Failure),
+}
+
+impl From<Failure> for Unfit {
+    fn from(failure: Failure) -> Self {
+        Self::Folder(failure)
+    }
+}
+
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Self {
+        let (Unfit::Folder(failure) | Unfit::Checkpoint(failure)) = unfit;
+        failure
+    }
+}
+
 /// Checks a backup as a whole: every file but those that were `read` just now, then the log, every event
 /// and every key in it. `known` are frames that the log must have.
 fn check(
@@ -120,7 +169,7 @@ fn check(
     mut known: Vec<Known>,
     read: &[&str],
     how: OutputArgs,
-) -> Outcome<Audited> {
+) -> Result<Audited, Unfit> {
     known.extend(manifest.as_known());
     for entry in manifest.files.iter().filter(|entry| !read.contains(&entry.path.as_str())) {
         is_whole(dir, entry)?;
@@ -142,13 +191,14 @@ fn look_through(
     manifest: &Manifest,
     known: &[Known],
     progress: &mut dyn FnMut(VerifyProgress),
-) -> Outcome<Audited> {
-    let mut signed = Signed::of(disk, data)?;
+) -> Result<Audited, Unfit> {
+    let mut signed = Signed::of(disk, data).map_err(Unfit::Checkpoint)?;
     let audited = audit_frames(disk, data, Depth::Keys, known, &mut |passed| {
         progress(passed.progress());
         signed.look(passed)
-    })?;
-    signed.agrees(&audited.report)?;
+    })
+    .map_err(Failure::from)?;
+    signed.agrees(&audited.report).map_err(Unfit::Checkpoint)?;
     agrees(manifest, &audited.report)?;
     Ok(audited)
 }
@@ -176,14 +226,18 @@ fn damaged(what: impl std::fmt::Display) -> Failure {
 }
 
 /// Refuses a manifest that belongs to other files.
+///
+/// WHY without the time: who copies a segment that has no frame yet does not know when the frame before
+/// it was recorded, and the hash vouches for that.
 fn agrees(manifest: &Manifest, report: &VerifyReport) -> Outcome {
     let found = TailOf::of(&report.tail);
     if manifest.log_id != report.log_id.to_string() {
         let (wanted, found) = (&manifest.log_id, report.log_id);
         return Err(damaged(format!("backup.json is of log {wanted}, its files of {found}")));
     }
-    if manifest.tail != found {
-        let (wanted, found) = (&manifest.tail, &found);
+    let wanted = &manifest.tail;
+    let end = |tail: &TailOf| (tail.frame, tail.position, tail.hash.clone());
+    if end(wanted) != end(&found) {
         return Err(damaged(format!(
             "backup.json ends at frame {}, position {}; its log at frame {}, position {}",
             wanted.frame, wanted.position, found.frame, found.position

@@ -1,9 +1,8 @@
 //! Putting a backup into a new data folder.
 //!
-//! The backup is checked before anything is made, the copy again before it has its name: a folder of
-//! that name is a whole one, whenever the restore is interrupted.
+//! The backup is checked before anything is made, the copy again before its parts are put in their
+//! places: a folder with a log is a whole one, whenever the restore is interrupted.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +13,10 @@ use indicatif::ProgressBar;
 use super::files::{Draft, copy, unwritten};
 use super::fork::{Forked, fork};
 use super::manifest::{Entry, Manifest};
-use super::{Done, check, damaged, existing, look_through, names, print};
+use super::site::Site;
+use super::{Done, check, damaged, existing, look_through, print, steady};
 use crate::audit::Audited;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::Outcome;
 use crate::output::{OutputArgs, Paint, Unit, progress_bar};
 
 pub(crate) const RESTORE_EXAMPLES: &str = "\
@@ -49,7 +49,7 @@ pub(crate) struct RestoreArgs {
     output: OutputArgs,
 }
 
-/// A folder that was made, whole but for its name.
+/// What was made, and is not in its place yet.
 struct Made {
     done: Done,
     /// What is to be said to people.
@@ -59,32 +59,26 @@ struct Made {
 /// Restores a backup.
 pub(crate) fn restore(args: &RestoreArgs) -> Outcome {
     let RestoreArgs { from, data, fork, output } = args;
-    let manifest = existing(from)?;
-    if !names(data)?.is_empty() {
-        let message = format!("not_empty: {} is not empty", data.display());
-        return Err(Failure::new(Exit::Refused, message)
-            .hint("give a new folder, or move away what is there; it is not touched"));
-    }
-    let unfinished = unfinished(data)?;
-    if OsDisk.exists(&unfinished)? {
-        let message = format!("not_empty: {} is there already", unfinished.display());
-        return Err(Failure::new(Exit::Refused, message)
-            .hint("another restore is running, or one was interrupted: remove it then"));
-    }
-    let _checked = check(from, &manifest, Vec::new(), &[], *output)?;
-    let progress = progress_bar(output.lang, "restoring", Unit::Bytes);
-    progress.set_length(manifest.files.iter().map(|entry| entry.bytes).sum());
+    let _is_there = existing(from)?;
+    let mut site = Site::begin(data)?;
     let make = if *fork { make_fork } else { make_same };
-    let made = make(from, manifest, &unfinished, &progress);
-    progress.finish_and_clear();
-    let made = match made.and_then(|made| named(&unfinished, data).map(|()| made)) {
+    let made = steady(from, |manifest| {
+        let _checked = check(from, &manifest, Vec::new(), &[], *output)?;
+        site.clear()?;
+        let progress = progress_bar(output.lang, "restoring", Unit::Bytes);
+        progress.set_length(manifest.files.iter().map(|entry| entry.bytes).sum());
+        let made = make(from, manifest, site.building(), &progress);
+        progress.finish_and_clear();
+        made
+    });
+    let made = match made {
         Ok(made) => made,
         Err(failure) => {
-            // WHY ignored: what is left behind is told of by the next restore.
-            drop(fs::remove_dir_all(&unfinished));
+            site.give_up();
             return Err(failure);
         }
     };
+    site.finish()?;
     print(*output, made.done)?;
     let label = Paint::Note.on("note:");
     // WHY ignored: nobody needs to read it.
@@ -128,16 +122,6 @@ fn make_fork(
     Ok(Made { done: Done { manifest, audited, copied, kept: 0, forked }, note })
 }
 
-/// What the folder is called until it is whole.
-fn unfinished(data: &Path) -> Outcome<PathBuf> {
-    let name = data.file_name().ok_or_else(|| {
-        Failure::usage(format!("{} names no folder that could be made", data.display()))
-    })?;
-    let mut name = name.to_owned();
-    name.push(".restoring");
-    Ok(data.with_file_name(name))
-}
-
 /// Copies every file, and checks the folder that they make.
 fn make(from: &Path, manifest: &Manifest, into: &Path, progress: &ProgressBar) -> Outcome<Audited> {
     for folder in ["log", "keys"] {
@@ -164,16 +148,4 @@ pub(super) fn put(from: &Path, entry: &Entry, target: &Path, told: &mut dyn FnMu
     }
     draft.keep(target)?;
     OsDisk.sync_dir(dir).map_err(|error| unwritten(dir, &error))
-}
-
-/// Gives a whole folder its name.
-fn named(unfinished: &Path, data: &Path) -> Outcome {
-    let parent = match data.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    OsDisk
-        .rename(unfinished, data)
-        .and_then(|()| OsDisk.sync_dir(parent))
-        .map_err(|error| unwritten(data, &error))
 }

@@ -13,15 +13,15 @@ use encours_log::{
 use indicatif::ProgressBar;
 
 use super::files::{Draft, Sum, copy, sum, unreadable, unwritten};
-use super::manifest::{Entry, FOLDERS, MANIFEST, Manifest};
-use super::{Done, check, names};
+use super::manifest::{Entry, FOLDERS, MANIFEST, Manifest, TailOf};
+use super::{Done, Unfit, check, names};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::log_dir;
 use crate::output::{Format, Language, OutputArgs, Unit, progress_bar};
 
 /// Held while a backup is made; tells that a folder without a manifest is one that was not finished.
 const LOCK: &str = "backup.lock";
-/// How often the anchor is read until it is not being written.
+/// How often a small file is read until it is not being written: the anchor, keys, checkpoints.
 const LOOKS: u32 = 8;
 
 /// A backup in the making.
@@ -61,13 +61,13 @@ pub(super) fn take(data: &Path, to: &Path, lang: Language) -> Outcome<Done> {
     taking.progress.finish_and_clear();
     let Taking { mut files, kept, .. } = taking;
     files.sort_by(|one, other| one.path.cmp(&other.path));
-    let manifest = Manifest::new(log_id, SystemClock::new().now(), &last.tail, files);
+    let mut manifest = Manifest::new(log_id, SystemClock::new().now(), &last.tail, files);
     reaches(&manifest, before)?;
     let read: Vec<&str> = kept.iter().map(String::as_str).collect();
     let how = OutputArgs { format: Format::Table, lang };
     let seen = before.map(Manifest::as_known).unwrap_or_default();
-    let audited =
-        check(to, &manifest, seen, &read, how).map_err(|failure| of_source(&failure, data))?;
+    let audited = check(to, &manifest, seen, &read, how).map_err(|unfit| of_source(unfit, data))?;
+    manifest.tail = TailOf::of(&audited.report.tail);
     for folder in FOLDERS {
         let dir = to.join(folder);
         OsDisk.sync_dir(&dir).map_err(|error| unwritten(&dir, &error))?;
@@ -124,12 +124,18 @@ fn reaches(manifest: &Manifest, before: Option<&Manifest>) -> Outcome {
 }
 
 /// What is wrong with a copy that was made just now is wrong with the folder.
-fn of_source(failure: &Failure, data: &Path) -> Failure {
+fn of_source(unfit: Unfit, data: &Path) -> Failure {
+    let data = data.display();
+    let hint = match &unfit {
+        Unfit::Folder(_) => format!("look at `encours log verify --data {data}`"),
+        Unfit::Checkpoint(_) => format!(
+            "the log of {data} may be in order, and the file of another node, log or time: keep it \
+             elsewhere as evidence, and take the backup without it"
+        ),
+    };
+    let failure = Failure::from(unfit);
     let told = Failure::new(failure.exit(), failure.message());
-    told.hint(format!(
-        "the backup before is as it was; look at `encours log verify --data {}`",
-        data.display()
-    ))
+    told.hint(format!("the backup before is as it was; {hint}"))
 }
 
 /// Removes what no backup names. WHY failures are let be: the next backup tries again.
@@ -164,8 +170,10 @@ impl Taking<'_> {
             let copied = copy(&from, &draft, &mut |_| {})?;
             let again = sum(&from)?.ok_or_else(|| {
                 Failure::new(Exit::Failure, format!("{} is gone", from.display()))
+                    .hint("it was there a moment ago: look what removes files there")
             })?;
-            // WHY: keys are appended to, so more of them is the same file with more in it.
+            // WHY: keys are appended to, so more of them is the same file with more in it, or a newer one
+            // that has taken its place. What was read is whole in either case, and is checked later on.
             if copied == again || copied.bytes < again.bytes || look == LOOKS {
                 let stored = format!("{path}.{}", &copied.sha256[..16]);
                 self.keep(draft, path, &stored, &copied)?;
@@ -180,9 +188,10 @@ impl Taking<'_> {
         let found = draft.synced()?;
         if found != *wanted {
             let path = draft.path().display();
-            let message =
-                format!("{path} does not read back as it was written: look after the disk");
-            return Err(Failure::new(Exit::Failure, message));
+            let message = format!("{path} does not read back as it was written");
+            return Err(Failure::new(Exit::Failure, message).hint(
+                "look after its disk, or give a folder on another; the backup before stays",
+            ));
         }
         draft.keep(&self.to.join(stored))?;
         let Sum { bytes, sha256 } = found;
@@ -256,7 +265,7 @@ impl Taking<'_> {
         let read = match (read, failed) {
             (Ok(read), _) => read,
             (Err(_), Some(kind)) => return Err(unwritten(draft.path(), &kind.into())),
-            (Err(error), None) => return Err(of_source(&error.into(), self.data)),
+            (Err(error), None) => return Err(of_source(Unfit::Folder(error.into()), self.data)),
         };
         draft.set_len(read.len)?;
         let held = draft.synced()?;
