@@ -10,13 +10,13 @@ use encours_engine::{read_key_bodies, write_key_bodies};
 use encours_log::{
     Bucket, Disk, EventLog as _, FrameNumber, Hash, Holder, Journal, JournalOptions, Link,
     LogError, LogId, LogReader, OsDisk, Replica, SEGMENT_LEN, Seeding, ServerAddr, StreamOptions,
-    Tail, verify,
+    Tail,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-use crate::audit;
+use crate::audit::{Audited, Depth, audit};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::nats_args::{StreamArgs, server};
 use crate::node::{lock, log_dir};
@@ -258,16 +258,15 @@ fn agree(copied: &Copied, tail: &Tail) -> Outcome {
 
 /// Checks log, events and keys of a folder.
 fn check(data: &Path, progress: &ProgressBar) -> Outcome<Copied> {
-    let report = verify(&OsDisk, &log_dir(data), &[], &mut |_| {})?;
+    let Audited { report, keys } = audit(&OsDisk, data, Depth::Keys, &[], &mut |_| {})?;
     progress.set_length(report.frames);
-    audit::events(data)?;
     Ok(Copied {
         log_id: report.log_id,
         frames: report.frames,
         events: report.events,
         bytes: report.bytes,
         hash: report.tail.hash,
-        keys: audit::keys(data)?,
+        keys,
     })
 }
 
