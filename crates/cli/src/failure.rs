@@ -70,6 +70,12 @@ impl Failure {
         }
     }
 
+    /// A server that began to check its log, and ended without saying what came of it.
+    pub(crate) fn unfinished_check() -> Self {
+        Self::new(Exit::Unavailable, "the server ended the check without a result")
+            .hint("it may be stopping: try again, or check the files with --data")
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -120,7 +126,9 @@ impl Failure {
                     .hint("--timeout SECONDS allows more");
             }
             Some(Silence::Broken(why)) => {
-                return Self::new(Exit::Unavailable, format!("the connection broke: {why}"));
+                return Self::new(Exit::Unavailable, format!("the connection broke: {why}")).hint(
+                    "see whether the server runs, then do it again: what was sent may be done",
+                );
             }
         }
         let told = crate::status::Told::of(status);

@@ -43,7 +43,7 @@ impl Live {
             let position = Position(result.digest_position);
             return Ok(Self { url: url.to_owned(), client, log_id, digest, position });
         }
-        Err(Failure::new(Exit::Unavailable, "the server ended the check without a result"))
+        Err(Failure::unfinished_check())
     }
 
     /// Refuses a folder that cannot be held against the server at `to`.
@@ -51,7 +51,9 @@ impl Live {
         if self.log_id != log_id.to_string() {
             let (url, theirs) = (&self.url, &self.log_id);
             let message = format!("wrong_log: {url} keeps log {theirs}, the folder holds {log_id}");
-            return Err(Failure::new(Exit::Damaged, message));
+            return Err(Failure::new(Exit::Damaged, message).hint(
+                "give the folder of that server, or say with --log which of its logs is meant",
+            ));
         }
         let shown = self.position;
         if to > end || to > shown {
@@ -107,16 +109,14 @@ impl Live {
                         &balance.overdue,
                         &balance.unapplied,
                     ];
-                    let mut all = [0; 8];
+                    let (mut all, mut currency) = ([0; 8], None);
                     for (to, figure) in all.iter_mut().zip(figures) {
                         let Some(figure) = figure else { continue };
                         let figure = output::amount(figure)?;
                         *to = figure.minor;
-                        money.entry(figure.currency).or_default();
+                        currency = Some(figure.currency);
                     }
-                    if let Some(mut entry) = money.last_entry() {
-                        *entry.get_mut() = all;
-                    }
+                    money.extend(currency.map(|currency| (currency, all)));
                 }
                 each.insert(customer.customer_id, money);
             }

@@ -278,7 +278,7 @@ async fn running(args: &LogArgs) -> Outcome {
             None => {}
         }
     }
-    Err(Failure::new(Exit::Unavailable, "the server ended the check without a result"))
+    Err(Failure::unfinished_check())
 }
 
 fn told(args: &LogArgs, result: v1::VerifyResult) -> Outcome {
