@@ -17,6 +17,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use encours_domain::Micros;
 use encours_log::{Disk, FrameNumber, Hash, Known, LogId};
 
+use crate::notary::{NotaryError, stored_verifier};
 use crate::note::{NOTE_MAX, NoteError, Verifier, text_of};
 
 /// What the names of logs begin with.
@@ -62,6 +63,9 @@ pub enum StoredError {
         /// Why.
         source: CheckpointError,
     },
+    /// The key there cannot be used, so that nothing can be checked with it.
+    #[error(transparent)]
+    Key(#[from] NotaryError),
 }
 
 /// How a log stood at some time: its events, as a tree.
@@ -177,15 +181,37 @@ fn names(disk: &dyn Disk, data: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// Who signed a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// The key that lies in the folder now.
+    Key,
+    /// Another one, or nobody knows: the key was replaced, or is gone.
+    Another,
+}
+
+/// The checkpoint in a note of a data folder with this key. One without a signature of it, as after the
+/// key was replaced, is taken by what it says: that can be held against the log all the same, whoever
+/// has signed it.
+fn told(note: &str, verifier: Option<&Verifier>) -> Result<(Checkpoint, By), CheckpointError> {
+    let opened = verifier.map(|verifier| Checkpoint::open(note, verifier));
+    match opened {
+        None | Some(Err(CheckpointError::Note(NoteError::Unsigned))) => {
+            Ok((Checkpoint::unchecked(note)?, By::Another))
+        }
+        Some(opened) => Ok((opened?, By::Key)),
+    }
+}
+
 /// Every checkpoint of a data folder, with its place there, such as `checkpoints/2026-01-31`.
 ///
 /// One without a signature of the key that lies there now, as after the key was replaced, is taken by
-/// what it says: that can be held against the log all the same, whoever has signed it.
+/// what it says.
 ///
 /// # Errors
 /// [`StoredError`] for the first that cannot be read, is none, or was altered.
 pub fn stored(disk: &dyn Disk, data: &Path) -> Result<Vec<(String, Checkpoint)>, StoredError> {
-    let verifier = crate::notary::stored_verifier(disk, data);
+    let verifier = stored_verifier(disk, data)?;
     let io = |file: &str| {
         let file = file.to_owned();
         move |source| StoredError::Io { file, source }
@@ -194,66 +220,91 @@ pub fn stored(disk: &dyn Disk, data: &Path) -> Result<Vec<(String, Checkpoint)>,
     for name in names(disk, data).map_err(io("checkpoints"))? {
         let file = format!("checkpoints/{name}");
         let note = read_note(disk, &checkpoints_dir(data).join(&name)).map_err(io(&file))?;
-        let opened = match &verifier {
-            Some(verifier) => Checkpoint::open(&note, verifier),
-            None => Checkpoint::unchecked(&note),
-        };
-        let opened = match opened {
-            Err(CheckpointError::Note(NoteError::Unsigned)) => Checkpoint::unchecked(&note),
-            opened => opened,
-        };
-        match opened {
-            Ok(checkpoint) => stored.push((file, checkpoint)),
+        match told(&note, verifier.as_ref()) {
+            Ok((checkpoint, _)) => stored.push((file, checkpoint)),
             Err(source) => return Err(StoredError::Rejected { file, source }),
         }
     }
     Ok(stored)
 }
 
-/// The newest checkpoint of a data folder, with its note, where there is one that can be read: the
-/// latest, else that of the newest day. Where the key is given, it must have signed it.
-pub(crate) fn newest(
-    disk: &dyn Disk,
-    data: &Path,
-    verifier: Option<&Verifier>,
-) -> Option<(Checkpoint, String)> {
-    // The names of days begin with digits, and so are below `latest`.
-    let names = names(disk, data).unwrap_or_default();
-    names.iter().rev().find_map(|name| {
-        let path = checkpoints_dir(data).join(name);
-        let read = read_note(disk, &path).map_err(|error| error.to_string());
-        let opened = read.and_then(|note| {
-            let opened = verifier.map_or_else(
-                || Checkpoint::unchecked(&note),
-                |verifier| Checkpoint::open(&note, verifier),
-            );
-            Ok((opened.map_err(|error| error.to_string())?, note))
-        });
-        match opened {
-            Ok(found) => Some(found),
-            Err(why) => {
-                tracing::warn!(file = %path.display(), why, "checkpoint_rejected");
-                None
-            }
-        }
-    })
+/// The newest checkpoints of a data folder: the latest, else that of the newest day, of those that can
+/// be read.
+#[derive(Debug, Default)]
+pub(crate) struct Newest {
+    /// That which the key of the folder has signed, with its note.
+    pub(crate) own: Option<(Checkpoint, String)>,
+    /// That of the same log, whoever has signed it, with its note.
+    pub(crate) any: Option<(Checkpoint, String)>,
 }
 
-/// The frame that the newest checkpoint of a data folder names: a log that is opened there has to
-/// reach it.
-#[must_use]
-pub fn newest_known(disk: &dyn Disk, data: &Path) -> Option<Known> {
-    let verifier = crate::notary::stored_verifier(disk, data);
-    let (checkpoint, _) = newest(disk, data, verifier.as_ref())?;
-    Some(checkpoint.known(&format!("the checkpoint at position {}", checkpoint.size)))
+impl Newest {
+    /// Those of a data folder that has this key.
+    pub(crate) fn of(
+        disk: &dyn Disk,
+        data: &Path,
+        verifier: Option<&Verifier>,
+    ) -> Result<Self, NotaryError> {
+        let dir = checkpoints_dir(data);
+        let names = names(disk, data).map_err(|source| NotaryError::Io { path: dir, source })?;
+        let mut newest = Self::default();
+        // The names of days begin with digits, and so are below `latest`.
+        for name in names.iter().rev() {
+            let path = checkpoints_dir(data).join(name);
+            let note = read_note(disk, &path).map_err(|error| error.to_string());
+            let told = note.and_then(|note| {
+                let (checkpoint, by) = told(&note, verifier).map_err(|error| error.to_string())?;
+                if verifier.is_some_and(|key| key.name() != origin(checkpoint.log_id)) {
+                    return Err(CheckpointError::OtherLog.to_string());
+                }
+                Ok((by, (checkpoint, note)))
+            });
+            match told {
+                Ok((by, found)) => {
+                    if by == By::Key {
+                        newest.own = Some(found.clone());
+                    }
+                    newest.any.get_or_insert(found);
+                }
+                Err(why) => {
+                    tracing::warn!(file = %path.display(), why, "checkpoint_rejected");
+                }
+            }
+            // Without a key there is none that has signed an older one.
+            if newest.own.is_some() || (newest.any.is_some() && verifier.is_none()) {
+                break;
+            }
+        }
+        Ok(newest)
+    }
+}
+
+/// The frame that the newest checkpoint of a data folder names, whoever has signed it: a log that is
+/// opened there has to reach it.
+///
+/// # Errors
+/// [`NotaryError`] where the folder of checkpoints, or the key there, cannot be read: nobody knows then
+/// how far the log has to reach.
+pub fn newest_known(disk: &dyn Disk, data: &Path) -> Result<Option<Known>, NotaryError> {
+    let verifier = stored_verifier(disk, data)?;
+    let newest = Newest::of(disk, data, verifier.as_ref())?.any;
+    Ok(newest.map(|(checkpoint, _)| {
+        checkpoint.known(&format!("the checkpoint at position {}", checkpoint.size))
+    }))
 }
 
 /// The newest checkpoint of a data folder with its note, and the key that signs there, as far as there
-/// are such.
-#[must_use]
-pub fn newest_of(disk: &dyn Disk, data: &Path) -> (Option<(Checkpoint, String)>, Option<Verifier>) {
-    let verifier = crate::notary::stored_verifier(disk, data);
-    (newest(disk, data, verifier.as_ref()), verifier)
+/// are such. Where there is a key, it is one that this key has signed.
+///
+/// # Errors
+/// [`NotaryError`] where the folder of checkpoints, or the key there, cannot be read.
+pub fn newest_of(
+    disk: &dyn Disk,
+    data: &Path,
+) -> Result<(Option<(Checkpoint, String)>, Option<Verifier>), NotaryError> {
+    let verifier = stored_verifier(disk, data)?;
+    let Newest { own, any } = Newest::of(disk, data, verifier.as_ref())?;
+    Ok((if verifier.is_some() { own } else { any }, verifier))
 }
 
 /// The text of a file that should hold a note.

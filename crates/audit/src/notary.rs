@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use encours_log::{Disk, LogReader};
 use zeroize::Zeroizing;
 
-use crate::checkpoint::{Checkpoint, checkpoints_dir, day_path, latest_path, newest, origin};
-use crate::note::{KeyError, Signer, Verifier};
+use crate::checkpoint::{Checkpoint, Newest, checkpoints_dir, day_path, latest_path, origin};
+use crate::note::{KeyError, Signer, Verifier, signers_of};
 use crate::saved::set_aside;
 use crate::tree::{Tree, TreeError};
 
@@ -82,10 +82,12 @@ pub struct Notary {
     disk: Arc<dyn Disk>,
     data: PathBuf,
     newest: Mutex<Option<Signed>>,
+    /// The newest checkpoint before this start, whichever key has signed it.
+    before: Option<Checkpoint>,
     compared: Mutex<Compared>,
 }
 
-/// Whether the tree was held against the checkpoint that was signed before this start.
+/// Whether the tree was held against the newest checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compared {
     /// Not yet.
@@ -106,30 +108,51 @@ fn key_path(data: &Path) -> PathBuf {
     data.join("keys").join("signing.key")
 }
 
+/// The key of a data folder, where there is one.
+fn stored_signer(disk: &dyn Disk, data: &Path) -> Result<Option<Signer>, NotaryError> {
+    let path = key_path(data);
+    let wrong = |source| NotaryError::Key { path: path.clone(), source };
+    if !disk.exists(&path).map_err(io_at(&path))? {
+        return Ok(None);
+    }
+    let bytes = Zeroizing::new(disk.read_all(&path, KEY_MAX).map_err(io_at(&path))?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong(KeyError::Malformed))?;
+    Ok(Some(Signer::parse(text).map_err(wrong)?))
+}
+
 /// The public part of the key in a data folder, where there is one.
-pub(crate) fn stored_verifier(disk: &dyn Disk, data: &Path) -> Option<Verifier> {
-    let bytes = Zeroizing::new(disk.read_all(&key_path(data), KEY_MAX).ok()?);
-    Some(Signer::parse(std::str::from_utf8(&bytes).ok()?).ok()?.verifier().clone())
+pub(crate) fn stored_verifier(
+    disk: &dyn Disk,
+    data: &Path,
+) -> Result<Option<Verifier>, NotaryError> {
+    Ok(stored_signer(disk, data)?.map(|signer| signer.verifier().clone()))
 }
 
 impl Notary {
     /// The notary of a data folder and its log, with the key there, or a new one.
     ///
     /// # Errors
-    /// [`NotaryError`] where the key cannot be used, read or made.
+    /// [`NotaryError`] where the key cannot be used, read or made, or the checkpoints not be listed.
     pub fn open(
         reader: Arc<dyn LogReader>,
         disk: Arc<dyn Disk>,
         data: &Path,
     ) -> Result<Self, NotaryError> {
         let signer = signer(&*disk, data, &origin(reader.log_id()))?;
-        let newest = newest(&*disk, data, Some(signer.verifier()));
-        let newest = newest.map(|(checkpoint, note)| Signed { checkpoint, note: note.into() });
+        let Newest { own, any } = Newest::of(&*disk, data, Some(signer.verifier()))?;
+        if let (None, Some((checkpoint, note))) = (&own, &any) {
+            tracing::warn!(
+                key = %signer.verifier(), before = signers_of(note), position = checkpoint.size,
+                "signing_key: another key has signed the checkpoints so far; those who check have to \
+                 be given this one"
+            );
+        }
+        let newest = own.map(|(checkpoint, note)| Signed { checkpoint, note: note.into() });
+        let before = any.map(|(checkpoint, _)| checkpoint);
         let tree = Arc::new(Tree::load(reader, &*disk, data));
-        let compared = if newest.is_none() { Compared::Agrees } else { Compared::Not };
-        let compared = Mutex::new(compared);
+        let compared = Mutex::new(Compared::Not);
         let (data, newest) = (data.to_owned(), Mutex::new(newest));
-        Ok(Self { tree, signer, disk, data, newest, compared })
+        Ok(Self { tree, signer, disk, data, newest, before, compared })
     }
 
     /// The tree.
@@ -160,25 +183,47 @@ impl Notary {
         Ok(is_all && self.tree.size() == self.tree.log_size())
     }
 
-    /// Holds the tree, once it is as large, against the checkpoint that was signed before this start.
-    /// A tree from a file that does not agree is built anew before the log is blamed.
+    /// What the tree has to go on from: the newest checkpoint, whichever key has signed it.
+    fn held(&self) -> Option<Checkpoint> {
+        let newest = self.newest().map(|signed| signed.checkpoint);
+        self.before.clone().into_iter().chain(newest).max_by_key(|checkpoint| checkpoint.size)
+    }
+
+    /// Holds the tree, once it is as large, against the newest checkpoint. A tree that does not agree is
+    /// built anew before the log is blamed: its file, or this machine's memory, may have been altered.
     fn compare(&self) -> Result<(), NotaryError> {
         let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Signed { checkpoint, .. }) = self.newest() else { return Ok(()) };
+        let Some(checkpoint) = self.held() else { return Ok(()) };
         if *compared == Compared::Agrees || self.tree.size() < checkpoint.size {
             return Ok(());
         }
-        if self.tree.root(checkpoint.size)? == checkpoint.root {
-            *compared = Compared::Agrees;
-            return Ok(());
-        }
-        if *compared == Compared::Differed {
-            return Err(NotaryError::Inconsistent { size: checkpoint.size });
-        }
-        set_aside(&*self.disk, &self.data, "it has another root than the newest checkpoint");
+        let why = match self.tree.root(checkpoint.size) {
+            Ok(root) if root == checkpoint.root => {
+                *compared = Compared::Agrees;
+                return Ok(());
+            }
+            Ok(_) if *compared == Compared::Differed => {
+                return Err(NotaryError::Inconsistent { size: checkpoint.size });
+            }
+            Ok(_) => "it has another root than the newest checkpoint".to_owned(),
+            // One of its own hashes is wrong, or the log was altered since it was read.
+            Err(error @ TreeError::Altered { .. }) if *compared == Compared::Not => {
+                error.to_string()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        set_aside(&*self.disk, &self.data, &why);
         self.tree.reset();
         *compared = Compared::Differed;
         Ok(())
+    }
+
+    /// Has the tree held against the newest checkpoint once more.
+    fn doubt(&self) {
+        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        if *compared == Compared::Agrees {
+            *compared = Compared::Not;
+        }
     }
 
     /// Signs the tree as it stands, where it has grown since the newest checkpoint, and writes the
@@ -187,18 +232,14 @@ impl Notary {
     /// # Errors
     /// [`NotaryError`]; the newest checkpoint stays what it was.
     pub fn sign(&self) -> Result<Option<Signed>, NotaryError> {
+        // INVARIANT: of two checkpoints that were signed here, one is the beginning of the other.
+        self.doubt();
         self.compare()?;
         let head = self.tree.head();
-        let before = self.newest();
-        if let Some(Signed { checkpoint, .. }) = &before {
-            if head.size <= checkpoint.size {
-                return Ok(None);
-            }
-            // INVARIANT: of two checkpoints that a key has signed, one is the beginning of the other.
-            if self.tree.root(checkpoint.size)? != checkpoint.root {
-                return Err(NotaryError::Inconsistent { size: checkpoint.size });
-            }
-        } else if head.size == 0 {
+        let signed = self.newest().map_or(0, |signed| signed.checkpoint.size);
+        // What another key has signed and the tree has not come to is not compared yet.
+        let held = self.held().map_or(0, |checkpoint| checkpoint.size);
+        if head.size <= signed || head.size < held {
             return Ok(None);
         }
         let checkpoint = Checkpoint {
@@ -232,17 +273,14 @@ impl Notary {
 /// The key of a data folder, made where there is none.
 fn signer(disk: &dyn Disk, data: &Path, name: &str) -> Result<Signer, NotaryError> {
     let path = key_path(data);
-    let wrong = |source| NotaryError::Key { path: path.clone(), source };
-    if disk.exists(&path).map_err(io_at(&path))? {
-        let bytes = Zeroizing::new(disk.read_all(&path, KEY_MAX).map_err(io_at(&path))?);
-        let text = std::str::from_utf8(&bytes).map_err(|_| wrong(KeyError::Malformed))?;
-        let signer = Signer::parse(text).map_err(wrong)?;
+    if let Some(signer) = stored_signer(disk, data)? {
         if signer.verifier().name() != name {
             let found = signer.verifier().name().to_owned();
             return Err(NotaryError::OtherLog { path, found, expected: name.to_owned() });
         }
         return Ok(signer);
     }
+    let wrong = |source| NotaryError::Key { path: path.clone(), source };
     let signer = Signer::random(name).map_err(wrong)?;
     disk.create_dir_all(&data.join("keys")).map_err(io_at(&path))?;
     disk.replace(&path, signer.to_text().as_bytes()).map_err(io_at(&path))?;

@@ -201,6 +201,13 @@ pub(crate) fn text_of(note: &str) -> Result<&str, NoteError> {
     Ok(taken_apart(note)?.0)
 }
 
+/// The keys that a note says it was signed by, as `name+id`.
+pub(crate) fn signers_of(note: &str) -> String {
+    let lines = taken_apart(note).map(|(_, lines)| lines).unwrap_or_default();
+    let keys: Vec<_> = lines.iter().map(|line| format!("{}+{}", line.name, hex(line.id))).collect();
+    keys.join(", ")
+}
+
 fn taken_apart(note: &str) -> Result<(&str, Vec<Line<'_>>), NoteError> {
     let is_text = note.len() <= NOTE_MAX && !note.contains(|c: char| c < ' ' && c != '\n');
     let blank = note.rfind("\n\n").filter(|_| is_text).ok_or(NoteError::Malformed)?;

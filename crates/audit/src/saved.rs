@@ -70,7 +70,9 @@ impl Tree {
     /// # Errors
     /// As the system reports them.
     pub fn save(&self, disk: &dyn Disk, data: &Path) -> std::io::Result<()> {
-        let bytes = encode(self.log_id(), &self.state());
+        // WHY in two steps: hashing takes long, and whoever asks for a proof waits for the state.
+        let mut bytes = body(self.log_id(), &self.state());
+        seal(&mut bytes);
         disk.create_dir_all(&dir(data))?;
         disk.replace(&path(data), &bytes)
     }
@@ -80,12 +82,15 @@ impl Tree {
 pub(crate) fn set_aside(disk: &dyn Disk, data: &Path, why: &str) {
     let (from, to) = (path(data), dir(data).join("tree.rejected"));
     tracing::warn!(file = %from.display(), why, "proofs_rejected: the tree is built anew");
-    if let Err(error) = disk.rename(&from, &to) {
+    if let Err(error) = disk.rename(&from, &to)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
         tracing::warn!(%error, file = %from.display(), "it could not be set aside");
     }
 }
 
-fn encode(log_id: LogId, state: &State) -> Vec<u8> {
+/// All but the checksum.
+fn body(log_id: LogId, state: &State) -> Vec<u8> {
     let chunks = state.full.chunks();
     let hashes = chunks.len() + state.rest.len();
     let mut bytes = Vec::with_capacity(HEADER_LEN + HASH_LEN * (hashes + 1));
@@ -100,9 +105,13 @@ fn encode(log_id: LogId, state: &State) -> Vec<u8> {
     for hash in chunks.iter().chain(&state.rest) {
         bytes.extend_from_slice(&hash.0);
     }
-    let checksum = Hash::of(&bytes);
-    bytes.extend_from_slice(&checksum.0);
     bytes
+}
+
+/// Adds the checksum.
+fn seal(body: &mut Vec<u8>) {
+    let checksum = Hash::of(body);
+    body.extend_from_slice(&checksum.0);
 }
 
 /// What the file says, where it is whole and about a frame of this log.

@@ -36,8 +36,11 @@ const IDLE: Duration = Duration::from_millis(250);
 const FAILED: Duration = Duration::from_secs(5);
 /// How long a stop may hash what it has not hashed yet, before it signs how far it came.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
-/// Events after which the file is written from which the next start goes on.
+/// The least number of events after which the file is written from which the next start goes on.
 const SAVE_EVENTS: u64 = 1 << 20;
+/// It is written whole, so the longer the log, the more events later: after this part of it, that all
+/// writing together comes to some times the last file. A start after a crash hashes no more than that.
+const SAVE_PART: u64 = 8;
 
 /// How checkpoints are signed.
 #[derive(Clone, Debug)]
@@ -163,7 +166,7 @@ impl Following {
             if self.failed.is_none() && !is_all {
                 pause = ((now - begun) * REST).clamp(Duration::from_millis(1), IDLE);
             }
-            if self.notary.tree().size() >= self.saved + SAVE_EVENTS {
+            if self.notary.tree().size() >= next_save(self.saved) {
                 self.save();
             }
             match stop.recv_timeout(pause) {
@@ -239,6 +242,12 @@ fn tell_once(error: &NotaryError, before: &mut Option<String>) {
         error!(%error, "no checkpoint is signed");
     }
     *before = Some(said);
+}
+
+/// How many events the tree has when its file is written next.
+const fn next_save(saved: u64) -> u64 {
+    let part = saved / SAVE_PART;
+    saved.saturating_add(if part > SAVE_EVENTS { part } else { SAVE_EVENTS })
 }
 
 impl From<NotaryError> for Failure {
@@ -403,5 +412,22 @@ impl Folder {
             }
         }
         Ok(hashes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_the_tree_costs_a_few_times_its_last_file() {
+        let (mut size, mut times, mut hashes) = (0, 0, 0);
+        while size < 1_000_000_000 {
+            let next = next_save(size);
+            assert!(next - size >= SAVE_EVENTS && next - size <= SAVE_EVENTS.max(size / 8));
+            (size, times, hashes) = (next, times + 1, hashes + next / 256);
+        }
+        let last = size / 256;
+        assert!(times < 60 && hashes < 12 * last, "{times} times, {hashes} hashes for {last}");
     }
 }

@@ -81,7 +81,7 @@ impl Node {
         let checkpoint = Checkpoint::load(&data.join("views"));
         let mut known = known_frames(&*disk, &data);
         known.extend(checkpoint.known());
-        known.extend(newest_known(&*disk, &data));
+        known.extend(newest_known(&*disk, &data)?);
         let create =
             Some(LogId::random().ok_or_else(|| {
                 Failure::new(Exit::Failure, "the system gives no random numbers")

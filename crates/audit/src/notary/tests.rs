@@ -1,7 +1,7 @@
 use encours_log::{FrameNumber, OsDisk};
 
 use super::*;
-use crate::checkpoint::newest_known;
+use crate::checkpoint::{StoredError, newest_known, stored};
 use crate::merkle::root;
 use crate::testing::TestLog;
 
@@ -44,7 +44,7 @@ fn it_signs_what_is_new_and_keeps_it_in_files() {
     let again = open(&log, data);
     assert_eq!((again.tree().size(), again.newest()), (301, Some(second.clone())));
     assert!(again.sign().unwrap().is_none());
-    let known = newest_known(&OsDisk, data).unwrap();
+    let known = newest_known(&OsDisk, data).unwrap().unwrap();
     assert_eq!((known.number, known.hash), (FrameNumber(3), second.checkpoint.frame_hash));
 }
 
@@ -91,6 +91,88 @@ fn a_tree_with_another_root_than_was_signed_is_built_anew() {
 }
 
 #[test]
+fn a_wrong_hash_where_the_checkpoint_ends_is_healed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let mut log = TestLog::of(&[600]);
+    let first = signed(&log, data);
+    log.append(500);
+    let tree = data.join("proofs/tree");
+    {
+        let notary = open(&log, data);
+        while !notary.advance(4).unwrap() {}
+        notary.save().unwrap();
+    }
+    // The hash of the events from 513 to 768, in which the checkpoint at 600 lies.
+    let mut bytes = OsDisk.read_all(&tree, 1 << 20).unwrap();
+    bytes.truncate(bytes.len() - 32);
+    bytes[72 + 2 * 32] ^= 1;
+    let checksum = encours_log::Hash::of(&bytes);
+    bytes.extend_from_slice(&checksum.0);
+    OsDisk.replace(&tree, &bytes).unwrap();
+    let notary = open(&log, data);
+    assert_eq!(notary.tree().size(), 1_100, "it looks right");
+    assert!(matches!(notary.tree().root(600), Err(TreeError::Altered { .. })));
+    while !notary.advance(4).unwrap() {}
+    assert!(data.join("proofs/tree.rejected").exists());
+    assert_eq!(notary.tree().root(600).unwrap(), first.checkpoint.root);
+    let next = notary.sign().unwrap().unwrap();
+    assert_eq!((next.checkpoint.size, next.checkpoint.root), (1_100, root(&log.leaves())));
+}
+
+#[test]
+fn what_another_key_has_signed_still_binds() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let mut log = TestLog::of(&[300]);
+    let first = signed(&log, data);
+    OsDisk.remove(&key_path(data)).unwrap();
+    // Another log, a shorter one and the same one.
+    let mut forged = TestLog::new(2);
+    forged.append(300);
+    forged.append(1);
+    let notary = open(&forged, data);
+    assert_eq!(notary.newest(), None, "the new key has signed nothing");
+    let said = (0..3).find_map(|_| notary.advance(4).err()).unwrap();
+    assert!(matches!(said, NotaryError::Inconsistent { size: 300 }), "{said}");
+    let short = TestLog::of(&[200]);
+    let notary = open(&short, data);
+    while !notary.advance(4).unwrap() {}
+    assert!(notary.sign().unwrap().is_none(), "it lacks what was signed");
+    let known = newest_known(&OsDisk, data).unwrap().unwrap();
+    assert_eq!((known.number, known.hash), (FrameNumber(1), first.checkpoint.frame_hash));
+    let notary = open(&log, data);
+    while !notary.advance(4).unwrap() {}
+    let again = notary.sign().unwrap().unwrap();
+    assert_eq!(again.checkpoint, first.checkpoint, "at once, with its own key");
+    assert_ne!(again.note, first.note);
+    assert_eq!(Checkpoint::open(&again.note, notary.verifier()).unwrap(), first.checkpoint);
+    log.append(100);
+    while !notary.advance(4).unwrap() {}
+    assert_eq!(notary.sign().unwrap().unwrap().checkpoint.size, 400);
+}
+
+#[test]
+fn a_folder_or_key_that_cannot_be_read_is_not_taken_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let log = TestLog::of(&[3]);
+    signed(&log, data);
+    let key = OsDisk.read_all(&key_path(data), KEY_MAX).unwrap();
+    OsDisk.replace(&key_path(data), &key[..40]).unwrap();
+    assert!(matches!(newest_known(&OsDisk, data), Err(NotaryError::Key { .. })));
+    assert!(matches!(stored(&OsDisk, data), Err(StoredError::Key(NotaryError::Key { .. }))));
+    OsDisk.replace(&key_path(data), &key).unwrap();
+    assert!(newest_known(&OsDisk, data).unwrap().is_some());
+    // A file in the place of the folder cannot be listed.
+    std::fs::remove_dir_all(checkpoints_dir(data)).unwrap();
+    std::fs::write(checkpoints_dir(data), "").unwrap();
+    assert!(matches!(newest_known(&OsDisk, data), Err(NotaryError::Io { .. })));
+    let opened = Notary::open(log.reader(), Arc::new(OsDisk), data);
+    assert!(matches!(opened, Err(NotaryError::Io { .. })));
+}
+
+#[test]
 fn a_checkpoint_that_is_damaged_gives_way_to_that_of_the_day() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
@@ -98,12 +180,12 @@ fn a_checkpoint_that_is_damaged_gives_way_to_that_of_the_day() {
     let latest = latest_path(data);
     let altered = first.note.replace("frame 1 ", "frame 2 ");
     OsDisk.replace(&latest, altered.as_bytes()).unwrap();
-    assert_eq!(newest_known(&OsDisk, data).unwrap().number, FrameNumber(1));
+    assert_eq!(newest_known(&OsDisk, data).unwrap().unwrap().number, FrameNumber(1));
     OsDisk.remove(&day_path(data, &first.checkpoint.day())).unwrap();
-    assert_eq!(newest_known(&OsDisk, data), None);
+    assert_eq!(newest_known(&OsDisk, data).unwrap(), None);
     // Without the key, what can be read is better than nothing.
     OsDisk.remove(&key_path(data)).unwrap();
-    assert_eq!(newest_known(&OsDisk, data).unwrap().number, FrameNumber(2));
+    assert_eq!(newest_known(&OsDisk, data).unwrap().unwrap().number, FrameNumber(2));
 }
 
 #[test]

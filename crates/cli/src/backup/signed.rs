@@ -30,6 +30,7 @@ impl Signed {
                 "the log may be in order: keep the file as evidence elsewhere, and take a backup \
                  without it",
             ),
+            StoredError::Key(error) => error.into(),
             _ => Failure::new(Exit::Failure, error.to_string()),
         })?;
         ahead.sort_by_key(|(_, checkpoint)| Reverse(checkpoint.frame));

@@ -111,7 +111,7 @@ impl Member {
         let checkpoint = Checkpoint::load(&data.join("views"));
         let mut known = known_frames(&*disk, &data);
         known.extend(checkpoint.known());
-        known.extend(newest_known(&*disk, &data));
+        known.extend(newest_known(&*disk, &data)?);
         info!(data = %data.display(), node, log = %stream.log, "opening");
         let log = stream.log.clone();
         let link = Link::connect(runtime.clone(), stream)?;

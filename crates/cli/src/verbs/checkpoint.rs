@@ -30,7 +30,7 @@ pub(crate) struct CheckpointArgs {
 pub(super) async fn run(args: &CheckpointArgs) -> Outcome {
     let (note, key) = match &args.source.data {
         Some(data) => {
-            let (newest, verifier) = newest_of(&OsDisk, data);
+            let (newest, verifier) = newest_of(&OsDisk, data)?;
             let none = |what: &str| {
                 let message = format!("{} has no {what}", data.display());
                 Failure::new(Exit::Refused, message)

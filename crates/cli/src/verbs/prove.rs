@@ -93,7 +93,7 @@ pub(super) async fn run(args: &ProveArgs) -> Outcome {
 fn of_folder(data: &Path, asked: &v1::GetProofRequest) -> Outcome {
     let v1::GetProofRequest { position, tree_size, old_tree_size, .. } = *asked;
     let tree = Folder::open(data)?.tree;
-    let (newest, _) = newest_of(&OsDisk, data);
+    let (newest, _) = newest_of(&OsDisk, data)?;
     let size = match (tree_size, &newest) {
         (0, Some((signed, _))) if position.max(old_tree_size) <= signed.size => signed.size,
         (0, _) => tree.size(),
