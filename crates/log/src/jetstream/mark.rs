@@ -121,7 +121,7 @@ impl Link {
             if found.is_none() {
                 let why = format!(
                     "its key {key} is there and cannot be read: mend the server whose file is \
-                     damaged, or delete the key once the log is known to be whole"
+                     damaged, or delete this stream once all logs are known to be whole"
                 );
                 return Err(LogError::StreamConfig { stream: bucket, why });
             }
