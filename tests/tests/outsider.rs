@@ -22,7 +22,8 @@ use encours_log::{
     SealWith,
 };
 use encours_tests::{
-    NatsServer, Ran, Server, copy, data_folder, flip_bit, python, root, run, run_program,
+    Gate, NatsServer, Program, Ran, Server, copy, data_folder, encours, flip_bit, python, root,
+    run, run_program,
 };
 use tempfile::TempDir;
 
@@ -371,6 +372,44 @@ fn shorten(from: &Path, to: &Path, size: u64) {
         assert!(short.settle().unwrap().1.is_committed());
     }
     short.close().unwrap();
+}
+
+#[test]
+fn a_proof_from_files_is_of_what_was_signed_before_they_were_read() {
+    let folder = data_folder();
+    let at = |name: &str| folder.path().join(name);
+    let (data, later) = (at("data"), at("later"));
+    let go_on = |data: &Path, ledger: &str| {
+        let server = Server::start(data);
+        let create = format!("ledger create --ledger {ledger} --currency EUR --server");
+        let _ = run(create.split(' ').chain([&*server.url()])).ok();
+        let _ = server.stop();
+    };
+    go_on(&data, "one");
+    copy(&data, &later);
+    go_on(&later, "two");
+    let signed = |data: &Path| {
+        let note = fs::read_to_string(data.join("checkpoints/latest")).unwrap();
+        note.lines().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let size = signed(&data);
+    assert!(signed(&later) > size);
+    // A server goes on writing and signing while the log is opened, which then is too short for what was
+    // signed at last.
+    fs::copy(data.join("log/anchor"), at("anchor")).unwrap();
+    let gate = Gate::put(&data.join("log/anchor"), &at("gate"));
+    let words = ["log", "prove", "--position", "1", "--data", data.to_str().unwrap()];
+    let program = Program::start(encours(), words);
+    std::thread::sleep(Duration::from_millis(500));
+    fs::rename(at("anchor"), data.join("log/anchor")).unwrap();
+    fs::copy(later.join("checkpoints/latest"), data.join("checkpoints/latest")).unwrap();
+    gate.open();
+    let proof: serde_json::Value = serde_json::from_str(&program.end().ok().stdout).unwrap();
+    assert_eq!(proof["size"], size);
+    let asked = (size + 9).to_string();
+    let words = ["log", "prove", "--position", &asked, "--size", &asked, "--data"];
+    let ran = run(words.iter().chain(&[data.to_str().unwrap()])).fails(3);
+    assert!(ran.stderr.contains("outside of the log") && ran.stderr.contains("log stat"), "{ran}");
 }
 
 /// Reads the newest checkpoint of a log as any subscriber can, with nats-py.

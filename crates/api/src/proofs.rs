@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use encours_audit::{Notary, Signed, Tree};
-use encours_domain::Position;
+use encours_audit::{Asked, Growth, Notary, Proved, Signed, Tree, TreeError};
 use encours_log::{Hash, LogReader};
 use encours_proto::{money, v1};
 use tokio::sync::Semaphore;
@@ -79,50 +78,50 @@ impl Proofs {
     fn now(&self, request: &v1::GetProofRequest) -> Result<v1::GetProofResponse, Failure> {
         let v1::GetProofRequest { position, old_tree_size, tree_size, .. } = *request;
         let newest = self.newest();
-        let size = match (tree_size, &newest) {
-            (0, Some(signed)) if position.max(old_tree_size) <= signed.checkpoint.size => {
-                signed.checkpoint.size
-            }
-            (0, _) => self.tree.log_size(),
-            (size, _) => size,
-        };
-        let beyond = |field: &str, asked: u64| {
-            let message = format!("{field} is {asked}, the tree has {size} events");
-            Failure::new(OUTSIDE_LOG, message).about(field).with("size", size)
-        };
-        if position > size {
-            return Err(beyond("position", position));
-        }
-        if old_tree_size > size {
-            return Err(beyond("old_tree_size", old_tree_size));
-        }
-        let reached = self.tree.reach(size, REACH_FRAMES);
-        reached.map_err(|error| Failure::from(error).about("tree_size"))?;
-        let checkpoint = newest.filter(|signed| signed.checkpoint.size == size);
-        let mut answer = v1::GetProofResponse {
-            log_id: self.tree.log_id().to_string(),
-            tree_size: size,
-            root: self.tree.root(size)?.0.to_vec(),
-            checkpoint: checkpoint.map_or_else(String::new, |signed| signed.note.to_string()),
-            ..Default::default()
-        };
-        if position > 0 {
-            let leaf = self.tree.leaf(Position(position))?;
-            answer.leaf = Some(v1::LogLeaf {
-                position,
-                recorded_at_us: leaf.recorded_at.0,
-                actor: leaf.actor,
-                record: leaf.record,
-            });
-            answer.inclusion_path = path(self.tree.inclusion(Position(position), size)?);
-        }
-        if old_tree_size > 0 {
-            answer.old_tree_size = old_tree_size;
-            answer.old_root = self.tree.root(old_tree_size)?.0.to_vec();
-            answer.consistency_path = path(self.tree.consistency(old_tree_size, size)?);
-        }
-        Ok(answer)
+        let newest = newest.as_ref().map(|signed| (signed.checkpoint.size, signed.note.as_ref()));
+        let asked = Asked { position, old_size: old_tree_size, size: tree_size };
+        let proved = self.tree.prove(asked, newest, REACH_FRAMES).map_err(unproved)?;
+        Ok(answer(proved))
     }
+}
+
+/// Names the field that asks for too much.
+fn unproved(error: TreeError) -> Failure {
+    match error {
+        TreeError::Beyond { what, size, .. } => {
+            Failure::new(OUTSIDE_LOG, error.to_string()).about(what).with("size", size)
+        }
+        TreeError::Outside { .. } | TreeError::Behind { .. } => {
+            Failure::from(error).about("tree_size")
+        }
+        _ => error.into(),
+    }
+}
+
+fn answer(proved: Proved) -> v1::GetProofResponse {
+    let Proved { log_id, size, root, checkpoint, inclusion, growth } = proved;
+    let mut answer = v1::GetProofResponse {
+        log_id: log_id.to_string(),
+        tree_size: size,
+        root: root.0.to_vec(),
+        checkpoint: checkpoint.unwrap_or_default(),
+        ..Default::default()
+    };
+    if let Some((leaf, hashes)) = inclusion {
+        answer.leaf = Some(v1::LogLeaf {
+            position: leaf.position.0,
+            recorded_at_us: leaf.recorded_at.0,
+            actor: leaf.actor,
+            record: leaf.record,
+        });
+        answer.inclusion_path = path(hashes);
+    }
+    if let Some(Growth { old_size, old_root, path: hashes }) = growth {
+        answer.old_tree_size = old_size;
+        answer.old_root = old_root.0.to_vec();
+        answer.consistency_path = path(hashes);
+    }
+    answer
 }
 
 fn path(hashes: Vec<Hash>) -> Vec<Vec<u8>> {

@@ -31,6 +31,16 @@ pub enum TreeError {
         /// Events of the log.
         size: u64,
     },
+    /// What was asked for lies beyond the tree that is meant.
+    #[error("{what} is {asked}, the tree has {size} events")]
+    Beyond {
+        /// Which part of the question, by its name in the API.
+        what: &'static str,
+        /// What was asked for.
+        asked: u64,
+        /// Events of the tree.
+        size: u64,
+    },
     /// The tree has not come as far yet.
     #[error("the tree has {size} events of {asked} so far")]
     Behind {

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use encours_audit::{ConsistencyProof, InclusionProof, Leaf, newest_of};
+use encours_audit::{
+    Asked, Checkpoint, ConsistencyProof, Growth, InclusionProof, Leaf, Proved, TreeError, newest_of,
+};
 use encours_domain::Micros;
-use encours_log::{Hash, LogId, OsDisk, Position};
+use encours_log::{Hash, OsDisk, Position};
 use encours_proto::v1;
 use serde::Serialize;
 
@@ -73,75 +75,186 @@ pub(crate) struct SourceArgs {
 }
 
 pub(super) async fn run(args: &ProveArgs) -> Outcome {
-    let asked = v1::GetProofRequest {
-        log: args.source.log.clone(),
+    let asked = Asked {
         position: args.position.unwrap_or_default(),
-        tree_size: args.size.or(args.to).unwrap_or_default(),
-        old_tree_size: args.from.unwrap_or_default(),
-        ..Default::default()
+        old_size: args.from.unwrap_or_default(),
+        size: args.size.or(args.to).unwrap_or_default(),
     };
-    match &args.source.data {
-        Some(data) => of_folder(data, &asked),
+    let proved = match &args.source.data {
+        Some(data) => of_folder(data, asked)?,
         None => {
             let client = Client::connect(&args.source.server).await?;
-            told(client.event_log().get_proof(asked).await?.into_inner())
+            let request = v1::GetProofRequest {
+                log: args.source.log.clone(),
+                position: asked.position,
+                tree_size: asked.size,
+                old_tree_size: asked.old_size,
+                ..Default::default()
+            };
+            of_answer(client.event_log().get_proof(request).await?.into_inner(), asked)?
         }
-    }
+    };
+    print(proved)
 }
 
 /// A proof from the files.
-fn of_folder(data: &Path, asked: &v1::GetProofRequest) -> Outcome {
-    let v1::GetProofRequest { position, tree_size, old_tree_size, .. } = *asked;
-    let tree = Folder::open(data)?.tree;
+fn of_folder(data: &Path, asked: Asked) -> Outcome<Proved> {
+    // WHY before the log: what was signed is durable, so the log is found to reach it, also while a server
+    // goes on writing and signing.
     let (newest, _) = newest_of(&OsDisk, data)?;
-    let size = match (tree_size, &newest) {
-        (0, Some((signed, _))) if position.max(old_tree_size) <= signed.size => signed.size,
-        (0, _) => tree.size(),
-        (size, _) => size,
-    };
-    if size > tree.size() {
-        let message = format!("the log has {} events, {size} are asked for", tree.size());
-        return Err(Failure::new(Exit::Refused, message));
-    }
-    let note = newest.filter(|(signed, _)| signed.size == size).map(|(_, note)| note);
-    let root = tree.root(size).map_err(unproved)?;
-    let top = (size, &root);
-    if position > 0 {
-        let position = Position(position);
-        let path = tree.inclusion(position, size).map_err(unproved)?;
-        let leaf = tree.leaf(position).map_err(unproved)?;
-        return print(InclusionProof::new(tree.log_id(), top, &leaf, &path, note));
-    }
-    let path = tree.consistency(old_tree_size, size).map_err(unproved)?;
-    let old_root = tree.root(old_tree_size).map_err(unproved)?;
-    print(ConsistencyProof::new(tree.log_id(), (old_tree_size, &old_root), top, &path, note))
+    let newest = newest.as_ref().map(|(signed, note)| (signed.size, &**note));
+    // The whole log is in it, so no frame is left to take in.
+    Folder::open(data)?.tree.prove(asked, newest, 0).map_err(|error| match error {
+        TreeError::Beyond { .. } | TreeError::Outside { .. } => {
+            Failure::new(Exit::Refused, error.to_string()).hint(format!(
+                "`encours log stat --data {}` shows how many events there are",
+                data.display()
+            ))
+        }
+        error => unproved(error),
+    })
 }
 
-/// A proof that a server has told. It is checked before it is printed.
-fn told(proof: v1::GetProofResponse) -> Outcome {
-    let malformed = || Failure::new(Exit::Failure, "the server's answer is no proof");
+/// A proof that a server has told, where it is the one that was asked for. Whether it holds is checked
+/// when it is printed.
+fn of_answer(told: v1::GetProofResponse, asked: Asked) -> Outcome<Proved> {
+    let malformed = || {
+        Failure::new(Exit::Failure, "the server's answer is no proof")
+            .hint("look whether that is Encours, at --server, and at what lies between")
+    };
     let hash = |bytes: &[u8]| bytes.try_into().map(Hash).map_err(|_| malformed());
     let path = |hashes: &[Vec<u8>]| hashes.iter().map(|it| hash(it)).collect::<Outcome<Vec<_>>>();
-    let log_id: LogId = proof.log_id.parse().map_err(|_| malformed())?;
-    let root = hash(&proof.root)?;
-    let top = (proof.tree_size, &root);
-    let note = Some(proof.checkpoint).filter(|note| !note.is_empty());
-    if let Some(v1::LogLeaf { position, recorded_at_us, actor, record }) = proof.leaf {
-        let (position, recorded_at) = (Position(position), Micros(recorded_at_us));
-        let leaf = Leaf { position, recorded_at, actor, record };
-        let path = path(&proof.inclusion_path)?;
-        return print(InclusionProof::new(log_id, top, &leaf, &path, note));
-    }
-    let old_root = hash(&proof.old_root)?;
-    let old = (proof.old_tree_size, &old_root);
-    print(ConsistencyProof::new(log_id, old, top, &path(&proof.consistency_path)?, note))
+    let inclusion = match told.leaf {
+        Some(v1::LogLeaf { position, recorded_at_us, actor, record }) => {
+            let (position, recorded_at) = (Position(position), Micros(recorded_at_us));
+            Some((Leaf { position, recorded_at, actor, record }, path(&told.inclusion_path)?))
+        }
+        None => None,
+    };
+    let growth = match told.old_tree_size {
+        0 => None,
+        old_size => {
+            let (old_root, path) = (hash(&told.old_root)?, path(&told.consistency_path)?);
+            Some(Growth { old_size, old_root, path })
+        }
+    };
+    let proved = Proved {
+        log_id: told.log_id.parse().map_err(|_| malformed())?,
+        size: told.tree_size,
+        root: hash(&told.root)?,
+        checkpoint: Some(told.checkpoint).filter(|note| !note.is_empty()),
+        inclusion,
+        growth,
+    };
+    is_asked(&proved, asked)?;
+    Ok(proved)
 }
 
-fn print<T: Serialize, E: std::fmt::Display>(proof: Result<T, E>) -> Outcome {
+/// Refuses an answer to another question: it may hold, and prove nothing of what is meant.
+fn is_asked(proved: &Proved, asked: Asked) -> Outcome {
+    let other = |what: String| {
+        Err(Failure::new(Exit::Damaged, format!("the server's answer is another proof: {what}"))
+            .hint("ask another node, or prove it from the files with --data"))
+    };
+    let position = proved.inclusion.as_ref().map_or(0, |(leaf, _)| leaf.position.0);
+    let old_size = proved.growth.as_ref().map_or(0, |growth| growth.old_size);
+    let size = if asked.size == 0 { proved.size } else { asked.size };
+    for (what, wanted, found) in [
+        ("the event at position", asked.position, position),
+        ("a log that had this many events:", asked.old_size, old_size),
+        ("a log of this many events:", size, proved.size),
+    ] {
+        if wanted != found {
+            return other(format!("it is about {what} {found}, asked for was {wanted}"));
+        }
+    }
+    let Some(note) = &proved.checkpoint else { return Ok(()) };
+    // WHY the signature is not looked at: which key to believe is for those who are shown the proof.
+    match Checkpoint::unchecked(note) {
+        Err(error) => other(format!("its checkpoint: {error}")),
+        Ok(of) if (of.log_id, of.size, of.root) != (proved.log_id, proved.size, proved.root) => {
+            other(format!("its checkpoint is of another tree, of {} events", of.size))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+fn print(proved: Proved) -> Outcome {
+    let Proved { log_id, size, root, checkpoint, inclusion, growth } = proved;
+    let top = (size, &root);
+    if let Some((leaf, path)) = inclusion {
+        return print_json(InclusionProof::new(log_id, top, &leaf, &path, checkpoint));
+    }
+    let Some(Growth { old_size, old_root, path }) = growth else { return Ok(()) };
+    print_json(ConsistencyProof::new(log_id, (old_size, &old_root), top, &path, checkpoint))
+}
+
+fn print_json<T: Serialize, E: std::fmt::Display>(proof: Result<T, E>) -> Outcome {
     let proof = proof.map_err(|error| {
         Failure::new(Exit::Damaged, format!("the proof does not hold: {error}"))
+            .hint("ask another node, and look through the log: `encours log verify`")
     })?;
     let json = serde_json::to_string_pretty(&proof);
     let json = json.map_err(|error| Failure::new(Exit::Failure, error.to_string()))?;
     print_text(&format!("{json}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use encours_log::{FrameNumber, LogId};
+
+    use super::*;
+
+    const LOG: LogId = LogId([7; 16]);
+
+    fn checkpoint(size: u64, root: Hash) -> String {
+        let (frame, frame_hash) = (FrameNumber(3), Hash([4; 32]));
+        let recorded_at = Micros(0);
+        let of = Checkpoint { log_id: LOG, size, root, frame, frame_hash, recorded_at };
+        format!("{}\n\u{2014} nobody AAAAAAAA\n", of.to_text())
+    }
+
+    fn told(position: u64, old_tree_size: u64) -> v1::GetProofResponse {
+        let hash = vec![9; 32];
+        v1::GetProofResponse {
+            log_id: LOG.to_string(),
+            tree_size: 40,
+            root: hash.clone(),
+            leaf: (position > 0).then(|| v1::LogLeaf { position, ..Default::default() }),
+            old_tree_size,
+            old_root: hash,
+            checkpoint: checkpoint(40, Hash([9; 32])),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_answer_must_be_about_what_was_asked() {
+        let position = Asked { position: 17, ..Asked::default() };
+        let old = Asked { old_size: 17, ..Asked::default() };
+        let sized = Asked { size: 40, ..position };
+        for (asked, told) in [(position, told(17, 0)), (sized, told(17, 0)), (old, told(0, 17))] {
+            assert_eq!(of_answer(told, asked).unwrap().size, 40);
+        }
+        let of = |size, root: u8| v1::GetProofResponse {
+            checkpoint: checkpoint(size, Hash([root; 32])),
+            ..told(17, 0)
+        };
+        for (asked, told, says) in [
+            (position, told(18, 0), "position 18, asked for was 17"),
+            (position, told(0, 17), "position 0, asked for was 17"),
+            (old, told(0, 18), "events: 18, asked for was 17"),
+            (old, told(17, 0), "position 17, asked for was 0"),
+            (Asked { size: 39, ..position }, told(17, 0), "events: 40, asked for was 39"),
+            (position, of(39, 9), "another tree, of 39 events"),
+            (position, of(40, 8), "another tree, of 40 events"),
+        ] {
+            let failure = of_answer(told, asked).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Damaged);
+            assert!(failure.message().contains(says), "no {says:?} in {failure}");
+            assert!(failure.advice().is_some(), "{failure}");
+        }
+        let none = v1::GetProofResponse { root: vec![9; 31], ..told(17, 0) };
+        assert!(of_answer(none, position).unwrap_err().message().contains("no proof"));
+    }
 }
