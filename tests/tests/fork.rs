@@ -29,7 +29,7 @@ use tempfile::TempDir;
 const REFUSED: i32 = 3;
 const DAMAGED: i32 = 5;
 /// How often a fork is killed.
-const KILLS: u64 = 8;
+const KILLS: u64 = 12;
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -393,7 +393,7 @@ fn a_fork_that_is_interrupted_has_no_name() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_micros(rng.below(600_000)));
+        std::thread::sleep(Duration::from_micros(rng.below(120_000)));
         child.kill().unwrap();
         let _ = child.wait().unwrap();
         if target.join("log").exists() {
