@@ -222,25 +222,3 @@ impl Details<'_> {
         Ok(self.keys.map_or(0, |keys| keys.len() as u64))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use encours_engine::write_key_bodies;
-    use encours_log::OsDisk;
-
-    use super::*;
-
-    #[test]
-    fn keys_that_could_not_be_read_for_a_moment_are_not_missing() {
-        let (folder, log_id) = (tempfile::tempdir().unwrap(), LogId([7; 16]));
-        let data = folder.path();
-        let (keys, missing, closed) = (None, None, BTreeSet::new());
-        let mut details = Details { disk: &OsDisk, data, keys, missing, closed };
-        details.load(log_id);
-        assert!(details.missing.is_some());
-        write_key_bodies(&OsDisk, &data.join("keys"), log_id, [].into_iter()).unwrap();
-        details.load(log_id);
-        assert!(details.missing.is_none(), "{:?}", details.missing);
-        assert_eq!(details.told(log_id, 1).unwrap(), 0);
-    }
-}
