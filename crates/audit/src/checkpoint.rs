@@ -293,15 +293,14 @@ pub fn newest_known(disk: &dyn Disk, data: &Path) -> Result<Option<Known>, Notar
     }))
 }
 
-/// The newest checkpoint of a data folder with its note, and the key that signs there, as far as there
-/// are such. Where there is a key, it is one that this key has signed.
+/// A checkpoint with its note, and the key that signs, as far as there are such.
+pub type NewestNote = (Option<(Checkpoint, String)>, Option<Verifier>);
+
+/// The newest checkpoint of a data folder, and the key that signs there. Where there is a key, it is one that this key has signed.
 ///
 /// # Errors
 /// [`NotaryError`] where the folder of checkpoints, or the key there, cannot be read.
-pub fn newest_of(
-    disk: &dyn Disk,
-    data: &Path,
-) -> Result<(Option<(Checkpoint, String)>, Option<Verifier>), NotaryError> {
+pub fn newest_of(disk: &dyn Disk, data: &Path) -> Result<NewestNote, NotaryError> {
     let verifier = stored_verifier(disk, data)?;
     let Newest { own, any } = Newest::of(disk, data, verifier.as_ref())?;
     Ok((if verifier.is_some() { own } else { any }, verifier))

@@ -24,7 +24,8 @@ mod testing;
 mod tree;
 
 pub use checkpoint::{
-    Checkpoint, CheckpointError, StoredError, newest_known, newest_of, read_note, stored,
+    Checkpoint, CheckpointError, NewestNote, StoredError, newest_known, newest_of, read_note,
+    stored,
 };
 pub use leaf::{Leaf, leaves};
 pub use merkle::Frontier;

@@ -166,7 +166,7 @@ fn a_folder_or_key_that_cannot_be_read_is_not_taken_for_none() {
     assert!(newest_known(&OsDisk, data).unwrap().is_some());
     // A file in the place of the folder cannot be listed.
     std::fs::remove_dir_all(checkpoints_dir(data)).unwrap();
-    std::fs::write(checkpoints_dir(data), "").unwrap();
+    OsDisk.replace(&checkpoints_dir(data), b"").unwrap();
     assert!(matches!(newest_known(&OsDisk, data), Err(NotaryError::Io { .. })));
     let opened = Notary::open(log.reader(), Arc::new(OsDisk), data);
     assert!(matches!(opened, Err(NotaryError::Io { .. })));
