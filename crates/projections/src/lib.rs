@@ -34,7 +34,5 @@ pub use query::{
     MAX_SCAN, NameOf, Order, Page, PaymentFilter, PlanState, ReminderPlan, SentReminder,
     UpcomingReminder, View,
 };
-pub use read_model::{
-    Health, ReadModel, ReadModelOptions, RebuildProgress, Rebuilds, Rebuilt,
-};
+pub use read_model::{Health, ReadModel, ReadModelOptions, RebuildProgress, Rebuilds, Rebuilt};
 pub use replay::position_at;
