@@ -260,6 +260,8 @@ impl From<NotaryError> for Failure {
                      then a new key is made, whose verifier key has to be given to those who check",
                 )
             }
+            NotaryError::Io { .. } => Self::new(Exit::Failure, said)
+                .hint("give a folder that this user can read and write with --data"),
             _ => Self::new(Exit::Failure, said),
         }
     }

@@ -152,8 +152,11 @@ async fn a_folder_of_somebody_else_is_named() {
     assert_eq!(ran.code, Some(1), "{ran}");
     told(&ran, &["Permission denied", folder.path().to_str().unwrap()]);
     assert_eq!(fingerprint(folder.path()), before);
-    for path in [folder.path().to_owned(), folder.path().join("lock")] {
-        chown(&path, Some(OTHER), Some(OTHER)).unwrap();
+    for path in ["", "lock", "keys", "keys/signing.key", "keys/customers.keys", "checkpoints"] {
+        chown(folder.path().join(path), Some(OTHER), Some(OTHER)).unwrap();
+    }
+    for path in every_file(&folder.path().join("checkpoints")) {
+        chown(path, Some(OTHER), Some(OTHER)).unwrap();
     }
     let log = folder.path().join("log");
     assert_eq!((log.metadata().unwrap().uid(), log.metadata().unwrap().mode() & 0o777), (0, 0o700));

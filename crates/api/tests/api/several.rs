@@ -521,7 +521,8 @@ async fn what_is_about_a_log_names_it_or_a_ledger() {
     assert_eq!(named(&head(&mut client, "a", "acme").await.unwrap_err()), other("b"));
     assert_eq!(reason(&head(&mut client, "c", "").await.unwrap_err()), "UNKNOWN_LOG");
     assert_eq!(reason(&head(&mut client, "", "nope").await.unwrap_err()), "UNKNOWN_LEDGER");
-    let read = v1::ReadEventsRequest { log: "b".into(), min_position: 2, ..Default::default() };
+    let min_position = two.b.tail() - 1;
+    let read = v1::ReadEventsRequest { log: "b".into(), min_position, ..Default::default() };
     let read = client.log.read_events(read).await.unwrap().into_inner();
     assert!(read.events.iter().any(|event| event.ledger_id == "acme"), "{read:?}");
     let refused = client.log.read_events(v1::ReadEventsRequest::default()).await.unwrap_err();
