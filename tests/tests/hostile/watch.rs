@@ -175,17 +175,19 @@ async fn watches_that_nobody_reads_are_ended_and_go_on_where_they_were() {
     let mut reading = company.client.log.clone();
     let request = v1::WatchEventsRequest::default();
     let mut reading = reading.watch_events(request).await.unwrap().into_inner();
+    let (reached, mut seen) = tokio::sync::watch::channel(0);
+    let reader = tokio::spawn(async move {
+        while let Some(message) = reading.message().await.unwrap() {
+            if let Some(event) = message.event {
+                assert_eq!(event.position, *reached.borrow() + 1);
+                reached.send(event.position).unwrap();
+            }
+        }
+    });
     let before = memory(&server, "VmRSS");
     let took = write(&company).await;
     let head = company.client.head().await.position;
-    let mut last = 0;
-    while last < head {
-        let message = timeout(SOON, reading.message()).await.unwrap().unwrap().unwrap();
-        if let Some(event) = message.event {
-            assert_eq!(event.position, last + 1);
-            last = event.position;
-        }
-    }
+    timeout(SOON, seen.wait_for(|last| *last >= head)).await.unwrap().unwrap();
     let dropped = |n| n == WATCHES as u64;
     figure_soon(&server, "encours_tail_dropped_total", dropped).await;
     let growth = memory(&server, "VmHWM").saturating_sub(before);
@@ -199,7 +201,8 @@ async fn watches_that_nobody_reads_are_ended_and_go_on_where_they_were() {
         let (told, status) = read(watch).await;
         resumes(&company, &told, &status).await;
     }
-    drop((watches, reading));
+    drop(watches);
+    reader.abort();
     assert_eq!(server.stop().ran.code, Some(0));
 }
 
