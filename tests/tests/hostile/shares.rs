@@ -288,12 +288,23 @@ async fn write_segments(client: &Client, round: &str, count: usize) {
         let command = |no| issue(&format!("{round}-{batch}-{no}"), 4_000);
         let command = |no| v1::command::Command::IssueInvoice(command(no));
         let commands = (0..BATCH).map(|no| v1::Command { command: Some(command(no)) }).collect();
-        let mut client = client.batch.clone();
-        let executed = client.execute(v1::ExecuteRequest { commands });
-        let results = timeout(SOON, executed).await.expect("in time").unwrap().into_inner().results;
-        for result in results {
-            let result = result.result.unwrap();
-            assert!(matches!(result, v1::command_result::Result::Outcome(_)), "{result:?}");
+        let request = v1::ExecuteRequest { commands };
+        // WHY again: a disk that is busy may not have the next segment ready, which is told as LOG_FULL.
+        for tries in 1.. {
+            let mut client = client.batch.clone();
+            let executed = client.execute(request.clone());
+            let answer = timeout(SOON, executed).await.expect("in time").unwrap().into_inner();
+            let is_done = |answer: &v1::CommandResult| match answer.result.as_ref().unwrap() {
+                v1::command_result::Result::Outcome(_) => true,
+                v1::command_result::Result::Error(error) => {
+                    assert!(error.reason == "LOG_FULL" && tries < 100, "{error:?}");
+                    false
+                }
+            };
+            if answer.results.iter().filter(|result| !is_done(result)).count() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 }
