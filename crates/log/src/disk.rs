@@ -332,7 +332,7 @@ impl Disk for OsDisk {
         let pid = format!("{}\n", std::process::id());
         file.set_len(0)?;
         file.write_all_at(pid.as_bytes(), 0)?;
-        Ok(Box::new(OsLock { _file: file }))
+        Ok(Box::new(OsLock(file)))
     }
 
     fn space(&self, dir: &Path) -> io::Result<Space> {
@@ -385,12 +385,20 @@ impl DiskFile for OsFile {
     }
 }
 
-/// WHY: closing the file ends the system's lock, also when the process dies.
-struct OsLock {
-    _file: File,
-}
+/// The system's lock ends when the process dies, however it dies.
+struct OsLock(File);
 
 impl LockGuard for OsLock {}
+
+impl Drop for OsLock {
+    /// WHY it is unlocked and not only closed: a child on its way from `fork` to `exec` has the file
+    /// as well, and what one descriptor has locked stays so until the last of them is closed.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a lock could not be let go; it ends with the process");
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -464,5 +472,16 @@ mod tests {
         assert_eq!(holder, Some(std::process::id()));
         drop(guard);
         OsDisk.lock(&path).unwrap();
+    }
+
+    #[test]
+    fn a_lock_ends_with_its_guard_though_a_child_has_its_file_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = File::create(dir.path().join("lock")).unwrap();
+        file.try_lock().unwrap();
+        // A second descriptor of the same open file, as a child has it that has not begun yet.
+        let _child = file.try_clone().unwrap();
+        drop(OsLock(file));
+        OsDisk.lock(&dir.path().join("lock")).unwrap();
     }
 }
