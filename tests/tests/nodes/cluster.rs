@@ -121,6 +121,21 @@ async fn a_server_that_is_held_still_is_done_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_waits_for_a_server_that_is_on_its_way() {
+    let Some(mut cluster) = NatsCluster::start_first(2) else { return };
+    let log = log_on(&cluster);
+    let starting = tokio::task::spawn_blocking(move || Nodes::start(1, &log));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!starting.is_finished(), "three copies need three servers");
+    cluster.restart(2);
+    let nodes = starting.await.unwrap();
+    nodes.wait_for_leader().await;
+    let said = nodes.server(0).said();
+    assert!(said.contains("it is tried again for a while"), "{said}");
+    Load::prepare(&nodes.url(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_that_is_cut_off_takes_counts_for_nothing() {
     let Some(cluster) = NatsCluster::start_with_ways_between().await else { return };
     let on = |servers: &[usize]| {

@@ -159,11 +159,11 @@ impl Link {
         let replicas = usize::from(self.options().replicas.get());
         let mut made = Ok(());
         if self.info(&bucket.stream()).await?.is_none() {
-            let making = async {
+            let making = async || {
                 let made = context.create_key_value(bucket.config(replicas)).await;
                 made.map(|_| ()).map_err(|error| failed(self, &doing, &bucket.stream(), &error))
             };
-            made = self.ask(&doing, making).await;
+            made = self.make(&doing, making).await;
         }
         let found = async {
             let found = context.get_key_value(bucket.name()).await;

@@ -1,6 +1,7 @@
 //! The streams of a log, as their leaders tell of them.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -129,6 +130,32 @@ impl Link {
         facts_of_log(&log, keys.state.last_sequence)
     }
 
+    /// Has something made, and tries again for a while where the servers cannot make it now.
+    ///
+    /// WHY: servers that have just started, or lost a connection between them, take each other for
+    /// offline for a moment.
+    pub(super) async fn make(
+        &self,
+        doing: &str,
+        request: impl AsyncFn() -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        let begun = self.now();
+        let mut is_told = false;
+        loop {
+            let made = self.ask(doing, request()).await;
+            let lasts = self.now().saturating_sub(begun) > patience(self.options().replicas);
+            match made {
+                Err(error) if error.is_unavailable() && !lasts => {
+                    if !mem::replace(&mut is_told, true) {
+                        tracing::warn!(%error, "it is tried again for a while");
+                    }
+                    sleep(LOOK_AGAIN).await;
+                }
+                made => return made,
+            }
+        }
+    }
+
     /// The stream as it is, made where it is missing. What was made is read back, so that of two
     /// nodes that make it at once both go on with the one that there is.
     async fn open_stream(&self, wanted: &Config, create: bool) -> Result<Info, LogError> {
@@ -136,11 +163,12 @@ impl Link {
         let mut info = self.info(name).await?;
         if info.is_none() && create {
             let doing = format!("making stream {name}");
-            let request = async {
-                let made = self.shared.context.create_stream(wanted).await;
-                made.map(|_| ()).map_err(|error| failed(self, &doing, name, &error))
-            };
-            let made = self.ask(&doing, request).await;
+            let made = self
+                .make(&doing, async || {
+                    let made = self.shared.context.create_stream(wanted).await;
+                    made.map(|_| ()).map_err(|error| failed(self, &doing, name, &error))
+                })
+                .await;
             info = self.info(name).await?;
             match &info {
                 Some(_) if made.is_ok() => tracing::info!(stream = name, "stream made"),
