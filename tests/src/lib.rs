@@ -45,6 +45,7 @@ mod process;
 mod proxy;
 mod raw;
 mod server;
+mod tmpfs;
 mod values;
 
 pub use binary::{encours, example, root, target};
@@ -64,4 +65,5 @@ pub use process::{Program, Ran, run, run_program};
 pub use proxy::{Mode, Proxy, Way};
 pub use raw::Raw;
 pub use server::{Server, Stopped};
+pub use tmpfs::Tmpfs;
 pub use values::{amount, date, day, eur, money};

@@ -2,11 +2,10 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use encours_tests::{Heard, Load, NatsServer, Nodes};
+use encours_tests::{Heard, Load, NatsServer, Nodes, Tmpfs};
 
 use crate::support::{check_all, load, log_on, summary, until};
 
@@ -16,39 +15,14 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(15);
 /// Longer than a lease lasts.
 const A_WHILE: Duration = Duration::from_secs(4);
 
-/// A small disk of its own for a folder; gone when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` where this user may mount nothing.
-    fn on(folder: &Path, size: &str) -> Option<Self> {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder);
-        match mount.output() {
-            Ok(done) if done.status.success() => Some(Self(folder.to_owned())),
-            refused => {
-                println!("skipped: no tmpfs can be mounted here: {refused:?}");
-                None
-            }
-        }
+/// Takes all the room that is left on a disk; the file that does.
+fn fill(disk: &Tmpfs) -> PathBuf {
+    let path = disk.path().join("filler");
+    let mut file = File::create(&path).unwrap();
+    for size in [1 << 16, 1 << 12, 1 << 8, 1] {
+        while file.write_all(&vec![1; size]).is_ok() {}
     }
-
-    /// Takes all the room that is left; the file that does.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("filler");
-        let mut file = File::create(&path).unwrap();
-        for size in [1 << 16, 1 << 12, 1 << 8, 1] {
-            while file.write_all(&vec![1; size]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // WHY lazily: the node may still run.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
+    path
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +30,7 @@ async fn a_leader_without_room_lets_another_node_lead() {
     let Some(nats) = NatsServer::start() else { return };
     let mut nodes = Nodes::start(2, &log_on(&nats));
     nodes.kill9(0);
-    let Some(disk) = SmallDisk::on(&nodes.data(0), "6m") else { return };
+    let Some(disk) = Tmpfs::mount(&nodes.data(0), "6m") else { return };
     nodes.restart(0);
     Load::prepare(&nodes.url(1)).await;
     let stopped = nodes.stop(1);
@@ -65,7 +39,7 @@ async fn a_leader_without_room_lets_another_node_lead() {
     assert_eq!(nodes.wait_for_leader().await, 0);
     nodes.restart(1);
 
-    let filler = disk.fill();
+    let filler = fill(&disk);
     let begun = Instant::now();
     let load = load(&nodes.urls(), "f");
     until("the other one leads", async || nodes.leaders().await == [1]).await;

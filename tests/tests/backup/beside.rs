@@ -1,12 +1,5 @@
 //! Backups amid what others do: a log that begins a segment, a newer backup that takes the place of the
 //! one that is being read.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "tests fail by panicking, and meet the machine's own clock and files"
-)]
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -14,52 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use encours_log::{Disk, EventLog as _, FrameNumber, Journal, JournalOptions, OsDisk};
-use encours_tests::{Gate, Program, Ran, Server, copy, data_folder, encours, every_file, run};
+use encours_tests::{Gate, Program, copy, encours, every_file, run};
 use serde_json::Value;
-use tempfile::TempDir;
 
-const DAMAGED: i32 = 5;
+use crate::{DAMAGED, backup, folder, go_on, restore, row, served, text, verify_only};
+
 /// Bytes of a segment before its first frame.
 const HEADER: u64 = 512;
 /// How long a program is given to come to a gate.
 const REACHES: Duration = Duration::from_millis(500);
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// The row that a backup or a restore tells.
-fn row(ran: Ran) -> Value {
-    let told: Value = serde_json::from_str(&ran.ok().stdout).unwrap();
-    told["backup"][0].clone()
-}
-
-fn backup(data: &Path, to: &Path) -> Value {
-    row(run(["backup", "--output", "json", "--data", text(data), "--to", text(to)]))
-}
-
-/// A folder with the data of a server that has stopped: a customer with details.
-fn folder() -> (TempDir, PathBuf, PathBuf) {
-    let folder = data_folder();
-    let (data, to) = (folder.path().join("data"), folder.path().join("backup"));
-    go_on(
-        &data,
-        &[
-            "ledger create --ledger shop --currency EUR --test-clock 2026-01-05",
-            "customer create --ledger shop --customer dupont --name Dupont --note regular",
-            "invoice issue --ledger shop --customer dupont --invoice F-1 --total 10",
-        ],
-    );
-    (folder, data, to)
-}
-
-fn go_on(data: &Path, lines: &[&str]) {
-    let server = Server::start(data);
-    for line in lines {
-        let _ = run(line.split(' ').chain(["--server", &server.url()])).ok();
-    }
-    let _ = server.stop();
-}
 
 /// The log of a folder in segments as small as there are, as a power cut leaves it that comes right after
 /// a new one was begun; answers how many frames are left.
@@ -101,17 +57,17 @@ fn a_log_whose_newest_segment_has_no_frame_yet_is_backed_up() {
     let verified: Value = serde_json::from_str(&verified.stdout).unwrap();
     let verified = verified["log"][0].clone();
     assert_eq!(verified["frames"], frames, "{verified}");
-    let told = backup(&cut, &to);
+    let told = row(backup(&cut, &to));
     for field in ["frames", "position", "tail_hash", "recorded_at"] {
         assert_eq!(told[field], verified[field], "{field}: {told}");
     }
     let manifest = fs::read_to_string(to.join("backup.json")).unwrap();
     assert!(manifest.contains(told["recorded_at"].as_str().unwrap()), "{manifest}");
-    let _ = row(run(["backup", "--verify-only", "--output", "json", "--to", text(&to)]));
+    let _ = row(verify_only(&to));
     let back = folder.path().join("back");
-    let _ = run(["restore", "--from", text(&to), "--data", text(&back)]).ok();
-    go_on(&back, &["ledger create --ledger more --currency EUR --test-clock 2026-01-05"]);
-    let later = backup(&back, &to);
+    let _ = restore(&to, &back).ok();
+    served(&back, &["ledger create --ledger more --currency EUR --test-clock 2026-01-05"]);
+    let later = row(backup(&back, &to));
     assert!(later["position"].as_u64() > told["position"].as_u64(), "{later}");
 }
 
@@ -129,14 +85,12 @@ fn a_newer_backup_that_comes_amid_a_check_or_a_restore_is_taken_instead() {
     let check = ["backup", "--verify-only", "--output", "json", "--to", text(&to)];
     let restore = ["restore", "--output", "json", "--from", text(&to), "--data", text(&target)];
     for (nth, words) in [&check[..], &restore].into_iter().enumerate() {
-        let before = backup(&data, &to);
-        let invoice = format!("--invoice G-{nth}");
-        let line = format!("invoice issue --ledger shop --customer dupont {invoice} --total 10");
-        go_on(&data, &[&line]);
+        let before = row(backup(&data, &to));
+        go_on(&data, &format!("G-{nth}"));
         let gate = Gate::put(&replaced(&to), &at("gate"));
         let program = Program::start(encours(), words);
         std::thread::sleep(REACHES);
-        let newer = backup(&data, &to);
+        let newer = row(backup(&data, &to));
         gate.open();
         let told = row(program.end());
         fs::remove_file(at("gate")).unwrap();

@@ -1,51 +1,26 @@
 //! `encours restore` where data folders lie: on mounts, behind links, below folders that nothing can be
 //! made in; and what an interrupted one leaves.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "tests fail by panicking, and meet the machine's own clock and files"
-)]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use encours_sim::Rng;
-use encours_tests::{Program, Ran, Server, copy, data_folder, encours, every_file, run};
+use encours_tests::{Program, Server, Tmpfs, copy, encours, every_file, run};
 use tempfile::TempDir;
 
-const FAILED: i32 = 1;
-const REFUSED: i32 = 3;
-const DAMAGED: i32 = 5;
+use crate::{DAMAGED, FAILED, REFUSED, backup, folder, opens_details, restore, text};
+
 /// How often a restore is killed.
 const KILLS: u64 = 16;
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-fn restore(from: &Path, data: &Path) -> Ran {
-    run(["restore", "--from", text(from), "--data", text(data)])
-}
+/// Of a disk that is restored into.
+const SIZE: &str = "16m";
 
 /// A folder with a backup.
-fn backup() -> (TempDir, PathBuf) {
-    let folder = data_folder();
-    let (data, to) = (folder.path().join("data"), folder.path().join("backup"));
-    let server = Server::start(&data);
-    for line in [
-        "ledger create --ledger shop --currency EUR --test-clock 2026-01-05",
-        "customer create --ledger shop --customer dupont --name Dupont --note regular",
-    ] {
-        let _ = run(line.split(' ').chain(["--server", &server.url()])).ok();
-    }
-    let _ = server.stop();
-    let _ = run(["backup", "--data", text(&data), "--to", text(&to)]).ok();
+fn backed_up() -> (TempDir, PathBuf) {
+    let (folder, data, to) = folder();
+    let _ = backup(&data, &to).ok();
     (folder, to)
 }
 
@@ -54,9 +29,7 @@ fn serves(data: &Path) {
     let _ = run(["log", "verify", "--data", text(data)]).ok();
     assert!(!data.join(".restoring").exists() && !data.join(".restoring.probe").exists());
     let server = Server::start(data);
-    let show = ["customer", "show", "dupont", "--ledger", "shop", "--server", &server.url()];
-    let shown = run(show).ok();
-    assert!(shown.stdout.contains("regular"), "details open: {shown}");
+    opens_details(&server);
     let _ = server.stop();
 }
 
@@ -68,61 +41,31 @@ fn does_not_serve(data: &Path) {
     assert!(!data.join("log").exists(), "{ran}");
 }
 
-/// A file system of its own; unmounted when dropped.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn new(at: PathBuf) -> Option<Self> {
-        fs::create_dir_all(&at).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=16m", "tmpfs", text(&at)])
-            .stderr(Stdio::null())
-            .status();
-        let done = mounted.is_ok_and(|status| status.success());
-        done.then(|| Self(at))
-    }
-
-    fn read_only(&self) {
-        let words = ["-o", "remount,ro", text(&self.0)];
-        assert!(Command::new("mount").args(words).status().unwrap().success());
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        // WHY lazily: a server may still run.
-        drop(Command::new("umount").arg("-l").arg(&self.0).status());
-    }
-}
-
 #[test]
 fn a_mount_point_below_a_folder_that_cannot_be_written_is_restored_into() {
-    let (folder, to) = backup();
-    let Some(parent) = Mount::new(folder.path().join("parent")) else {
-        println!("skipped: no tmpfs can be mounted here");
-        return;
-    };
-    let volume = Mount::new(parent.0.join("data")).expect("a second one can be mounted");
-    parent.read_only();
+    let (folder, to) = backed_up();
+    let Some(parent) = Tmpfs::mount(&folder.path().join("parent"), SIZE) else { return };
+    let volume = Tmpfs::mount(&parent.path().join("data"), SIZE).expect("a second one, too");
+    parent.make_read_only();
     // What file systems have in their root belongs to nobody.
-    fs::create_dir(volume.0.join("lost+found")).unwrap();
+    fs::create_dir(volume.path().join("lost+found")).unwrap();
     // The server is another user than root, who restores.
-    chown(&volume.0, Some(65_532), Some(65_532)).unwrap();
-    let _ = restore(&to, &volume.0).ok();
-    let files = every_file(&volume.0);
+    chown(volume.path(), Some(65_532), Some(65_532)).unwrap();
+    let _ = restore(&to, volume.path()).ok();
+    let files = every_file(volume.path());
     assert!(files.len() >= 5, "{files:?}");
-    for path in files.iter().chain(&["log", "keys", "lock"].map(|name| volume.0.join(name))) {
+    for path in files.iter().chain(&["log", "keys", "lock"].map(|name| volume.path().join(name))) {
         assert_eq!(path.metadata().unwrap().uid(), 65_532, "{}", path.display());
     }
-    serves(&volume.0);
-    let _ = restore(&to, &volume.0).fails(REFUSED);
+    serves(volume.path());
+    let _ = restore(&to, volume.path()).fails(REFUSED);
     // One that cannot be written is found out before anything is read.
-    let full = Mount::new(folder.path().join("read-only")).unwrap();
-    full.read_only();
+    let full = Tmpfs::mount(&folder.path().join("read-only"), SIZE).unwrap();
+    full.make_read_only();
     let broken = folder.path().join("broken");
     copy(&to, &broken);
     fs::remove_dir_all(broken.join("log")).unwrap();
-    let ran = restore(&broken, &full.0).fails(FAILED);
+    let ran = restore(&broken, full.path()).fails(FAILED);
     assert!(
         ran.stderr.contains("mounted for writing") || ran.stderr.contains("can read and write"),
         "{ran}"
@@ -131,7 +74,7 @@ fn a_mount_point_below_a_folder_that_cannot_be_written_is_restored_into() {
 
 #[test]
 fn a_link_to_a_folder_is_restored_into() {
-    let (folder, to) = backup();
+    let (folder, to) = backed_up();
     let (private, link) = (folder.path().join("private"), folder.path().join("linked"));
     fs::create_dir(&private).unwrap();
     symlink(&private, &link).unwrap();
@@ -142,7 +85,7 @@ fn a_link_to_a_folder_is_restored_into() {
 
 #[test]
 fn what_an_interrupted_restore_leaves_is_not_served_and_is_restored_again() {
-    let (folder, to) = backup();
+    let (folder, to) = backed_up();
     let whole = folder.path().join("whole");
     let _ = restore(&to, &whole).ok();
     let parts: &[&[&str]] = &[&[], &["checkpoints"], &["checkpoints", "keys"]];
@@ -179,7 +122,7 @@ fn what_an_interrupted_restore_leaves_is_not_served_and_is_restored_again() {
 fn a_restore_that_is_killed_is_done_again() {
     let seed = 20_261_122;
     let mut rng = Rng::new(seed);
-    let (folder, to) = backup();
+    let (folder, to) = backed_up();
     let begun = Instant::now();
     let _ = restore(&to, &folder.path().join("whole")).ok();
     let usual = u64::try_from(begun.elapsed().as_micros()).unwrap();
@@ -211,7 +154,7 @@ fn a_restore_that_is_killed_is_done_again() {
 
 #[test]
 fn a_folder_in_use_is_not_restored_into() {
-    let (folder, to) = backup();
+    let (folder, to) = backed_up();
     let data = folder.path().join("served");
     let server = Server::start(&data);
     let ran = restore(&to, &data).fails(REFUSED);
