@@ -13,7 +13,8 @@ facts! {
         log_id: [u8; 16],
     }
 
-    /// A writer took over; from here on frames carry its epoch.
+    /// A writer took over, or tells the time in a log that has been quiet; from here on frames carry
+    /// its epoch.
     WriterOpened {
         /// One more than the epoch before.
         epoch: u64,
