@@ -37,7 +37,7 @@ pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// to another node.
 const WRAPPING_BYTES: usize = 32;
 /// The most bytes of a message to the services beside the contract, which ask for health and for names.
-const MAX_QUESTION_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_QUESTION_BYTES: usize = 16 * 1024;
 /// The most bytes of a call's metadata.
 pub const MAX_METADATA_BYTES: u32 = 16 * 1024;
 /// The most connections at a time; more wait until one ends.
@@ -199,7 +199,7 @@ impl Api {
     }
 }
 
-/// Serves `services` until `shutdown` ends, or a model stops.
+/// Serves `services` until `shutdown` ends.
 pub(crate) async fn serve(
     front: Front,
     models: Vec<ReadModel>,

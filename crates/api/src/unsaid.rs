@@ -5,7 +5,6 @@ use encours_proto::codec::MALFORMED_MESSAGE;
 use tonic::{Code, Status};
 
 use crate::failure::{Failure, REQUEST_TOO_LARGE};
-use crate::server::MAX_REQUEST_BYTES;
 
 /// What the library says where a message is too long, as it comes or decompressed.
 const TOO_LARGE: [(Code, &str); 2] = [
@@ -23,16 +22,16 @@ const MALFORMED: [(Code, &str); 4] = [
     (Code::Internal, "Missing request message"),
 ];
 
-/// The refusal that a status of the library stands for.
-pub(crate) fn refusal(status: &Status) -> Option<Failure> {
+/// The refusal that a status of the library stands for, at a call whose messages may have `limit` bytes.
+pub(crate) fn refusal(status: &Status, limit: usize) -> Option<Failure> {
     if !status.details().is_empty() {
         return None;
     }
     let (code, message) = (status.code(), status.message());
     let is = |(of, begin): &(Code, &str)| *of == code && message.starts_with(begin);
     if TOO_LARGE.iter().any(is) {
-        let text = format!("a request message has at most {MAX_REQUEST_BYTES} bytes, decompressed");
-        return Some(Failure::new(REQUEST_TOO_LARGE, text).with("limit", MAX_REQUEST_BYTES));
+        let text = format!("a request message has at most {limit} bytes, decompressed");
+        return Some(Failure::new(REQUEST_TOO_LARGE, text).with("limit", limit));
     }
     let text = || format!("the request is malformed: {message}");
     MALFORMED.iter().any(is).then(|| Failure::new(MALFORMED_MESSAGE, text()))

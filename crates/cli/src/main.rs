@@ -18,6 +18,7 @@ mod nats_args;
 mod node;
 mod output;
 mod overlay;
+mod port;
 mod publish;
 mod replay;
 mod running;

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
 
 use crate::{SOON, acme, figure, memory, reason, start, times};
 
@@ -163,6 +164,12 @@ async fn what_is_too_large_is_refused_at_the_limit() {
         assert_eq!(reason(&status), "REQUEST_TOO_LARGE", "{path}: {status:?}");
         refused += 1;
     }
+    // What asks for the health has less.
+    let check = "/grpc.health.v1.Health/Check";
+    let status = refusal(&channel, check, vec![0; 20 * 1024], false).await;
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!((&*info.reason, &*info.metadata["limit"]), ("REQUEST_TOO_LARGE", "16384"));
+    refused += 1;
     // 64 MiB, eight at a time; and as much again in 64 KiB that unpack to it.
     for gzip in [false, true] {
         for _ in 0..times(1, 20) {

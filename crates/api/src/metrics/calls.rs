@@ -22,6 +22,7 @@ use tower_service::Service;
 
 use crate::connections::{Good, Held, Share};
 use crate::failure::{Failure, OVERLOADED, REASONS};
+use crate::server::{MAX_QUESTION_BYTES, MAX_REQUEST_BYTES};
 use crate::unsaid::refusal;
 
 /// The names of the codes, by number.
@@ -125,6 +126,13 @@ struct Call {
 }
 
 impl Call {
+    /// The most bytes of a message.
+    fn limit(&self) -> usize {
+        let name = self.calls.counts.get(self.method).map_or(OTHER, |(name, _)| name);
+        let is_beside = BESIDE.iter().any(|path| path.trim_start_matches('/') == name);
+        if is_beside { MAX_QUESTION_BYTES } else { MAX_REQUEST_BYTES }
+    }
+
     fn end(&mut self, code: Code) {
         if !self.ended {
             self.ended = true;
@@ -146,7 +154,7 @@ impl Call {
             return self.end(code);
         }
         let Some(mut status) = Status::from_header_map(headers) else { return self.end(code) };
-        if let Some(refusal) = refusal(&status) {
+        if let Some(refusal) = refusal(&status, self.limit()) {
             let named = Status::from(refusal);
             let mut told = HeaderMap::new();
             if named.add_header(&mut told).is_ok() {

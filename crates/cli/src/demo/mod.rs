@@ -29,7 +29,8 @@ use crate::checkpoints::Signing;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::node::{Node, NodeOptions};
 use crate::output;
-use crate::serve::{self, Port, Signals};
+use crate::port::{self, Port};
+use crate::serve::{self, Signals};
 use crate::status::Told;
 use story::Story;
 use words::Language;
@@ -73,7 +74,7 @@ struct Played {
 pub(crate) async fn run(args: &DemoArgs) -> Outcome {
     let listener = match args.serve {
         true => {
-            let address = serve::address("--listen", &args.listen, false).await?;
+            let address = port::address("--listen", &args.listen, false).await?;
             Some(Port::take("--listen", address)?.listen()?)
         }
         false => None,

@@ -3,6 +3,8 @@
 //! A call of its own fails with a gRPC status that carries `google.rpc.ErrorInfo` (and `BadRequest`,
 //! `RetryInfo` where they apply); in a batch the same failure is a `CommandError`.
 
+mod reasons;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -12,11 +14,22 @@ use encours_engine::Denied;
 use encours_log::LogError;
 use encours_projections::{RebuildError, StopError};
 pub use encours_proto::codec::ERROR_DOMAIN;
-use encours_proto::codec::MALFORMED_MESSAGE;
 pub(crate) use encours_proto::codec::REQUEST_TOO_LARGE;
 use encours_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+
+pub use self::reasons::REASONS;
+use self::reasons::{
+    CLOCK_JUMP, DETAILS_UNREADABLE, INTERNAL, LOG_FULL, LOG_UNREADABLE, NO_LEADER, NOT_LEADER,
+    PROOFS_BEHIND, READ_MODEL_STOPPED, REBUILD_FAILED, REBUILD_RUNNING, STOPPING, UNAVAILABLE,
+};
+pub(crate) use self::reasons::{
+    DAY_NOT_REACHED, EXPORT_NOT_FINISHED, EXPORTS_RUNNING, INVALID_ACTOR, INVALID_PAGE_SIZE,
+    INVALID_PAGE_TOKEN, INVALID_SUBJECT, MISSING_LOG, NO_CHECKPOINT, OTHER_LOG, OUTCOME_UNKNOWN,
+    OUTSIDE_LOG, OVERLOADED, POSITION_NOT_REACHED, REQUEST_TOO_SLOW, UNKNOWN_LOG,
+    VERIFICATION_RUNNING, WATCH_STALLED,
+};
 
 /// The name in the metadata of an `ErrorInfo` of the field that the error is about.
 const FIELD: &str = "field";
@@ -34,178 +47,6 @@ const LONG_RETRY: Duration = Duration::from_secs(5);
 
 /// When to try again where no node writes the log.
 const LEADER_RETRY: Duration = Duration::from_secs(1);
-
-/// Reasons of the interface itself, beside those of the domain.
-///
-/// Name, code and what it means; the table of all reasons is made from this and
-/// [`encours_domain::Reason::ALL`].
-pub const REASONS: &[(&str, Code, &str)] = &[
-    (
-        INVALID_PAGE_TOKEN,
-        Code::InvalidArgument,
-        "A page token was made for another list or is damaged.",
-    ),
-    (INVALID_PAGE_SIZE, Code::InvalidArgument, "A page size is negative or above 1,000."),
-    (
-        INVALID_SUBJECT,
-        Code::InvalidArgument,
-        "A pattern of subjects is malformed; the message names the rule.",
-    ),
-    (
-        INVALID_ACTOR,
-        Code::InvalidArgument,
-        "The metadata `encours-actor` is longer than 128 bytes or not printable.",
-    ),
-    (
-        MALFORMED_MESSAGE,
-        Code::InvalidArgument,
-        "The bytes of a request are no message of its type.",
-    ),
-    (
-        POSITION_NOT_REACHED,
-        Code::DeadlineExceeded,
-        "The read model has not reached `min_position` in time.",
-    ),
-    (
-        DAY_NOT_REACHED,
-        Code::DeadlineExceeded,
-        "The clock has not finished the day in time; it goes on by itself.",
-    ),
-    (
-        EXPORT_NOT_FINISHED,
-        Code::DeadlineExceeded,
-        "An export was not finished within the time that the call gave it, or was not read for 60 seconds.",
-    ),
-    (
-        WATCH_STALLED,
-        Code::DeadlineExceeded,
-        "A watch of events was not read for 60 seconds, or what `--watch-stall` says; `position` says after which to go on.",
-    ),
-    (
-        EXPORTS_RUNNING,
-        Code::ResourceExhausted,
-        "As many exports as there may be at a time are under way already.",
-    ),
-    (
-        REQUEST_TOO_LARGE,
-        Code::OutOfRange,
-        "A request message is longer than 1 MiB, or would be once it is decompressed, or its parts would take more than 16 MiB of memory; `limit` says how much it may be.",
-    ),
-    (
-        REQUEST_TOO_SLOW,
-        Code::DeadlineExceeded,
-        "A request did not come as a whole within 30 seconds.",
-    ),
-    (
-        OVERLOADED,
-        Code::ResourceExhausted,
-        "Too many commands are waiting, or too many calls are under way, or requests that come slowly hold too much memory; nothing was changed.",
-    ),
-    (LOG_FULL, Code::ResourceExhausted, "The log finds no room; nothing was changed."),
-    (
-        VERIFICATION_RUNNING,
-        Code::ResourceExhausted,
-        "A verification of the log is under way already.",
-    ),
-    (REBUILD_RUNNING, Code::ResourceExhausted, "A rebuild of the read model is under way already."),
-    (
-        REBUILD_FAILED,
-        Code::DataLoss,
-        "The log cannot be read or folded again as far as the read model stands, which goes on as it was.",
-    ),
-    (STOPPING, Code::Unavailable, "The service is stopping; nothing was changed."),
-    (
-        NO_LEADER,
-        Code::Unavailable,
-        "No node writes the log just now: another one takes over within seconds; nothing was changed.",
-    ),
-    (
-        NOT_LEADER,
-        Code::Unavailable,
-        "A node handed the call on to one that does not write the log any more; nothing was changed.",
-    ),
-    (
-        UNAVAILABLE,
-        Code::Unavailable,
-        "Something that the answer needs cannot be read just now; nothing was changed.",
-    ),
-    (
-        CLOCK_JUMP,
-        Code::Unavailable,
-        "The server's clock has jumped ahead, and the ledger goes by the system's time; nothing was changed.",
-    ),
-    (
-        OUTCOME_UNKNOWN,
-        Code::Unknown,
-        "The service stopped while the command was under way: send it again with the same id or request id to settle it.",
-    ),
-    (
-        MISSING_LOG,
-        Code::InvalidArgument,
-        "The server keeps several logs, and the call names neither one of them nor a ledger.",
-    ),
-    (UNKNOWN_LOG, Code::NotFound, "The server keeps no log of this name."),
-    (
-        OTHER_LOG,
-        Code::FailedPrecondition,
-        "The ledger is in another log than the call is about; `log` says in which.",
-    ),
-    (
-        READ_MODEL_STOPPED,
-        Code::Unavailable,
-        "The read model stands still and does not answer, or the server refuses commands for that reason.",
-    ),
-    (LOG_UNREADABLE, Code::DataLoss, "The log cannot be read where the answer lies."),
-    (
-        DETAILS_UNREADABLE,
-        Code::DataLoss,
-        "The key of a customer's personal details is missing or does not fit.",
-    ),
-    (
-        OUTSIDE_LOG,
-        Code::OutOfRange,
-        "A position or size is beyond the tree that a proof is asked in, or the log; `size` says how far that goes.",
-    ),
-    (
-        PROOFS_BEHIND,
-        Code::Unavailable,
-        "The node is still hashing the log's events, which a proof needs; `size` says how many it has.",
-    ),
-    (NO_CHECKPOINT, Code::NotFound, "The node has signed no checkpoint yet."),
-    (INTERNAL, Code::Internal, "A defect of the service."),
-];
-
-pub(crate) const INVALID_PAGE_TOKEN: &str = "INVALID_PAGE_TOKEN";
-pub(crate) const INVALID_PAGE_SIZE: &str = "INVALID_PAGE_SIZE";
-pub(crate) const INVALID_SUBJECT: &str = "INVALID_SUBJECT";
-pub(crate) const INVALID_ACTOR: &str = "INVALID_ACTOR";
-pub(crate) const MISSING_LOG: &str = "MISSING_LOG";
-pub(crate) const UNKNOWN_LOG: &str = "UNKNOWN_LOG";
-pub(crate) const OTHER_LOG: &str = "OTHER_LOG";
-pub(crate) const POSITION_NOT_REACHED: &str = "POSITION_NOT_REACHED";
-pub(crate) const DAY_NOT_REACHED: &str = "DAY_NOT_REACHED";
-pub(crate) const EXPORTS_RUNNING: &str = "EXPORTS_RUNNING";
-pub(crate) const EXPORT_NOT_FINISHED: &str = "EXPORT_NOT_FINISHED";
-pub(crate) const WATCH_STALLED: &str = "WATCH_STALLED";
-pub(crate) const REQUEST_TOO_SLOW: &str = "REQUEST_TOO_SLOW";
-pub(crate) const OVERLOADED: &str = "OVERLOADED";
-const LOG_FULL: &str = "LOG_FULL";
-pub(crate) const VERIFICATION_RUNNING: &str = "VERIFICATION_RUNNING";
-const REBUILD_RUNNING: &str = "REBUILD_RUNNING";
-const REBUILD_FAILED: &str = "REBUILD_FAILED";
-const STOPPING: &str = "STOPPING";
-const NO_LEADER: &str = "NO_LEADER";
-const NOT_LEADER: &str = "NOT_LEADER";
-const UNAVAILABLE: &str = "UNAVAILABLE";
-const CLOCK_JUMP: &str = "CLOCK_JUMP";
-pub(crate) const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
-const READ_MODEL_STOPPED: &str = "READ_MODEL_STOPPED";
-const LOG_UNREADABLE: &str = "LOG_UNREADABLE";
-const DETAILS_UNREADABLE: &str = "DETAILS_UNREADABLE";
-pub(crate) const OUTSIDE_LOG: &str = "OUTSIDE_LOG";
-const PROOFS_BEHIND: &str = "PROOFS_BEHIND";
-pub(crate) const NO_CHECKPOINT: &str = "NO_CHECKPOINT";
-const INTERNAL: &str = "INTERNAL";
 
 /// Why a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
