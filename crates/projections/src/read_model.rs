@@ -10,7 +10,7 @@ use encours_domain::{Micros, Position};
 use encours_log::{Clock, FrameNumber, LogError, LogReader};
 use tokio::sync::watch;
 
-use crate::checkpoint::{Checkpoint, mark};
+use crate::checkpoint::{Checkpoint, mark, unmark};
 use crate::error::{OpenError, StopError};
 use crate::model::Model;
 use crate::replay::position_at;
@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     /// The last generation of the model that was given out.
     generation: AtomicU64,
     /// Models of earlier generations than this one may differ from the log.
-    trusted: AtomicU64,
+    trusted: Mutex<u64>,
 }
 
 impl std::fmt::Debug for ReadModel {
@@ -82,7 +82,7 @@ impl Shared {
             checkpoint_asked: AtomicBool::new(false),
             folder,
             generation: AtomicU64::new(0),
-            trusted: AtomicU64::new(0),
+            trusted: Mutex::default(),
         }
     }
 
@@ -94,8 +94,9 @@ impl Shared {
 
     /// Has no checkpoint loaded any more that was made from a model of a generation before this one.
     pub(crate) fn trust_from(&self, generation: u64) {
-        // INVARIANT: before the mark, so that no checkpoint of an earlier one takes it off.
-        self.trusted.store(generation, Ordering::SeqCst);
+        // INVARIANT: held until the mark is there, so that no checkpoint of an earlier one takes it off.
+        let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        *trusted = generation;
         if let Some(folder) = &self.folder
             && let Err(error) = mark(folder)
         {
@@ -103,9 +104,14 @@ impl Shared {
         }
     }
 
-    /// Whether checkpoints of this generation may be loaded.
-    pub(crate) fn is_trusted(&self, generation: u64) -> bool {
-        generation >= self.trusted.load(Ordering::SeqCst)
+    /// A checkpoint was made of this generation: where that is one to be trusted, it may be loaded.
+    pub(crate) fn made_of(&self, generation: u64) {
+        let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        if generation >= *trusted
+            && let Some(folder) = &self.folder
+        {
+            unmark(folder);
+        }
     }
 
     pub(crate) fn parked(&self) -> MutexGuard<'_, Option<FrameNumber>> {

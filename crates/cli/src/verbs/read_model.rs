@@ -17,7 +17,7 @@ Examples:
 The server goes on answering from the read model that it has until the new one takes its place, and tells
 whether both hold the same. Exit code 5 where they do not: what was answered before was not what the log
 gives, and now it is. Of several nodes each has a read model of its own: say which one with --server.
-Ctrl-C gives it up, and nothing has changed.";
+Ctrl-C gives it up until the two are compared, and then nothing has changed.";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReadModelVerb {
@@ -35,13 +35,14 @@ pub(crate) struct RebuildArgs {
     common: VerbArgs,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column::left("result"),
     Column::left("log_id"),
     Column::right("position"),
     Column::left("digest"),
     Column::left("digest_before"),
     Column::right("milliseconds"),
+    Column::left("stopped"),
 ];
 
 pub(crate) async fn run(verb: &ReadModelVerb) -> Outcome {
@@ -67,33 +68,49 @@ pub(crate) async fn run(verb: &ReadModelVerb) -> Outcome {
 }
 
 fn told(args: &RebuildArgs, result: v1::RebuildResult) -> Outcome {
-    let v1::RebuildResult { position, differs, stopped, .. } = result;
-    let differs = differs.then(|| {
-        let message = format!(
-            "read_model_differed: up to position {position} the server showed what the log does not \
-             give; now it shows what the log gives"
-        );
-        Failure::new(Exit::Damaged, message).hint(
-            "check the memory of that machine, and tell what was read from it in the meantime",
-        )
-    });
+    let v1::RebuildResult { position, differs, stopped, digest, digest_before, .. } = result;
+    let result_is = match &*digest_before {
+        _ if differs => "DIFFERENT",
+        "" => "NOT COMPARED",
+        _ => "EQUAL",
+    };
+    let stands_still = (!stopped.is_empty()).then(|| stopped.clone());
+    let is_same = digest == digest_before;
     print(
         args,
         vec![
-            Cell::Status(if differs.is_some() { "DIFFERENT" } else { "EQUAL" }.to_owned()),
+            Cell::Status(result_is.to_owned()),
             Cell::text(result.log_id),
             Cell::Count(position),
-            Cell::text(result.digest),
-            Cell::text(result.digest_before),
+            Cell::text(digest),
+            Cell::text(digest_before),
             Cell::Count(result.milliseconds),
+            Cell::text(stopped),
         ],
     )?;
-    match differs {
-        Some(failure) => Err(failure),
-        None if stopped.is_empty() => Ok(()),
-        None => Err(Failure::new(Exit::Unavailable, stopped)
-            .hint("a version of encours in which that is mended goes on after that event")),
+    if differs {
+        return Err(differed(position, is_same, stands_still.as_deref()));
     }
+    stands_still.map_or(Ok(()), |why| {
+        Err(Failure::new(Exit::Unavailable, why)
+            .hint("a version of encours in which that is mended goes on after that event"))
+    })
+}
+
+/// What the server showed was not what the log gives, or may not have been: up to an event that its read
+/// model could not fold, it held the same once it was made anew.
+fn differed(position: u64, is_same: bool, stands_still: Option<&str>) -> Failure {
+    let showed = if is_same { "may have shown" } else { "showed" };
+    let now = match stands_still {
+        None => "now it shows what the log gives".to_owned(),
+        Some(why) => format!("now it shows what the log gives, and stands still: {why}"),
+    };
+    let message = format!(
+        "read_model_differed: up to position {position} the server {showed} what the log does not \
+         give; {now}"
+    );
+    Failure::new(Exit::Damaged, message)
+        .hint("check the memory of that machine, and tell what was read from it in the meantime")
 }
 
 /// Prints one row: for people as one value a line.

@@ -124,7 +124,7 @@ pub(crate) fn mark(folder: &Path) -> io::Result<()> {
 
 /// Takes the mark off: what the folder holds now was made from the log. Where that fails it is tried
 /// again after the next checkpoint, and until then a start reads the log.
-pub(super) fn unmark(folder: &Path) {
+pub(crate) fn unmark(folder: &Path) {
     match remove_file(&mark_of(folder)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(folder = %folder.display(), %error, "checkpoint_not_unmarked");

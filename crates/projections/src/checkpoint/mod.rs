@@ -32,7 +32,7 @@ use encours_log::{Known, LogId};
 use crate::model::{Model, Root, Seen};
 use crate::tables::Tables;
 
-pub(crate) use folder::mark;
+pub(crate) use folder::{mark, unmark};
 pub(crate) use thread::{Checkpointer, Trigger};
 
 /// The most bytes of a stored value.

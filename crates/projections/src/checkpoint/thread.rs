@@ -141,9 +141,7 @@ impl Writer {
         match write(&self.folder, &snapshot, self.last.as_ref(), &mut pace) {
             Ok((number, stamps)) => {
                 tracing::info!(number, position = snapshot.seen.position.0, "checkpoint_written");
-                if self.shared.is_trusted(snapshot.generation) {
-                    folder::unmark(&self.folder);
-                }
+                self.shared.made_of(snapshot.generation);
                 self.last = Some(Loaded { snapshot, stamps, number });
                 self.shared.health().checkpoint_failed = None;
                 folder::retire_older(&self.folder);

@@ -42,6 +42,9 @@ pub struct Rebuilt {
     /// The digest of the one before; `None` where it held nothing, after an event that it could not
     /// fold.
     pub before: Option<Digest>,
+    /// Whether the one before stood still at an event that the new one could fold: what it held may have
+    /// been wrong, though the facts that were compared are the same. They were folded anew when it stopped.
+    pub recovered: bool,
     /// Why the read model stands still all the same; `None` where it follows the log.
     pub stopped: Option<StopError>,
     /// How long it took.
@@ -49,10 +52,10 @@ pub struct Rebuilt {
 }
 
 impl Rebuilt {
-    /// Whether the one before showed other facts than the log holds.
+    /// Whether the one before showed other facts than the log holds, or may have.
     #[must_use]
     pub fn differs(&self) -> bool {
-        self.before.is_some_and(|before| before != self.digest)
+        self.recovered || self.before.is_some_and(|before| before != self.digest)
     }
 }
 
@@ -65,7 +68,7 @@ pub struct Rebuilds {
     pub equal: u64,
     /// With other facts.
     pub different: u64,
-    /// Because the log could not be folded again.
+    /// Because the log could not be folded again, or not so far that there was anything to compare.
     pub failed: u64,
 }
 
@@ -96,8 +99,11 @@ impl ReadModel {
         match &rebuilt {
             Ok(rebuilt) => {
                 tell(rebuilt);
-                let count =
-                    if rebuilt.differs() { &mut rebuilds.different } else { &mut rebuilds.equal };
+                let count = match rebuilt.before {
+                    _ if rebuilt.differs() => &mut rebuilds.different,
+                    Some(_) => &mut rebuilds.equal,
+                    None => &mut rebuilds.failed,
+                };
                 *count += 1;
             }
             Err(error @ RebuildError::Log(_)) => {
@@ -163,6 +169,14 @@ impl Shared {
     }
 }
 
+/// How the new one has taken over.
+struct TakenOver {
+    /// Whether the one before stood still at an event that could be folded.
+    recovered: bool,
+    /// Why the read model stands still.
+    stopped: Option<StopError>,
+}
+
 struct Rebuild<'a> {
     shared: &'a Shared,
     stop: Arc<AtomicBool>,
@@ -181,9 +195,9 @@ impl Rebuild<'_> {
             going_on(RebuildProgress { position, last })
         };
         // WHY first without it: what is held of the present one is copied where it changes.
-        let (frame, _) = self.held(|_| ())?;
+        let (frame, _) = self.held(|_| (), &mut go_on)?;
         self.fold_to(frame, &mut go_on)?;
-        let (frame, before) = self.held(Model::facts)?;
+        let (frame, before) = self.held(Model::facts, &mut go_on)?;
         self.fold_to(frame, &mut go_on)?;
         let (position, digest) = (self.model.seen.position, self.model.facts().digest());
         let before = before.map(|facts: Facts| facts.digest());
@@ -192,9 +206,9 @@ impl Rebuild<'_> {
             tracing::error!(position, shown = %before, %digest, "projection_differs");
             self.shared.trust_from(self.model.generation);
         }
-        let stopped = self.take_over()?;
+        let TakenOver { recovered, stopped } = self.take_over(before.is_some())?;
         self.shared.checkpoint_asked.store(true, Ordering::Relaxed);
-        Ok(Rebuilt { position, digest, before, stopped, took: Duration::ZERO })
+        Ok(Rebuilt { position, digest, before, recovered, stopped, took: Duration::ZERO })
     }
 
     /// Takes something of the present model, and the frame at which it stands; `None` where it is
@@ -202,6 +216,7 @@ impl Rebuild<'_> {
     fn held<T>(
         &self,
         take: impl Fn(&Model) -> T,
+        go_on: &mut dyn FnMut(Position) -> bool,
     ) -> Result<(FrameNumber, Option<T>), RebuildError> {
         loop {
             self.not_stopping()?;
@@ -219,6 +234,9 @@ impl Rebuild<'_> {
                     }
                 }
                 Present::Follows(_) | Present::Anew => {}
+            }
+            if !go_on(self.model.seen.position) {
+                return Err(RebuildError::GivenUp);
             }
             std::thread::sleep(PAUSE);
         }
@@ -240,19 +258,20 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// Puts the new model in the place of the present one. Answers why it stands still, where it does.
-    fn take_over(&mut self) -> Result<Option<StopError>, RebuildError> {
+    /// Puts the new model in the place of the present one, which `held` anything or not.
+    fn take_over(&mut self, held: bool) -> Result<TakenOver, RebuildError> {
         loop {
             self.not_stopping()?;
             match self.shared.present() {
                 Present::Stopped(frame) => {
                     self.fold_to(frame, &mut |_| true)?;
-                    return self.go_on_from_stop();
+                    return self.go_on_from_stop(held);
                 }
                 Present::Follows(frame) if frame >= self.model.seen.frame => {
                     self.fold_to(frame, &mut |_| true)?;
                     if self.swap()? {
-                        return Ok(self.shared.health().stopped.clone());
+                        let stopped = self.shared.health().stopped.clone();
+                        return Ok(TakenOver { recovered: false, stopped });
                     }
                 }
                 Present::Follows(_) | Present::Anew => std::thread::sleep(PAUSE),
@@ -286,7 +305,7 @@ impl Rebuild<'_> {
 
     /// Puts the new model in the place of one that has stopped after the same frame, past the frame at
     /// which that one stopped where it can fold it.
-    fn go_on_from_stop(&mut self) -> Result<Option<StopError>, RebuildError> {
+    fn go_on_from_stop(&mut self, held: bool) -> Result<TakenOver, RebuildError> {
         let mut further = self.model.clone();
         let stopped = match fold_next(self.shared, &mut further) {
             Ok(()) => {
@@ -296,6 +315,14 @@ impl Rebuild<'_> {
             Err(stopped) => Some(stopped),
         };
         let position = self.model.seen.position;
+        // WHY also where it held nothing: it was being folded anew, after such an event.
+        let could_not_fold = matches!(self.shared.health().stopped, Some(StopError::Fold { .. }));
+        let recovered = stopped.is_none() && (could_not_fold || !held);
+        if recovered {
+            let position = position.0;
+            tracing::error!(position, "projection_differs: it could not fold what can be folded");
+            self.shared.trust_from(self.model.generation);
+        }
         {
             let mut present = self.shared.model_mut();
             let mut health = self.shared.health();
@@ -308,7 +335,7 @@ impl Rebuild<'_> {
         if stopped.is_none() {
             *self.shared.parked() = None;
         }
-        Ok(stopped)
+        Ok(TakenOver { recovered, stopped })
     }
 
     fn not_stopping(&self) -> Result<(), RebuildError> {

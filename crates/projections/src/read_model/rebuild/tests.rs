@@ -222,6 +222,29 @@ fn what_was_stored_of_a_wrong_model_is_never_loaded_again() {
     assert_eq!(digest_in(dir.path()), Some(read.digest().value));
 }
 
+/// Once it could not fold an event, it holds what the log gives: what it held before may have been wrong.
+#[test]
+fn an_event_that_could_not_be_folded_and_can_be_tells_of_a_wrong_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut book = Book::new();
+    let customer = book.customer();
+    book.commit();
+    let read = book.read_from(Some(Checkpoint::load(dir.path())));
+    read.shared.model_mut().ledgers[0].tables.customers = Default::default();
+    book.invoice(customer, 10, 0, 0);
+    book.commit();
+    until("it stops", || read.shared.parked().is_some());
+    assert!(matches!(read.health().stopped, Some(StopError::Fold { .. })));
+    let rebuilt = read.rebuild(&mut |_| true).unwrap();
+    assert!(rebuilt.recovered && rebuilt.differs() && rebuilt.stopped.is_none(), "{rebuilt:?}");
+    assert_eq!(rebuilt.before, Some(rebuilt.digest), "it was folded anew when it stopped");
+    assert_eq!(read.rebuilds(), Rebuilds { different: 1, ..Rebuilds::default() });
+    assert_eq!(read.digest(), book.read().digest());
+    until("a checkpoint", || dir.path().join("v3").exists() && !marked(dir.path()));
+    assert_eq!(digest_in(dir.path()), Some(read.digest().value));
+    read.stop();
+}
+
 /// Every page is another one after a rebuild, and the next checkpoint has them all.
 #[test]
 fn the_checkpoint_after_it_is_whole() {
