@@ -6,7 +6,7 @@ use std::path::Path;
 use encours_tests::{Ran, copy, every_file, flip_bit};
 use serde_json::Value;
 
-use crate::{DAMAGED, FAILED, USAGE, backup, folder, go_on, restore, row, verify_only};
+use crate::{DAMAGED, FAILED, USAGE, backup, folder, go_on, restore, row, text, verify_only};
 
 /// A restore that is refused leaves nothing behind.
 fn refused(from: &Path, code: i32, says: &str) {
@@ -53,6 +53,17 @@ fn what_is_damaged_or_missing_is_not_restored() {
     refused(&manifest, FAILED, "backup_too_new");
     fs::remove_file(manifest.join("backup.json")).unwrap();
     refused(&manifest, USAGE, "no_backup");
+}
+
+#[test]
+fn a_signing_key_that_cannot_be_read_is_named_where_it_is() {
+    let (_folder, data, to) = folder();
+    let key = data.join("keys/signing.key");
+    fs::write(&key, "no key\n").unwrap();
+    let ran = backup(&data, &to).fails(DAMAGED);
+    assert!(ran.stderr.contains(&format!("signing_key: {}: ", text(&key))), "{ran}");
+    assert!(ran.stderr.contains("restore keys/signing.key from the backup"), "{ran}");
+    assert!(!ran.stderr.contains("evidence"), "{ran}");
 }
 
 /// Puts another manifest to the files of a backup: each file named under the name it has here.

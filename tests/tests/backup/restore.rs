@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use encours_sim::Rng;
-use encours_tests::{Program, Server, Tmpfs, copy, encours, every_file, run};
+use encours_tests::{Program, Server, Tmpfs, copy, encours, every_file, fingerprint, run};
 use tempfile::TempDir;
 
 use crate::{DAMAGED, FAILED, REFUSED, backup, folder, opens_details, restore, text};
@@ -116,6 +116,12 @@ fn what_an_interrupted_restore_leaves_is_not_served_and_is_restored_again() {
     copy(&whole.join("keys"), &keys.join("keys"));
     let ran = restore(&to, &keys).fails(REFUSED);
     assert!(ran.stderr.contains("not_empty") && ran.stderr.contains("it has keys"), "{ran}");
+    // Also beside such a place without a log: that goes last.
+    fs::create_dir(keys.join(".restoring")).unwrap();
+    let before = fingerprint(&keys);
+    let ran = restore(&to, &keys).fails(REFUSED);
+    assert!(ran.stderr.contains("not_empty") && ran.stderr.contains("it has keys"), "{ran}");
+    assert_eq!(fingerprint(&keys), before);
 }
 
 #[test]

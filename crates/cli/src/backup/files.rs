@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use encours_log::{Disk, DiskFile, Hash, LockError, LockGuard, OsDisk};
+use encours_log::{Disk, DiskFile, Hash, LockError, LockGuard, OsDisk, is_no_room};
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{Entry, Manifest};
@@ -55,19 +55,15 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
 
 /// What writing a file fails with.
 pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    let code = if is_full(error) { "no_room" } else { "io" };
+    let code = if is_no_room(error) { "no_room" } else { "io" };
     let failure = Failure::new(Exit::Failure, format!("{code}: {}: {error}", path.display()));
     failure.hint(advice(path, error, "write"))
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What to do next where a file cannot be used.
 fn advice(path: &Path, error: &io::Error, verb: &str) -> String {
     match error.kind() {
-        _ if is_full(error) => {
+        _ if is_no_room(error) => {
             "make room there, or give another folder; what was there is as it was".to_owned()
         }
         io::ErrorKind::PermissionDenied => {

@@ -146,6 +146,8 @@ enum Unfit {
     Folder(Failure),
     /// A file of `checkpoints/`: all the rest may be in order.
     Checkpoint(Failure),
+    /// The signing key, without which no checkpoint can be checked.
+    Key(Failure),
 }
 
 impl From<Failure> for Unfit {
@@ -156,7 +158,7 @@ impl From<Failure> for Unfit {
 
 impl From<Unfit> for Failure {
     fn from(unfit: Unfit) -> Self {
-        let (Unfit::Folder(failure) | Unfit::Checkpoint(failure)) = unfit;
+        let (Unfit::Folder(failure) | Unfit::Checkpoint(failure) | Unfit::Key(failure)) = unfit;
         failure
     }
 }
@@ -192,7 +194,7 @@ fn look_through(
     known: &[Known],
     progress: &mut dyn FnMut(VerifyProgress),
 ) -> Result<Audited, Unfit> {
-    let mut signed = Signed::of(disk, data).map_err(Unfit::Checkpoint)?;
+    let mut signed = Signed::of(disk, data)?;
     let audited = audit_frames(disk, data, Depth::Keys, known, &mut |passed| {
         progress(passed.progress());
         signed.look(passed)

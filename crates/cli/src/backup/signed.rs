@@ -10,6 +10,7 @@ use std::path::Path;
 use encours_audit::{Checkpoint, Frontier, StoredError, leaves, stored};
 use encours_log::{Disk, Frame, FrameHeader, LogError, LogId, Passed, VerifyReport};
 
+use super::Unfit;
 use crate::failure::{Exit, Failure, Outcome};
 
 /// What was signed of a log.
@@ -24,14 +25,16 @@ pub(super) struct Signed {
 
 impl Signed {
     /// The checkpoints of a data folder.
-    pub(super) fn of(disk: &dyn Disk, data: &Path) -> Outcome<Self> {
+    pub(super) fn of(disk: &dyn Disk, data: &Path) -> Result<Self, Unfit> {
         let mut ahead = stored(disk, data).map_err(|error| match error {
-            StoredError::Rejected { .. } => Failure::new(Exit::Damaged, error.to_string()).hint(
-                "the log may be in order: keep the file as evidence elsewhere, and take a backup \
-                 without it",
-            ),
-            StoredError::Key(error) => error.into(),
-            _ => Failure::new(Exit::Failure, error.to_string()),
+            StoredError::Rejected { .. } => {
+                Unfit::Checkpoint(Failure::new(Exit::Damaged, error.to_string()).hint(
+                    "the log may be in order: keep the file as evidence elsewhere, and take a \
+                     backup without it",
+                ))
+            }
+            StoredError::Key(error) => Unfit::Key(error.into()),
+            _ => Unfit::Folder(Failure::new(Exit::Failure, error.to_string())),
         })?;
         ahead.sort_by_key(|(_, checkpoint)| Reverse(checkpoint.frame));
         Ok(Self { ahead, tree: Frontier::default(), agreed: 0, failed: None })

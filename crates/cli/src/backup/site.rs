@@ -164,8 +164,11 @@ impl Site {
 fn rest(data: &Path) -> Outcome<bool> {
     let found = names(data)?;
     let has_rest = found.iter().any(|name| name == RESTORING);
+    // Parts were moved out while the log was still there, the last to be moved.
+    let has_parts = OsDisk.exists(&log_dir(&data.join(RESTORING)))?;
     let is_rest = |name: &str| {
-        has_rest && name != "log" && (FOLDERS.contains(&name) || name.starts_with(RESTORING))
+        let is_part = has_parts && name != "log" && FOLDERS.contains(&name);
+        is_part || has_rest && name.starts_with(RESTORING)
     };
     let other = found.iter().find(|name| !OF_FOLDER.contains(&&***name) && !is_rest(name));
     if let Some(other) = other {

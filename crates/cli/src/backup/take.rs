@@ -66,7 +66,8 @@ pub(super) fn take(data: &Path, to: &Path, lang: Language) -> Outcome<Done> {
     let read: Vec<&str> = kept.iter().map(String::as_str).collect();
     let how = OutputArgs { format: Format::Table, lang };
     let seen = before.map(Manifest::as_known).unwrap_or_default();
-    let audited = check(to, &manifest, seen, &read, how).map_err(|unfit| of_source(unfit, data))?;
+    let audited =
+        check(to, &manifest, seen, &read, how).map_err(|unfit| of_source(unfit, to, data))?;
     manifest.tail = TailOf::of(&audited.report.tail);
     for folder in FOLDERS {
         let dir = to.join(folder);
@@ -123,19 +124,21 @@ fn reaches(manifest: &Manifest, before: Option<&Manifest>) -> Outcome {
     ))
 }
 
-/// What is wrong with a copy that was made just now is wrong with the folder.
-fn of_source(unfit: Unfit, data: &Path) -> Failure {
-    let data = data.display();
+/// What is wrong with a copy that was made just now, in `to`, is wrong with the folder.
+fn of_source(unfit: Unfit, to: &Path, data: &Path) -> Failure {
     let hint = match &unfit {
-        Unfit::Folder(_) => format!("look at `encours log verify --data {data}`"),
+        Unfit::Folder(_) => format!("look at `encours log verify --data {}`", data.display()),
         Unfit::Checkpoint(_) => format!(
-            "the log of {data} may be in order, and the file of another node, log or time: keep it \
-             elsewhere as evidence, and take the backup without it"
+            "the log of {} may be in order, and the file of another node, log or time: keep it \
+             elsewhere as evidence, and take the backup without it",
+            data.display()
         ),
+        Unfit::Key(failure) => failure.advice().unwrap_or_default().to_owned(),
     };
     let failure = Failure::from(unfit);
-    let told = Failure::new(failure.exit(), failure.message());
-    told.hint(format!("the backup before is as it was; {hint}"))
+    // The file is named as if it were where the copy is.
+    let message = failure.message().replace(&*to.to_string_lossy(), &data.to_string_lossy());
+    Failure::new(failure.exit(), message).hint(format!("the backup before is as it was; {hint}"))
 }
 
 /// Removes what no backup names. WHY failures are let be: the next backup tries again.
@@ -265,7 +268,9 @@ impl Taking<'_> {
         let read = match (read, failed) {
             (Ok(read), _) => read,
             (Err(_), Some(kind)) => return Err(unwritten(draft.path(), &kind.into())),
-            (Err(error), None) => return Err(of_source(Unfit::Folder(error.into()), self.data)),
+            (Err(error), None) => {
+                return Err(of_source(Unfit::Folder(error.into()), self.to, self.data));
+            }
         };
         draft.set_len(read.len)?;
         let held = draft.synced()?;
