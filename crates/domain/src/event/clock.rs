@@ -16,7 +16,7 @@ facts! {
     /// A writer took over, or tells the time in a log that has been quiet; from here on frames carry
     /// its epoch.
     WriterOpened {
-        /// One more than the epoch before.
+        /// That of the writer: one more than the epoch before, or the same in a quiet log.
         epoch: u64,
     }
 

@@ -142,10 +142,6 @@ impl Engine {
         });
         let window = log.window();
         let (to_log, from_desk) = mpsc::channel();
-        let log_thread = {
-            let shared = Arc::clone(&shared);
-            spawn("log", move || log_thread::run(log, &from_desk, &shared, &clock))?
-        };
         let keeper = Arc::new(Mutex::new(keeper));
         let (to_keeper, jobs) = mpsc::channel();
         let keeper_thread = {
@@ -153,8 +149,15 @@ impl Engine {
             spawn("keeper", move || keep(&jobs, &keeper, &shared))?
         };
         let desk = Desk::new(writer, keeper, Arc::clone(&shared), window, to_log, to_keeper);
-        let threads = [log_thread, keeper_thread];
-        spawn("writer", move || desk.run(threads))?;
+        let (begin, threads) = mpsc::channel();
+        spawn("writer", move || threads.recv().map_or((), |threads| desk.run(threads)))?;
+        // WHY last: where one cannot be started, the log is let go before this returns.
+        let log_thread = {
+            let shared = Arc::clone(&shared);
+            spawn("log", move || log_thread::run(log, &from_desk, &shared, &clock))?
+        };
+        // The writer is there: it waits for this.
+        drop(begin.send([log_thread, keeper_thread]));
         Ok(Self { handle: EngineHandle { shared } })
     }
 

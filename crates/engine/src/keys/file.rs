@@ -187,38 +187,24 @@ impl KeyFile {
         Ok(Some(KeyStore::new(digest_key, reading.customers)))
     }
 
-    /// Makes the key file of a log, in place of what may be there.
+    /// Makes the key file of a log with these keys, in place of what may be there.
     pub(crate) fn make(
         disk: &dyn Disk,
         dir: &Path,
         log_id: LogId,
         digest_key: &Key,
+        keys: &[NewKey],
     ) -> Result<Self, KeyFileError> {
         let path = Self::path_in(dir);
-        disk.replace(&path, &head(log_id, digest_key)).map_err(io_error("make", &path))?;
-        let file = disk.open_rw(&path).map_err(io_error("open", &path))?;
-        disk.sync_dir(dir).map_err(io_error("sync the folder of", &path))?;
-        Ok(Self { file, path, records: 2, is_longer: false })
-    }
-
-    /// Writes the file anew with these keys only.
-    pub(crate) fn heal(
-        &mut self,
-        disk: &dyn Disk,
-        log_id: LogId,
-        digest_key: &Key,
-        keys: &[NewKey],
-    ) -> Result<(), KeyFileError> {
         let mut bytes = head(log_id, digest_key);
         let mut records = 2;
         for NewKey { ledger, customer, key } in keys {
             bytes.extend_from_slice(&*record(records, KIND_CUSTOMER, ledger.0, customer.0, key));
             records += 1;
         }
-        disk.replace(&self.path, &bytes).map_err(io_error("write anew", &self.path))?;
-        self.file = disk.open_rw(&self.path).map_err(io_error("open", &self.path))?;
-        (self.records, self.is_longer) = (records, false);
-        Ok(())
+        disk.replace(&path, &bytes).map_err(io_error("write", &path))?;
+        let file = disk.open_rw(&path).map_err(io_error("open", &path))?;
+        Ok(Self { file, path, records, is_longer: false })
     }
 
     /// Where the file is.

@@ -94,17 +94,13 @@ impl LocalKeys {
         if self.store.digest_key().as_ref() == Some(&digest_key) {
             return Ok(());
         }
-        match &mut self.file {
-            None => {
-                self.file = Some(KeyFile::make(disk, &self.dir, self.log_id, &digest_key)?);
-            }
-            // WHY the other one gives way: nothing is in the log whose keys were not shared before,
-            // so no command was ever digested under it.
-            Some(file) => {
-                warn!(path = %file.path().display(), "another node's digest key is taken over");
-                file.heal(disk, self.log_id, &digest_key, &self.store.customers())?;
-            }
+        if let Some(file) = &self.file {
+            // WHY it gives way: nothing is in the log whose keys were not shared before, so no command
+            // was ever digested under it.
+            warn!(path = %file.path().display(), "another node's digest key is taken over");
         }
+        let keys = self.store.customers();
+        self.file = Some(KeyFile::make(disk, &self.dir, self.log_id, &digest_key, &keys)?);
         self.store.set_digest_key(digest_key);
         Ok(())
     }
@@ -135,7 +131,8 @@ impl LocalKeys {
             }
         }
         if self.damaged > 0 {
-            file.heal(disk, self.log_id, &digest_key, &store.customers())?;
+            let keys = store.customers();
+            file = KeyFile::make(disk, &self.dir, self.log_id, &digest_key, &keys)?;
             warn!(keys = store.len(), "the key file was written anew without the damage");
         }
         Ok(LeadersKeys { file, store, digest_key, shared: self.shared })
@@ -144,7 +141,7 @@ impl LocalKeys {
     fn make(&self, disk: &dyn Disk, entropy: &dyn Entropy) -> Result<(KeyFile, Key), KeyFileError> {
         let mut digest_key = Key::default();
         entropy.fill(digest_key.as_mut_slice())?;
-        let file = KeyFile::make(disk, &self.dir, self.log_id, &digest_key)?;
+        let file = KeyFile::make(disk, &self.dir, self.log_id, &digest_key, &[])?;
         self.store.set_digest_key(digest_key.clone());
         Ok((file, digest_key))
     }
@@ -225,7 +222,6 @@ pub fn move_keys(from: KeysOf<'_>, to: KeysOf<'_>) -> Result<usize, KeyFileError
     let store = read_keys(from.disk, from.dir, from.log_id)?;
     let damaged = || KeyFileError::Damaged { path: KeyFile::path_in(from.dir) };
     let digest_key = store.digest_key().ok_or_else(damaged)?;
-    let mut file = KeyFile::make(to.disk, to.dir, to.log_id, &digest_key)?;
-    file.heal(to.disk, to.log_id, &digest_key, &store.customers())?;
+    KeyFile::make(to.disk, to.dir, to.log_id, &digest_key, &store.customers())?;
     Ok(store.len())
 }

@@ -55,7 +55,7 @@ fn key(customer: u32, byte: u8) -> NewKey {
 fn whole_records_of_an_append_that_failed_do_not_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let digest: Key = Box::new(Zeroizing::new([1; KEY_LEN]));
-    let mut keys = KeyFile::make(&OsDisk, dir.path(), LOG, &digest).unwrap();
+    let mut keys = KeyFile::make(&OsDisk, dir.path(), LOG, &digest, &[]).unwrap();
     let room = Arc::new(AtomicUsize::new(3 * RECORD_LEN + 10));
     let file = OsDisk.open_rw(keys.path()).unwrap();
     keys.file = Box::new(Short { file, room: Arc::clone(&room) });
@@ -79,7 +79,7 @@ fn whole_records_of_an_append_that_failed_do_not_come_back() {
 fn one_new_record_is_not_followed_by_those_of_an_append_that_failed() {
     let dir = tempfile::tempdir().unwrap();
     let digest: Key = Box::new(Zeroizing::new([1; KEY_LEN]));
-    let mut keys = KeyFile::make(&OsDisk, dir.path(), LOG, &digest).unwrap();
+    let mut keys = KeyFile::make(&OsDisk, dir.path(), LOG, &digest, &[]).unwrap();
     let room = Arc::new(AtomicUsize::new(2 * RECORD_LEN));
     let file = OsDisk.open_rw(keys.path()).unwrap();
     keys.file = Box::new(Short { file, room: Arc::clone(&room) });
