@@ -36,6 +36,7 @@ impl Replica {
         }
         self.ask_keys(&stream, upto, keys)?;
         self.short_keys.forget();
+        self.unread_keys.forget();
         Ok(())
     }
 

@@ -53,7 +53,8 @@ pub(super) struct Counters {
 /// itself for as long as one of them lives.
 ///
 /// The calls that are not `async` block, on the runtime that was given: they belong on plain threads
-/// and panic on the runtime's own. Each has an end: some seconds, whatever the servers do.
+/// and panic on the runtime's own. Each has an end, whatever the servers do: some seconds, and half a
+/// minute where streams are made.
 #[derive(Clone)]
 pub struct Link {
     pub(super) shared: Arc<Shared>,

@@ -145,7 +145,7 @@ impl Link {
             let made = self.ask(doing, request()).await;
             let lasts = self.now().saturating_sub(begun) > patience(self.options().replicas);
             match made {
-                Err(error) if error.is_unavailable() && !lasts => {
+                Err(error @ LogError::Unavailable { .. }) if !lasts => {
                     if !mem::replace(&mut is_told, true) {
                         tracing::warn!(%error, "it is tried again for a while");
                     }
