@@ -124,16 +124,11 @@ impl EventLogService for Api {
             Failure::new(VERIFICATION_RUNNING, "a verification is under way already")
                 .retry_after(SIGN_OF_LIFE)
         })?;
-        let (to, stream) = mpsc::channel(WATCH_QUEUE);
-        // WHY a place from the beginning: a caller that does not read must not keep the turn of others.
-        let last = to.clone().try_reserve_owned();
-        let last = last.map_err(|error| Failure::internal(error.to_string()))?;
         let api = self.clone();
-        tokio::task::spawn_blocking(move || {
+        told(move |to| {
             let _turn = turn;
-            last.send(api.verify(&to).map_err(Status::from));
-        });
-        Ok(Response::new(ReceiverStream::new(stream)))
+            api.verify(to)
+        })
     }
 
     async fn rebuild_read_model(
@@ -141,15 +136,8 @@ impl EventLogService for Api {
         request: Request<v1::RebuildReadModelRequest>,
     ) -> Result<Response<Self::RebuildReadModelStream>, Status> {
         self.is_log(&request.get_ref().log)?;
-        let (to, stream) = mpsc::channel(WATCH_QUEUE);
-        // WHY a place from the beginning: what came out waits for no slow reader.
-        let last = to.clone().try_reserve_owned();
-        let last = last.map_err(|error| Failure::internal(error.to_string()))?;
         let api = self.clone();
-        tokio::task::spawn_blocking(move || {
-            last.send(api.rebuild(&to).map_err(Status::from));
-        });
-        Ok(Response::new(ReceiverStream::new(stream)))
+        told(move |to| api.rebuild(to))
     }
 
     async fn get_proof(
@@ -167,6 +155,18 @@ impl EventLogService for Api {
         self.is_log(&request.get_ref().log)?;
         Ok(Response::new(self.proofs.checkpoint()?))
     }
+}
+
+/// Has something done off the async workers that tells how far it is, and in the end what came out.
+fn told<T: Send + 'static>(
+    done: impl FnOnce(&mpsc::Sender<Result<T, Status>>) -> Result<T, Failure> + Send + 'static,
+) -> Result<Response<ReceiverStream<Result<T, Status>>>, Status> {
+    let (to, stream) = mpsc::channel(WATCH_QUEUE);
+    // WHY a place from the beginning: a caller that does not read must not hold a turn, or a thread.
+    let last = to.clone().try_reserve_owned();
+    let last = last.map_err(|error| Failure::internal(error.to_string()))?;
+    tokio::task::spawn_blocking(move || last.send(done(&to).map_err(Status::from)));
+    Ok(Response::new(ReceiverStream::new(stream)))
 }
 
 impl Api {

@@ -58,7 +58,7 @@ pub enum NotaryError {
     /// The log is not the one that was signed before. Nothing more is signed.
     #[error(
         "checkpoint_inconsistent: the log does not go on from the checkpoint at position {size}, \
-         which this node has signed"
+         which was signed here before"
     )]
     Inconsistent {
         /// The size of the checkpoint.

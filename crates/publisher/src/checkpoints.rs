@@ -163,9 +163,18 @@ async fn put(store: &Store, next: &PublicCheckpoint) -> Result<(), Problem> {
     let size = size_of(&next.note).unwrap_or_default();
     for _ in 0..ATTEMPTS {
         let (there, revision) = last(store, &next.log_id, &doing).await?;
-        if let Some(there) = there.filter(|there| *there >= size) {
-            tracing::info!(size, there, "no checkpoint is published: there is one of more events");
-            return Ok(());
+        match there {
+            Some(there) if there > size => {
+                tracing::info!(
+                    size,
+                    there,
+                    "no checkpoint is published: there is one of more events"
+                );
+                return Ok(());
+            }
+            // As at each start: it is there already.
+            Some(there) if there == size => return Ok(()),
+            _ => {}
         }
         let value = next.note.as_bytes().to_vec().into();
         let stored = timeout(PATIENCE, store.update(next.log_id.as_str(), value, revision)).await;

@@ -215,12 +215,16 @@ impl<S: Source> Work<S> {
         }
         let cursor = self.cursor.as_ref();
         let found = recover(&told, cursor, self.options.from, log_id, self.source.tail())?;
-        if let Some(seen) = &found.seen {
-            let here = self.facts(seen.position).await?;
-            here.map_or(Ok(()), |here| check_same(&self.options.stream, seen, &here))?;
-        }
         let (after, sequence) = (found.after, told.last_sequence);
-        Ok(Ready { context, sequence, after, facts: self.facts(after).await? })
+        let mut facts = None;
+        if let Some(seen) = &found.seen {
+            facts = self.facts(seen.position).await?;
+            facts.as_ref().map_or(Ok(()), |here| check_same(&self.options.stream, seen, here))?;
+        }
+        if found.seen.is_none_or(|seen| seen.position != after) {
+            facts = self.facts(after).await?;
+        }
+        Ok(Ready { context, sequence, after, facts })
     }
 
     /// What the log's event of a position is; `None` before the first one.
