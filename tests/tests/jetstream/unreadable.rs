@@ -1,6 +1,7 @@
 //! Messages that a server tells of and cannot read, since a bit of its files has flipped.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use encours_log::{EventLog as _, LogError};
@@ -12,11 +13,15 @@ const MARKS: &str = "KV_ENCOURS_MARKS";
 /// A stream on one server is looked at again once.
 const SOON: Duration = Duration::from_secs(20);
 
+/// The least time until a second look.
+const A_LOOK: Duration = Duration::from_millis(400);
+
 /// Flips a bit of this message of a stream, while the server is down. It trusts its index, and tells of
 /// the message, but cannot read it.
-fn spoil(place: &mut Place, stream: &str, body: &[u8]) {
+///
+/// Answers the file and the bit.
+fn spoil(place: &mut Place, stream: &str, body: &[u8]) -> (PathBuf, u64) {
     let before = place.admin().info(stream).state;
-    place.nats.stop();
     let (file, at) = place
         .nats
         .message_files(stream)
@@ -27,10 +32,17 @@ fn spoil(place: &mut Place, stream: &str, body: &[u8]) {
             at.map(|at| (file, at))
         })
         .expect("the message is in a file");
-    flip_bit(&file, 8 * (at + body.len() / 2) as u64);
-    place.nats.restart();
+    let bit = 8 * (at + body.len() / 2) as u64;
+    flip(place, &file, bit);
     let after = place.admin().info(stream).state;
     assert_eq!((after.messages, after.last_sequence), (before.messages, before.last_sequence));
+    (file, bit)
+}
+
+fn flip(place: &mut Place, file: &Path, bit: u64) {
+    place.nats.stop();
+    flip_bit(file, bit);
+    place.nats.restart();
 }
 
 fn lost(refused: &LogError, message: &str) {
@@ -47,7 +59,7 @@ fn a_last_frame_that_cannot_be_read_is_not_waited_for() {
     let last = append(&mut log, 3000);
     log.close().unwrap();
     drop((log, replica));
-    spoil(&mut place, STREAM, last.bytes());
+    let _ = spoil(&mut place, STREAM, last.bytes());
     let begun = Instant::now();
     let refused = place.try_replica("a").err().unwrap();
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
@@ -73,7 +85,7 @@ fn keys_that_cannot_be_read_are_not_taken_for_erased() {
     });
     // As it should be: the erased one is left out.
     catch_up(&mut place.replica("b")).unwrap();
-    spoil(&mut place, KEYS, spoilt);
+    let _ = spoil(&mut place, KEYS, spoilt);
     let mut came = Vec::new();
     let mut keys = |body: &[u8]| {
         came.push(body.to_vec());
@@ -87,6 +99,31 @@ fn keys_that_cannot_be_read_are_not_taken_for_erased() {
 }
 
 #[test]
+fn a_key_that_is_there_again_after_all_is_waited_for_anew_the_next_time() {
+    let Some(mut place) = Place::new() else { return };
+    let share = |place: &Place, body: &[u8]| {
+        let (replica, mut log) = writer(place, "a");
+        log.share_keys(body).unwrap();
+        append(&mut log, 10);
+        log.close().unwrap();
+        drop((log, replica));
+    };
+    let first = b"the first one, which comes back";
+    share(&place, first);
+    let (file, bit) = spoil(&mut place, KEYS, first);
+    let mut replica = place.replica("b");
+    lost(&catch_up(&mut replica).unwrap_err(), "no message 1 that can be read");
+    flip(&mut place, &file, bit);
+    catch_up(&mut replica).unwrap();
+    let second = b"the second one, which is lost";
+    share(&place, second);
+    let _ = spoil(&mut place, KEYS, second);
+    let begun = Instant::now();
+    lost(&catch_up(&mut replica).unwrap_err(), "no message 2 that can be read");
+    assert!(begun.elapsed() >= A_LOOK, "it was looked at once: {:?}", begun.elapsed());
+}
+
+#[test]
 fn a_mark_that_cannot_be_read_is_not_taken_for_none() {
     let Some(mut place) = Place::new() else { return };
     let (replica, mut log) = writer(&place, "a");
@@ -94,7 +131,7 @@ fn a_mark_that_cannot_be_read_is_not_taken_for_none() {
     log.close().unwrap();
     drop((log, replica));
     let mark = place.link().mark().unwrap().unwrap();
-    spoil(&mut place, MARKS, format!("hash {}", mark.hash).as_bytes());
+    let _ = spoil(&mut place, MARKS, format!("hash {}", mark.hash).as_bytes());
     for refused in [place.link().mark().unwrap_err(), place.try_replica("a").err().unwrap()] {
         assert_eq!(refused.code(), "stream_config", "{refused}");
         assert!(refused.to_string().contains("its key main is there and cannot be read"));
