@@ -58,6 +58,9 @@ pub(crate) struct Shared {
     generation: AtomicU64,
     /// Models of earlier generations than this one may differ from the log.
     trusted: Mutex<u64>,
+    /// Whether a frame could not be folded, and nobody has found out yet whether for what is in it or for
+    /// what the model held.
+    pub(crate) is_doubted: AtomicBool,
 }
 
 impl std::fmt::Debug for ReadModel {
@@ -83,6 +86,7 @@ impl Shared {
             folder,
             generation: AtomicU64::new(0),
             trusted: Mutex::default(),
+            is_doubted: AtomicBool::new(false),
         }
     }
 

@@ -133,6 +133,7 @@ impl Follower {
             // What the frame did so far must not be seen, so the model is folded anew up to here.
             *model = self.shared.fresh();
             drop(model);
+            self.shared.is_doubted.store(true, Ordering::SeqCst);
             let stopped = StopError::Fold { position, source };
             self.fold_anew(number, &stopped)?;
             return Err(stopped);

@@ -75,7 +75,7 @@ fn told(args: &RebuildArgs, result: v1::RebuildResult) -> Outcome {
         _ => "EQUAL",
     };
     let stands_still = (!stopped.is_empty()).then(|| stopped.clone());
-    let is_same = digest == digest_before;
+    let is_shown = !digest_before.is_empty() && digest != digest_before;
     print(
         args,
         vec![
@@ -89,7 +89,7 @@ fn told(args: &RebuildArgs, result: v1::RebuildResult) -> Outcome {
         ],
     )?;
     if differs {
-        return Err(differed(position, is_same, stands_still.as_deref()));
+        return Err(differed(position, is_shown, stands_still.as_deref()));
     }
     stands_still.map_or(Ok(()), |why| {
         Err(Failure::new(Exit::Unavailable, why)
@@ -99,8 +99,8 @@ fn told(args: &RebuildArgs, result: v1::RebuildResult) -> Outcome {
 
 /// What the server showed was not what the log gives, or may not have been: up to an event that its read
 /// model could not fold, it held the same once it was made anew.
-fn differed(position: u64, is_same: bool, stands_still: Option<&str>) -> Failure {
-    let showed = if is_same { "may have shown" } else { "showed" };
+fn differed(position: u64, is_shown: bool, stands_still: Option<&str>) -> Failure {
+    let showed = if is_shown { "showed" } else { "may have shown" };
     let now = match stands_still {
         None => "now it shows what the log gives".to_owned(),
         Some(why) => format!("now it shows what the log gives, and stands still: {why}"),

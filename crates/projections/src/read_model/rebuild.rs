@@ -126,7 +126,7 @@ impl ReadModel {
 fn tell(rebuilt: &Rebuilt) {
     let Rebuilt { position, digest, took, .. } = rebuilt;
     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let equal = !rebuilt.differs();
+    let equal = !rebuilt.differs() && rebuilt.before.is_some();
     tracing::info!(position = position.0, milliseconds, %digest, equal, "projection_replaced");
 }
 
@@ -165,7 +165,10 @@ impl Shared {
             return Present::Stopped(frame);
         }
         let model = self.model();
-        if self.health().serving { Present::Follows(model.seen.frame) } else { Present::Anew }
+        let health = self.health();
+        // Between what stops it and the mark of where it stands it is as if it were being folded anew.
+        let follows = health.serving && health.stopped.is_none();
+        if follows { Present::Follows(model.seen.frame) } else { Present::Anew }
     }
 }
 
@@ -206,7 +209,7 @@ impl Rebuild<'_> {
             tracing::error!(position, shown = %before, %digest, "projection_differs");
             self.shared.trust_from(self.model.generation);
         }
-        let TakenOver { recovered, stopped } = self.take_over(before.is_some())?;
+        let TakenOver { recovered, stopped } = self.take_over()?;
         self.shared.checkpoint_asked.store(true, Ordering::Relaxed);
         Ok(Rebuilt { position, digest, before, recovered, stopped, took: Duration::ZERO })
     }
@@ -258,14 +261,14 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// Puts the new model in the place of the present one, which `held` anything or not.
-    fn take_over(&mut self, held: bool) -> Result<TakenOver, RebuildError> {
+    /// Puts the new model in the place of the present one.
+    fn take_over(&mut self) -> Result<TakenOver, RebuildError> {
         loop {
             self.not_stopping()?;
             match self.shared.present() {
                 Present::Stopped(frame) => {
                     self.fold_to(frame, &mut |_| true)?;
-                    return self.go_on_from_stop(held);
+                    return self.go_on_from_stop();
                 }
                 Present::Follows(frame) if frame >= self.model.seen.frame => {
                     self.fold_to(frame, &mut |_| true)?;
@@ -305,7 +308,7 @@ impl Rebuild<'_> {
 
     /// Puts the new model in the place of one that has stopped after the same frame, past the frame at
     /// which that one stopped where it can fold it.
-    fn go_on_from_stop(&mut self, held: bool) -> Result<TakenOver, RebuildError> {
+    fn go_on_from_stop(&mut self) -> Result<TakenOver, RebuildError> {
         let mut further = self.model.clone();
         let stopped = match fold_next(self.shared, &mut further) {
             Ok(()) => {
@@ -315,9 +318,7 @@ impl Rebuild<'_> {
             Err(stopped) => Some(stopped),
         };
         let position = self.model.seen.position;
-        // WHY also where it held nothing: it was being folded anew, after such an event.
-        let could_not_fold = matches!(self.shared.health().stopped, Some(StopError::Fold { .. }));
-        let recovered = stopped.is_none() && (could_not_fold || !held);
+        let recovered = stopped.is_none() && self.shared.is_doubted.load(Ordering::SeqCst);
         if recovered {
             let position = position.0;
             tracing::error!(position, "projection_differs: it could not fold what can be folded");
@@ -333,6 +334,7 @@ impl Rebuild<'_> {
         }
         self.shared.position.send_replace(position);
         if stopped.is_none() {
+            self.shared.is_doubted.store(false, Ordering::SeqCst);
             *self.shared.parked() = None;
         }
         Ok(TakenOver { recovered, stopped })

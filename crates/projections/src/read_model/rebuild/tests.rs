@@ -245,6 +245,28 @@ fn an_event_that_could_not_be_folded_and_can_be_tells_of_a_wrong_model() {
     read.stop();
 }
 
+#[test]
+fn a_rebuild_that_the_log_stops_leaves_the_doubt_to_the_next_one() {
+    let mut book = Book::new();
+    let customer = book.customer();
+    book.commit();
+    let reader = Ailing::of(&book.log);
+    let read = read_of(&book, &reader);
+    read.shared.model_mut().ledgers[0].tables.customers = Default::default();
+    book.invoice(customer, 10, 0, 0);
+    book.commit();
+    until("it stops", || read.shared.parked().is_some());
+    reader.unreadable_from.store(book.log.tail().number.0, Ordering::Relaxed);
+    let first = read.rebuild(&mut |_| true).unwrap();
+    assert!(matches!(first.stopped, Some(StopError::Log { .. })) && !first.differs(), "{first:?}");
+    reader.unreadable_from.store(u64::MAX, Ordering::Relaxed);
+    let second = read.rebuild(&mut |_| true).unwrap();
+    assert!(second.recovered && second.stopped.is_none(), "{second:?}");
+    let third = read.rebuild(&mut |_| true).unwrap();
+    assert!(!third.differs(), "{third:?}");
+    read.stop();
+}
+
 /// Every page is another one after a rebuild, and the next checkpoint has them all.
 #[test]
 fn the_checkpoint_after_it_is_whole() {
@@ -408,7 +430,7 @@ fn a_fold_that_a_wrong_memory_stopped_goes_on() {
     book.commit();
     until("it stops", || !read.health().serving);
     let rebuilt = read.rebuild(&mut |_| true).unwrap();
-    assert!(rebuilt.stopped.is_none(), "{rebuilt:?}");
+    assert!(rebuilt.stopped.is_none() && rebuilt.differs(), "{rebuilt:?}");
     assert!(matches!(read.health(), Health { serving: true, stopped: None, .. }));
     reader.slow.store(0, Ordering::Relaxed);
     book.customer();
