@@ -126,19 +126,27 @@ fn reaches(manifest: &Manifest, before: Option<&Manifest>) -> Outcome {
 
 /// What is wrong with a copy that was made just now, in `to`, is wrong with the folder.
 fn of_source(unfit: Unfit, to: &Path, data: &Path) -> Failure {
-    let hint = match &unfit {
-        Unfit::Folder(_) => format!("look at `encours log verify --data {}`", data.display()),
-        Unfit::Checkpoint(_) => format!(
-            "the log of {} may be in order, and the file of another node, log or time: keep it \
-             elsewhere as evidence, and take the backup without it",
-            data.display()
-        ),
-        Unfit::Key(failure) => failure.advice().unwrap_or_default().to_owned(),
+    let folder = data.display();
+    let (failure, hint) = match unfit {
+        Unfit::Folder(failure) => {
+            (failure, format!("look at `encours log verify --data {folder}`"))
+        }
+        Unfit::Checkpoint(failure) => {
+            let hint = format!(
+                "the log of {folder} may be in order, and the file of another node, log or time: keep \
+                 it elsewhere as evidence, and take the backup without it"
+            );
+            (failure, hint)
+        }
+        // It is named as if it were where its copy is.
+        Unfit::Key(failure) => {
+            let [copied, own] = [to, data].map(|at| at.join("").display().to_string());
+            let hint = failure.advice().unwrap_or_default().to_owned();
+            (Failure::new(failure.exit(), failure.message().replacen(&copied, &own, 1)), hint)
+        }
     };
-    let failure = Failure::from(unfit);
-    // The file is named as if it were where the copy is.
-    let message = failure.message().replace(&*to.to_string_lossy(), &data.to_string_lossy());
-    Failure::new(failure.exit(), message).hint(format!("the backup before is as it was; {hint}"))
+    let told = Failure::new(failure.exit(), failure.message());
+    told.hint(format!("the backup before is as it was; {hint}"))
 }
 
 /// Removes what no backup names. WHY failures are let be: the next backup tries again.
