@@ -54,7 +54,7 @@ pub(super) struct Counters {
 ///
 /// The calls that are not `async` block, on the runtime that was given: they belong on plain threads
 /// and panic on the runtime's own. Each has an end, whatever the servers do: some seconds, and half a
-/// minute where streams are made.
+/// minute for each stream that is made.
 #[derive(Clone)]
 pub struct Link {
     pub(super) shared: Arc<Shared>,
